@@ -1,0 +1,62 @@
+/* What the files of the program share. It uses the library's public headers only. */
+#ifndef RP_CLI_CLI_H
+#define RP_CLI_CLI_H
+
+#include "rankpool_job.h"
+
+enum { EXIT_DONE = 0, EXIT_TASKS_FAILED = 1, EXIT_USAGE = 2, EXIT_ENVIRONMENT = 3, EXIT_STOPPED = 75 };
+
+enum progress_kind { PROGRESS_AUTO, PROGRESS_BAR, PROGRESS_LINES, PROGRESS_NONE };
+
+/* The pool options, as read from the command line and the RANKPOOL_... variables. */
+struct options {
+    rp_pool_options pool;
+    enum rp_mpi mpi;
+    rp_schedule schedule;
+    bool schedule_given, chunk_given;
+    uint32_t active, retries;
+    bool unordered, quiet, help, version;
+    enum progress_kind progress;
+    const char *output;
+};
+
+/* options.c: one table makes parsing, variables and help. */
+/* Take pool options and the job's own out of argv[from..]: what remains is moved to the front of argv+from and counted
+ * in *rest; the job's own go to `given` ([argc + 1], ended by a zero entry). 0 or RP_EUSAGE. */
+int options_read(struct options *options, const rp_job *job, int argc, const char **argv, int from, int *rest,
+                 rp_job_given *given, rp_error *error);
+/* The first word that is no pool option or value of one: the job's name. argc: there is none. */
+int options_find_job(int argc, const char *const *argv);
+int options_from_environment(struct options *options, rp_error *error);
+void options_print(FILE *out);
+
+/* help.c */
+void help_print(FILE *out);
+void help_print_job(FILE *out, const rp_job *job);
+void help_print_version(FILE *out);
+/* The job or tool of this name, or NULL. */
+const rp_job *find_job(const char *name);
+/* Every kernel of the program, NULL-terminated, none twice. NULL: out of memory. */
+const rp_kernel **all_kernels(void);
+
+/* run.c: one job from plan to exit code. */
+int run_job(const struct options *options, rp_job_run *run);
+
+/* report.c: what goes to stderr while a map runs and at its end. */
+struct progress {
+    enum progress_kind kind;
+    double next_s, step_s;
+    bool drawn;
+};
+void progress_begin(struct progress *progress, const struct options *options);
+void progress_show(struct progress *progress, const rp_map_stats *stats);
+/* Take the bar away, before anything else is written. */
+void progress_clear(struct progress *progress);
+void summary_print(const rp_map_stats *stats, const rp_pool *pool, int ranks);
+/* "12.3 s", "4 min 05 s"; lent from `text`. */
+const char *time_text(double seconds, char text[32]);
+
+/* topo.c: the tool that proves where the workers are, a job like any other. */
+extern const rp_job tool_topo;
+
+#endif

@@ -1,0 +1,72 @@
+/* rankpool [POOL OPTIONS] JOB [ARGUMENTS]: reads the command line, the same on every rank, and runs the job. */
+#include "cli.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Every rank finds the same mistake; one tells. */
+static bool speaks(void) {
+    static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *rank = getenv(names[i]);
+        if (rank) return !strcmp(rank, "0");
+    }
+    return true;
+}
+
+static int complain(int exit_code, const char *text) {
+    if (speaks()) fprintf(stderr, "rankpool: %s\n", text);
+    return exit_code;
+}
+
+static int plan_and_run(const struct options *options, const rp_job *job, int argc, const char *const *argv,
+                        const rp_job_given *given) {
+    char text[320];
+    if (job->needs) {
+        snprintf(text, sizeof text, "%s: not built: needs %s; install it and build again", job->name, job->needs);
+        return complain(EXIT_ENVIRONMENT, text);
+    }
+    rp_job_run run = {.job = job, .given = given};
+    if (job->plan(&run, argc, argv)) return complain(EXIT_USAGE, run.message);
+    int exit_code = run_job(options, &run);
+    if (job->release) job->release(&run);
+    return exit_code;
+}
+
+int main(int argc, char **arguments) {
+    const char **argv = (const char **)arguments;
+    struct options options = {0};
+    rp_error error = {0};
+    char text[320];
+    signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of the write */
+    rp_job_given *given = calloc((size_t)argc + 1, sizeof *given);
+    if (!given) return complain(EXIT_ENVIRONMENT, rp_strerror(RP_ENOMEM));
+    int at = options_find_job(argc, argv), rest = 0, exit_code;
+    const rp_job *job = at < argc ? find_job(argv[at]) : NULL;
+    if (options_from_environment(&options, &error)) {
+        exit_code = complain(EXIT_USAGE, error.text);
+    } else if (at < argc && !job) {
+        snprintf(text, sizeof text, "there is no job \"%.60s\": rankpool --help lists them", argv[at]);
+        exit_code = complain(EXIT_USAGE, text);
+    } else if (options_read(&options, NULL, at, argv, 1, &rest, given, &error) ||
+               options_read(&options, job, argc, argv, at < argc ? at + 1 : argc, &rest, given, &error)) {
+        exit_code = complain(EXIT_USAGE, error.text);
+    } else if (options.version) {
+        help_print_version(stdout);
+        exit_code = EXIT_DONE;
+    } else if (options.help) {
+        if (job)
+            help_print_job(stdout, job);
+        else
+            help_print(stdout);
+        exit_code = EXIT_DONE;
+    } else if (!job) {
+        exit_code =
+            complain(EXIT_USAGE, "no job was named: rankpool primes 1e9, for instance; rankpool --help lists them");
+    } else {
+        exit_code = plan_and_run(&options, job, rest, argv + at + 1, given);
+    }
+    free(given);
+    return exit_code;
+}

@@ -1,0 +1,107 @@
+/* Progress and summary, on standard error: a bar on a terminal, a line now and then anywhere else. */
+#include "cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { BAR_WIDTH = 28 };
+
+/* Under mpirun stderr is never a terminal: where its own goes is what counts. */
+static bool launcher_has_terminal(void) {
+    char link[64], target[256];
+    if (!getenv("OMPI_COMM_WORLD_SIZE") && !getenv("PMIX_RANK")) return false;
+    snprintf(link, sizeof link, "/proc/%ld/fd/2", (long)getppid());
+    ssize_t length = readlink(link, target, sizeof target - 1);
+    if (length < 0) return false;
+    target[length] = 0;
+    return !strncmp(target, "/dev/pts/", 9) || !strncmp(target, "/dev/tty", 8);
+}
+
+void progress_begin(struct progress *progress, const struct options *options) {
+    *progress = (struct progress){.kind = options->quiet ? PROGRESS_NONE : options->progress};
+    if (progress->kind == PROGRESS_AUTO)
+        progress->kind = isatty(2) || launcher_has_terminal() ? PROGRESS_BAR : PROGRESS_LINES;
+    /* A run of a second needs no bar, one of ten seconds no line; long ones get a line every few minutes at last. */
+    progress->next_s = progress->kind == PROGRESS_BAR ? 0.5 : 10;
+    progress->step_s = progress->kind == PROGRESS_BAR ? 0.2 : 10;
+}
+
+const char *time_text(double seconds, char text[32]) {
+    unsigned long long whole = seconds < 1e15 ? (unsigned long long)(seconds + 0.5) : 0;
+    if (seconds < 100)
+        snprintf(text, 32, seconds < 0.0995 ? "%.3f s" : seconds < 9.995 ? "%.2f s" : "%.1f s", seconds);
+    else if (whole < 3600)
+        snprintf(text, 32, "%llu min %02llu s", whole / 60, whole % 60);
+    else if (whole < 48 * 3600)
+        snprintf(text, 32, "%llu h %02llu min", whole / 3600, whole / 60 % 60);
+    else
+        snprintf(text, 32, "%llu days %02llu h", whole / 86400, whole / 3600 % 24);
+    return text;
+}
+
+static const char *number_text(double n, char text[32]) {
+    if (n < 1e6)
+        snprintf(text, 32, n < 10 ? "%.2g" : "%.0f", n);
+    else
+        snprintf(text, 32, "%.3g", n);
+    return text;
+}
+
+static double share_done(const rp_map_stats *stats) {
+    return stats->tasks_known ? (double)stats->tasks_done / (double)stats->tasks_known : 0;
+}
+
+void progress_show(struct progress *progress, const rp_map_stats *stats) {
+    if (progress->kind == PROGRESS_NONE || stats->seconds < progress->next_s) return;
+    char done[32], known[32], rate[32], left[32];
+    double per_second = stats->seconds > 0 ? (double)stats->tasks_done / stats->seconds : 0;
+    number_text((double)stats->tasks_done, done);
+    number_text((double)stats->tasks_known, known);
+    number_text(per_second, rate);
+    progress->next_s = stats->seconds + progress->step_s;
+    if (progress->kind == PROGRESS_LINES && progress->step_s < 300) progress->step_s *= 1.5;
+    const char *ahead = "";
+    char text[48] = "";
+    if (stats->tasks_final && stats->tasks_done) {
+        double seconds = (double)(stats->tasks_known - stats->tasks_done) / per_second;
+        snprintf(text, sizeof text, ", %s left", time_text(seconds, left));
+        ahead = text;
+    }
+    if (progress->kind == PROGRESS_LINES) {
+        fprintf(stderr, "rankpool: %s of %s tasks (%.1f %%), %s/s, %u workers%s\n", done, known,
+                100 * share_done(stats), rate, stats->workers, ahead);
+        return;
+    }
+    char bar[BAR_WIDTH + 1];
+    int filled = (int)(share_done(stats) * BAR_WIDTH);
+    for (int i = 0; i < BAR_WIDTH; i++) bar[i] = i < filled ? '#' : '.';
+    bar[BAR_WIDTH] = 0;
+    fprintf(stderr, "\r%5.1f %% %s %s of %s, %s/s, %u workers%s\033[K", 100 * share_done(stats), bar, done, known, rate,
+            stats->workers, ahead);
+    fflush(stderr);
+    progress->drawn = true;
+}
+
+void progress_clear(struct progress *progress) {
+    if (progress->drawn) fputs("\r\033[K", stderr);
+    progress->drawn = false;
+}
+
+static const char *plural(uint64_t n) { return n == 1 ? "" : "s"; }
+
+void summary_print(const rp_map_stats *stats, const rp_pool *pool, int ranks) {
+    char seconds[32], rate[32];
+    uint32_t workers = rp_pool_workers(pool), hosts = rp_pool_hosts(pool);
+    double share = stats->seconds > 0 ? 100 * stats->busy_seconds / (stats->seconds * workers) : 0;
+    fprintf(stderr,
+            "rankpool: %llu task%s in %llu chunk%s, %u worker%s, %d rank%s, %u host%s: %s, %.1f %% computing, %s/s\n",
+            (unsigned long long)stats->tasks_done, plural(stats->tasks_done), (unsigned long long)stats->chunks,
+            plural(stats->chunks), workers, plural(workers), ranks, plural((uint64_t)ranks), hosts, plural(hosts),
+            time_text(stats->seconds, seconds), share,
+            number_text(stats->seconds > 0 ? (double)stats->tasks_done / stats->seconds : 0, rate));
+    if (stats->deaths || stats->chunks_again)
+        fprintf(stderr, "rankpool: %llu worker%s died and %s replaced, %llu chunk%s dealt again\n",
+                (unsigned long long)stats->deaths, plural(stats->deaths), stats->deaths == 1 ? "was" : "were",
+                (unsigned long long)stats->chunks_again, stats->chunks_again == 1 ? " was" : "s were");
+}

@@ -1,0 +1,62 @@
+/* Codes, their names and sentences, all from the one table in rankpool.h, and the one way to fill an rp_error.
+ * Texts often carry what a user typed, so this is also where they are kept to a single printable line. */
+#include "core/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *rp_strerror(int code) {
+    switch (code) {
+#define SENTENCE(name, value, sentence)                                                                                \
+    case name:                                                                                                         \
+        return sentence;
+        RP_ERROR_TABLE(SENTENCE)
+#undef SENTENCE
+    case RP_OK:
+        return "no error";
+    case RP_SERVED:
+        return "this rank has served and its world is over";
+    case RP_END:
+        return "every result has been handed out";
+    }
+    return "unknown error";
+}
+
+const char *rp_error_name(int code) {
+    switch (code) {
+#define NAME(name, value, sentence)                                                                                    \
+    case name:                                                                                                         \
+        return #name;
+        RP_ERROR_TABLE(NAME)
+#undef NAME
+    case RP_OK:
+        return "RP_OK";
+    case RP_SERVED:
+        return "RP_SERVED";
+    case RP_END:
+        return "RP_END";
+    }
+    return "RP_E?";
+}
+
+static void keep_to_one_line(char *text) {
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c < ' ' || c == 0x7f) *text = '?';
+    }
+}
+
+int rp__fail(rp_error *error, int code, const char *format, ...) {
+    if (!error) return code;
+    rp_error filled = {.code = code}; /* apart from *error, which the arguments may point into */
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(filled.text, sizeof filled.text, format, arguments);
+    va_end(arguments);
+    if (length < 0) memcpy(filled.text, format, strnlen(format, sizeof filled.text - 1));
+    if (length >= (int)sizeof filled.text) memcpy(filled.text + sizeof filled.text - 4, "...", 4);
+    keep_to_one_line(filled.text);
+    *error = filled;
+    return code;
+}

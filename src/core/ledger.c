@@ -1,0 +1,181 @@
+/* Which task is where, see ledger.h. */
+#include "core/ledger.h"
+
+#include "core/wire.h"
+
+#include <stdlib.h>
+
+enum { PARTS = 16 };
+
+static void open_part(struct rp__ledger *ledger, uint32_t worker) {
+    struct rp__part_cursor *part = &ledger->part[worker];
+    rp_schedule schedule = ledger->map.schedule;
+    if (ledger->map.each_worker) schedule.chunk = 1;
+    rp__schedule_part(&schedule, &ledger->map, ledger->known, ledger->workers, part->index, &part->at, &part->end);
+}
+
+int rp__ledger_init(struct rp__ledger *ledger, const rp_map_options *map, uint32_t workers) {
+    *ledger = (struct rp__ledger){.map = *map, .workers = workers};
+    bool fed = map->count == RP_FED;
+    /* Equal parts need to know of what: a fed map that is static without a chunk deals one task at a time. */
+    ledger->fixed = map->each_worker || (map->schedule.kind == RP_STATIC && !fed);
+    ledger->known = fed ? 0 : map->count;
+    ledger->final = !fed;
+    if (!ledger->fixed) return 0;
+    ledger->part = calloc(workers, sizeof *ledger->part);
+    if (!ledger->part) return RP_ENOMEM;
+    for (uint32_t worker = 0; worker < workers; worker++) {
+        ledger->part[worker].index = worker;
+        open_part(ledger, worker);
+    }
+    return 0;
+}
+
+void rp__ledger_free(struct rp__ledger *ledger) {
+    free(ledger->part);
+    free(ledger->again);
+    rp__intervals_free(&ledger->done);
+    *ledger = (struct rp__ledger){0};
+}
+
+uint64_t rp__ledger_undealt(const struct rp__ledger *ledger) {
+    return ledger->known - ledger->next + ledger->again_tasks;
+}
+
+bool rp__ledger_complete(const struct rp__ledger *ledger) {
+    return ledger->final && ledger->done_tasks == ledger->known;
+}
+
+static void sift_down(struct rp__range *heap, size_t count, size_t at) {
+    for (;;) {
+        size_t low = at, left = 2 * at + 1;
+        if (left < count && heap[left].begin < heap[low].begin) low = left;
+        if (left + 1 < count && heap[left + 1].begin < heap[low].begin) low = left + 1;
+        if (low == at) return;
+        struct rp__range swap = heap[at];
+        heap[at] = heap[low];
+        heap[low] = swap;
+        at = low;
+    }
+}
+
+static void sift_up(struct rp__range *heap, size_t at) {
+    for (size_t up; at && heap[up = (at - 1) / 2].begin > heap[at].begin; at = up) {
+        struct rp__range swap = heap[at];
+        heap[at] = heap[up];
+        heap[up] = swap;
+    }
+}
+
+/* The lowest that came back and that `worker` may have: the heap's top, unless tasks belong to workers. */
+static bool take_again(struct rp__ledger *ledger, uint32_t worker, struct rp__range *range) {
+    size_t at = 0;
+    while (at < ledger->again_count && ledger->again[at].worker != RP__ANY_WORKER && ledger->again[at].worker != worker)
+        at++;
+    if (at == ledger->again_count) return false;
+    *range = ledger->again[at];
+    ledger->again[at] = ledger->again[--ledger->again_count];
+    if (at < ledger->again_count) {
+        sift_down(ledger->again, ledger->again_count, at);
+        sift_up(ledger->again, at);
+    }
+    ledger->again_tasks -= range->end - range->begin;
+    return true;
+}
+
+static bool take_part(struct rp__ledger *ledger, uint32_t worker, struct rp__range *range) {
+    struct rp__part_cursor *part = &ledger->part[worker];
+    while (part->at == part->end) {
+        if (part->at >= ledger->known) return false;
+        part->index += ledger->workers;
+        open_part(ledger, worker);
+    }
+    uint64_t end = part->end;
+    if (ledger->map.wall) {
+        uint64_t to_wall = ledger->map.wall - part->at % ledger->map.wall;
+        if (end - part->at > to_wall) end = part->at + to_wall;
+    }
+    *range = (struct rp__range){.begin = part->at, .end = end, .worker = worker};
+    part->at = end;
+    ledger->next += range->end - range->begin;
+    return true;
+}
+
+int rp__ledger_release(struct rp__ledger *ledger, uint32_t worker) {
+    if (!ledger->fixed || worker >= ledger->workers) return 0;
+    int rc = 0;
+    for (size_t i = 0; i < ledger->again_count; i++)
+        if (ledger->again[i].worker == worker) ledger->again[i].worker = RP__ANY_WORKER;
+    for (struct rp__range range; rc == 0 && take_part(ledger, worker, &range);) {
+        range.worker = RP__ANY_WORKER;
+        rc = rp__ledger_again(ledger, &range);
+    }
+    return rc;
+}
+
+bool rp__ledger_take(struct rp__ledger *ledger, uint32_t worker, struct rp__schedule_ask *ask,
+                     struct rp__range *range) {
+    if (ledger->again_count && take_again(ledger, worker, range)) return true;
+    if (ledger->fixed) return worker < ledger->workers && take_part(ledger, worker, range);
+    if (ledger->next == ledger->known) return false;
+    ask->remaining = ledger->known - ledger->next;
+    ask->workers = ledger->workers;
+    ask->batch_left = ledger->batch_left;
+    ask->batch_size = ledger->batch_size;
+    uint64_t size = rp__schedule_size(&ledger->map.schedule, &ledger->map, ask);
+    if (ledger->map.schedule.kind == RP_FACTORING) {
+        if (!ledger->batch_left) {
+            ledger->batch_left = ledger->workers;
+            ledger->batch_size = size;
+        }
+        ledger->batch_left--;
+    }
+    uint64_t end = rp__schedule_end(&ledger->map, ledger->next, size, ledger->known);
+    *range = (struct rp__range){.begin = ledger->next, .end = end, .worker = RP__ANY_WORKER};
+    ledger->next = end;
+    return true;
+}
+
+int rp__ledger_done(struct rp__ledger *ledger, uint64_t begin, uint64_t end) {
+    int rc = rp__intervals_add(&ledger->done, begin, end);
+    if (rc == 0) ledger->done_tasks += end - begin;
+    return rc;
+}
+
+int rp__ledger_again(struct rp__ledger *ledger, const struct rp__range *range) {
+    if (range->begin == range->end) return 0;
+    if (ledger->again_count == ledger->again_capacity) {
+        size_t capacity = ledger->again_capacity ? 2 * ledger->again_capacity : 32;
+        struct rp__range *again = realloc(ledger->again, capacity * sizeof *again);
+        if (!again) return RP_ENOMEM;
+        ledger->again = again;
+        ledger->again_capacity = capacity;
+    }
+    ledger->again[ledger->again_count] = *range;
+    sift_up(ledger->again, ledger->again_count++);
+    ledger->again_tasks += range->end - range->begin;
+    return 0;
+}
+
+static uint64_t first_cut(const struct rp__ledger *ledger, const struct rp__range *range, uint64_t size) {
+    return rp__schedule_end(&ledger->map, range->begin, size, range->end);
+}
+
+bool rp__ledger_splits(const struct rp__ledger *ledger, const struct rp__range *range) {
+    return first_cut(ledger, range, 1) < range->end;
+}
+
+int rp__ledger_again_in_parts(struct rp__ledger *ledger, const struct rp__range *range) {
+    uint64_t tasks = range->end - range->begin;
+    uint64_t size = tasks / PARTS + (tasks % PARTS != 0);
+    struct rp__range part = *range;
+    int rc = 0;
+    while (rc == 0 && part.begin < range->end) {
+        struct rp__range rest = {.begin = part.begin, .end = range->end};
+        part.end = first_cut(ledger, &rest, size);
+        /* A size below an edge's distance must still cut: the next edge is the least that there is. */
+        rc = rp__ledger_again(ledger, &part);
+        part.begin = part.end;
+    }
+    return rc;
+}

@@ -1,0 +1,57 @@
+/* The ledger of one map: every task is undealt, out with somebody, or done; never two of these, never none.
+ *
+ * Undealt are: what the cursor has not reached (or, when static, the workers' parts), and what came back: taken
+ * back unstarted, or out with a worker that died. What came back is dealt first, lowest first, since results may
+ * be waiting behind it. */
+#ifndef RP_CORE_LEDGER_H
+#define RP_CORE_LEDGER_H
+
+#include "core/interval.h"
+#include "core/schedule.h"
+
+/* Tasks dealt together, or to be. */
+struct rp__range {
+    uint64_t begin, end;
+    uint32_t attempts; /* workers that died of it, when it is a single one */
+    uint32_t worker;   /* whose it is, or RP__ANY_WORKER */
+};
+
+struct rp__ledger {
+    rp_map_options map;              /* pointers in it are not used */
+    uint32_t workers;                /* how many may compute this map */
+    bool fixed;                      /* every task belongs to one worker: static, each_worker */
+    uint64_t known;                  /* tasks counted or fed so far */
+    bool final;                      /* no more will be fed */
+    uint64_t next;                   /* the cursor; when fixed, tasks dealt of the parts */
+    uint64_t batch_left, batch_size; /* factoring */
+    struct rp__part_cursor {
+        uint64_t index, at, end;
+    } * part;                /* fixed: [workers] */
+    struct rp__range *again; /* a heap, lowest begin first; fixed: of any worker */
+    size_t again_count, again_capacity;
+    uint64_t again_tasks;
+    struct rp__intervals done;
+    uint64_t done_tasks;
+};
+
+/* `map` is checked by the caller. 0 or RP_ENOMEM. */
+int rp__ledger_init(struct rp__ledger *ledger, const rp_map_options *map, uint32_t workers);
+void rp__ledger_free(struct rp__ledger *ledger);
+
+/* Tasks that can be dealt now, the ones that came back included. */
+uint64_t rp__ledger_undealt(const struct rp__ledger *ledger);
+bool rp__ledger_complete(const struct rp__ledger *ledger);
+/* Deal the next chunk to worker `worker` (fixed) or to anybody; the schedule's view of the asker is in `ask`, of which
+ * remaining, workers and batch are filled in here. false: nothing for it now. */
+bool rp__ledger_take(struct rp__ledger *ledger, uint32_t worker, struct rp__schedule_ask *ask, struct rp__range *range);
+/* What was out is done; what was out comes back. 0 or RP_ENOMEM. */
+int rp__ledger_done(struct rp__ledger *ledger, uint64_t begin, uint64_t end);
+int rp__ledger_again(struct rp__ledger *ledger, const struct rp__range *range);
+/* The same in up to 16 parts cut at edges, to close in on a task that its worker died of, or that failed. */
+int rp__ledger_again_in_parts(struct rp__ledger *ledger, const struct rp__range *range);
+/* A fixed map's worker is gone: what was its own may go to anybody. 0 or RP_ENOMEM. */
+int rp__ledger_release(struct rp__ledger *ledger, uint32_t worker);
+/* Can the range be cut at all? */
+bool rp__ledger_splits(const struct rp__ledger *ledger, const struct rp__range *range);
+
+#endif

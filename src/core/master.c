@@ -1,0 +1,453 @@
+/* The master's bookkeeping: what ranks report, what the program asks. See master.h. */
+#include "core/master_state.h"
+
+#include "core/record.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { SLOT_BITS = 24, DEFAULT_RETRIES = 2 };
+
+struct rp__master *rp__master_new(uint32_t ranks) {
+    struct rp__master *master = calloc(1, sizeof *master);
+    if (!master) return NULL;
+    master->rank = calloc(ranks, sizeof *master->rank);
+    if (!master->rank) {
+        free(master);
+        return NULL;
+    }
+    master->ranks = ranks;
+    return master;
+}
+
+void rp__master_free(struct rp__master *master) {
+    if (!master) return;
+    while (master->maps) rp__master_map_free(master, master->maps);
+    for (uint32_t i = 0; i < master->chunks; i++) rp__buffer_free(&master->chunk[i].bytes);
+    rp__buffer_free(&master->pool_options);
+    rp__buffer_free(&master->scratch);
+    free(master->control);
+    free(master->chunk);
+    free(master->held);
+    free(master->rank);
+    free(master);
+}
+
+int rp__master_control(struct rp__master *master, uint32_t rank, const struct rp__frame *frame) {
+    if (master->control_from == master->control_to) master->control_from = master->control_to = 0;
+    if (master->control_to == master->control_capacity) {
+        size_t capacity = master->control_capacity ? 2 * master->control_capacity : 16;
+        struct rp__control *control = realloc(master->control, capacity * sizeof *control);
+        if (!control) return RP_ENOMEM;
+        master->control = control;
+        master->control_capacity = capacity;
+    }
+    master->control[master->control_to++] = (struct rp__control){.rank = rank, .frame = *frame};
+    return 0;
+}
+
+static int tell_all(struct rp__master *master, const struct rp__frame *frame) {
+    int rc = 0;
+    for (uint32_t rank = 0; rank < master->ranks && rc == 0; rank++)
+        if (!master->rank[rank].lost) rc = rp__master_control(master, rank, frame);
+    return rc;
+}
+
+bool rp__master_action(struct rp__master *master, uint32_t *rank, struct rp__frame *frame) {
+    while (master->control_from < master->control_to) {
+        const struct rp__control *control = &master->control[master->control_from++];
+        if (master->rank[control->rank].lost) continue;
+        *rank = control->rank;
+        *frame = control->frame;
+        return true;
+    }
+    return !master->stopped && master->restless && rp__deal(master, rank, frame);
+}
+
+void rp__master_stop(struct rp__master *master) { master->stopped = true; }
+
+/* ---- The pool ---- */
+
+int rp__master_pool_open(struct rp__master *master, const void *options, size_t size) {
+    master->pool_options.size = 0;
+    if (rp__buffer_append(&master->pool_options, options, size)) return RP_ENOMEM;
+    return tell_all(master,
+                    &(struct rp__frame){.type = RP__FRAME_POOL, .data = master->pool_options.data, .size = size});
+}
+
+bool rp__master_pool_ready(const struct rp__master *master) {
+    for (uint32_t i = 0; i < master->ranks; i++) {
+        const struct rp__master_rank *rank = &master->rank[i];
+        if (!rank->lost && (!rank->up || rank->started < rank->workers)) return false;
+    }
+    return true;
+}
+
+int rp__master_pool_close(struct rp__master *master) {
+    for (uint32_t i = 0; i < master->ranks; i++)
+        master->rank[i] = (struct rp__master_rank){.lost = master->rank[i].lost};
+    master->workers = master->ranks_up = 0;
+    free(master->held);
+    master->held = NULL;
+    return tell_all(master, &(struct rp__frame){.type = RP__FRAME_POOL_END});
+}
+
+uint32_t rp__master_workers(const struct rp__master *master) { return master->workers; }
+
+int rp__master_quit(struct rp__master *master, int exit_code) {
+    return tell_all(master, &(struct rp__frame){.type = RP__FRAME_QUIT, .count = (uint64_t)exit_code});
+}
+
+/* When the last crew has said how many it is, workers are numbered through the ranks, and all start. */
+static int number_workers(struct rp__master *master) {
+    uint32_t first = 0;
+    int rc = 0;
+    for (uint32_t i = 0; i < master->ranks; i++) {
+        master->rank[i].first = first;
+        first += master->rank[i].workers;
+    }
+    master->workers = first;
+    master->held = calloc(first, sizeof *master->held);
+    if (!master->held) return RP_ENOMEM;
+    for (uint32_t i = 0; i < master->ranks && rc == 0; i++)
+        rc = rp__master_control(master, i,
+                                &(struct rp__frame){.type = RP__FRAME_START, .worker = master->rank[i].first});
+    return rc;
+}
+
+static int crew_came(struct rp__master *master, uint32_t from, uint32_t workers) {
+    struct rp__master_rank *rank = &master->rank[from];
+    if (rank->up || !workers) return RP_EPROTOCOL;
+    rank->up = true;
+    rank->workers = workers;
+    rank->depth = 1;
+    master->ranks_up++;
+    return master->ranks_up == master->ranks ? number_workers(master) : 0;
+}
+
+/* ---- Chunks ---- */
+
+struct rp__chunk *rp__chunk_new(struct rp__master *master, struct rp__master_map *map, const struct rp__range *range,
+                                uint32_t rank) {
+    if (master->free_chunk == master->chunks) {
+        uint32_t chunks = master->chunks ? 2 * master->chunks : 64;
+        struct rp__chunk *chunk = realloc(master->chunk, chunks * sizeof *chunk);
+        if (!chunk || chunks > 1u << SLOT_BITS) return NULL;
+        for (uint32_t i = master->chunks; i < chunks; i++) chunk[i] = (struct rp__chunk){.next_free = i + 1};
+        master->chunk = chunk;
+        master->chunks = chunks;
+    }
+    uint32_t slot = master->free_chunk;
+    struct rp__chunk *chunk = &master->chunk[slot];
+    master->free_chunk = chunk->next_free;
+    *chunk =
+        (struct rp__chunk){.id = ++master->generation << SLOT_BITS | slot, .map = map, .range = *range, .rank = rank};
+    map->out++;
+    master->rank[rank].held++;
+    if (range->worker != RP__ANY_WORKER) master->held[range->worker]++;
+    return chunk;
+}
+
+static struct rp__chunk *find_chunk(struct rp__master *master, uint32_t rank, uint64_t id) {
+    uint32_t slot = (uint32_t)(id & ((1u << SLOT_BITS) - 1));
+    if (!id || slot >= master->chunks) return NULL;
+    struct rp__chunk *chunk = &master->chunk[slot];
+    return chunk->id == id && chunk->rank == rank ? chunk : NULL;
+}
+
+static void free_chunk(struct rp__master *master, struct rp__chunk *chunk) {
+    chunk->map->out--;
+    master->rank[chunk->rank].held--;
+    if (chunk->range.worker != RP__ANY_WORKER && master->held[chunk->range.worker]) master->held[chunk->range.worker]--;
+    rp__buffer_free(&chunk->bytes);
+    chunk->id = 0;
+    chunk->next_free = master->free_chunk;
+    master->free_chunk = (uint32_t)(chunk - master->chunk);
+    master->restless = true;
+}
+
+/* ---- Maps ---- */
+
+uint32_t rp__map_workers(const struct rp__master *master, const struct rp__master_map *map, uint32_t rank) {
+    const struct rp__master_rank *at = &master->rank[rank];
+    if (map->active <= at->first) return 0;
+    return map->active - at->first < at->workers ? map->active - at->first : at->workers;
+}
+
+int rp__master_map_open(struct rp__master *master, const struct rp__map_spec *spec, struct rp__master_map **out) {
+    struct rp__master_map *map = calloc(1, sizeof *map);
+    if (!map) return RP_ENOMEM;
+    const rp_map_options *options = &spec->options;
+    map->number = ++master->next_map;
+    map->kernel = spec->kernel;
+    map->range = spec->range;
+    map->active = options->active && options->active < master->workers ? options->active : master->workers;
+    map->retries = options->retries == UINT32_MAX ? 0 : options->retries ? options->retries : DEFAULT_RETRIES;
+    map->window = (struct rp__window){.unordered = options->unordered, .aside = spec->aside};
+    map->window.limit = options->window ? options->window : RP__UNREAD_MAX;
+    map->ready_tail = &map->ready;
+    map->rank = calloc(master->ranks, sizeof *map->rank);
+    map->args = malloc(options->args_size ? options->args_size : 1);
+    if (!map->rank || !map->args || rp__ledger_init(&map->ledger, options, map->active)) {
+        free(map->rank);
+        free(map->args);
+        free(map);
+        return RP_ENOMEM;
+    }
+    if (options->args_size) memcpy(map->args, options->args, options->args_size);
+    map->args_size = options->args_size;
+    for (uint32_t i = 0; i < master->ranks; i++) map->rank[i].grown = 1;
+    struct rp__master_map **last = &master->maps;
+    while (*last) last = &(*last)->next;
+    *last = map;
+    master->restless = true;
+    *out = map;
+    return 0;
+}
+
+int rp__master_map_feed(struct rp__master *master, struct rp__master_map *map, uint64_t tasks,
+                        struct rp__buffer *records) {
+    int rc = rp__items_add(&map->items, map->ledger.known, tasks, records);
+    if (rc) return rc;
+    map->ledger.known += tasks;
+    master->restless = true;
+    return 0;
+}
+
+void rp__master_map_final(struct rp__master *master, struct rp__master_map *map) {
+    map->ledger.final = true;
+    master->restless = true;
+}
+
+struct rp__part *rp__master_map_take(struct rp__master_map *map) {
+    struct rp__part *part = map->ready;
+    if (!part) return NULL;
+    map->ready = part->next;
+    if (!map->ready) map->ready_tail = &map->ready;
+    map->ready_count--;
+    part->next = NULL;
+    return part;
+}
+
+void rp__master_map_consumed(struct rp__master *master, struct rp__master_map *map, size_t parts, size_t bytes) {
+    if (map->unread > RP__UNREAD_MAX) master->restless = true;
+    map->unread -= bytes + parts * sizeof(struct rp__part);
+}
+
+bool rp__master_map_complete(const struct rp__master_map *map) {
+    return rp__ledger_complete(&map->ledger) && !map->ready && !map->window.count;
+}
+
+void rp__master_map_close(struct rp__master *master, struct rp__master_map *map) {
+    map->closing = true;
+    for (uint32_t rank = 0; rank < master->ranks; rank++)
+        if (map->rank[rank].told)
+            rp__master_control(master, rank, &(struct rp__frame){.type = RP__FRAME_MAP_END, .map = map->number});
+}
+
+bool rp__master_map_idle(const struct rp__master_map *map) { return map->out == 0; }
+
+void rp__master_map_free(struct rp__master *master, struct rp__master_map *map) {
+    struct rp__master_map **at = &master->maps;
+    while (*at && *at != map) at = &(*at)->next;
+    if (*at) *at = map->next;
+    for (struct rp__part *part; (part = rp__master_map_take(map));) rp__part_free(part);
+    rp__window_free(&map->window);
+    rp__items_free(&map->items);
+    rp__ledger_free(&map->ledger);
+    free(map->rank);
+    free(map->args);
+    free(map);
+}
+
+size_t rp__master_map_held(const struct rp__master_map *map) { return map->items.bytes; }
+
+void rp__master_map_stats(const struct rp__master *master, const struct rp__master_map *map, rp_map_stats *stats) {
+    *stats = map->stats;
+    stats->tasks_done = map->ledger.done_tasks;
+    stats->tasks_known = map->ledger.known;
+    stats->tasks_final = map->ledger.final;
+    stats->busy_seconds = (double)map->busy_ns * 1e-9;
+    stats->workers = master->workers;
+}
+
+/* ---- Results ---- */
+
+/* Are these the records of `tasks` tasks (one record for all of them, if it is a range kernel's)? Counts failures. */
+static bool check_records(const struct rp__buffer *bytes, uint64_t tasks, bool range, uint64_t *failed_count) {
+    uint64_t count = 0, failed_tasks = 0;
+    for (size_t at = 0; at < bytes->size; count++) {
+        const uint8_t *data;
+        size_t size;
+        bool failed;
+        size_t length = rp__record_read(bytes->data + at, bytes->size - at, &data, &size, &failed);
+        if (!length) return false;
+        failed_tasks += failed;
+        at += length;
+    }
+    *failed_count = range && failed_tasks ? tasks : failed_tasks;
+    return count == (range ? 1 : tasks);
+}
+
+/* The tasks have their answer: out of the ledger, into the window, and what is due out of it. Takes the bytes. */
+static int answer(struct rp__master_map *map, const struct rp__range *range, struct rp__buffer *bytes, bool died) {
+    struct rp__part *part = rp__part_new(range->begin, range->end, bytes->data, bytes->size);
+    if (!part) return RP_ENOMEM;
+    *bytes = (struct rp__buffer){0};
+    part->died = died;
+    int rc = rp__ledger_done(&map->ledger, range->begin, range->end);
+    if (rc == 0) rc = rp__window_put(&map->window, part);
+    if (rc) {
+        rp__part_free(part);
+        return rc;
+    }
+    if (map->items.count) rp__items_done(&map->items, range->begin, range->end);
+    while ((rc = rp__window_next(&map->window, &part)) == 0 && part) {
+        map->unread += part->size + sizeof *part;
+        *map->ready_tail = part;
+        map->ready_tail = &part->next;
+        map->ready_count++;
+    }
+    return rc;
+}
+
+/* The task gets a failure for an answer: its worker died of it, or its answer made no sense, too often. */
+static int give_up(struct rp__master_map *map, const struct rp__range *range, const char *cause, size_t size) {
+    struct rp__buffer record = {0};
+    uint8_t head[RP__RECORD_HEAD_MAX];
+    if (rp__buffer_append(&record, head, rp__record_head(head, size, true)) ||
+        rp__buffer_append(&record, cause, size)) {
+        rp__buffer_free(&record);
+        return RP_ENOMEM;
+    }
+    map->stats.tasks_failed += range->end - range->begin;
+    return answer(map, range, &record, true);
+}
+
+/* Tasks that a worker may have died of: closer in on the guilty one, or once more, or no more. */
+static int suspect(struct rp__master_map *map, struct rp__range range, const char *cause, size_t size) {
+    map->stats.chunks_again++;
+    if (rp__ledger_splits(&map->ledger, &range)) return rp__ledger_again_in_parts(&map->ledger, &range);
+    if (range.attempts++ < map->retries) return rp__ledger_again(&map->ledger, &range);
+    map->stats.chunks_again--;
+    return give_up(map, &range, cause, size);
+}
+
+static void learn(struct rp__master *master, const struct rp__chunk *chunk, uint64_t busy_ns) {
+    struct rp__master_map *map = chunk->map;
+    struct rp__master_rank *rank = &master->rank[chunk->rank];
+    struct rp__map_rank *seen = &map->rank[chunk->rank];
+    uint64_t tasks = chunk->range.end - chunk->range.begin;
+    double ns = busy_ns ? (double)busy_ns : 1, per_task = ns / (double)tasks;
+    double bytes = (double)chunk->bytes.size / (double)tasks;
+    seen->ns_per_task += seen->ns_per_task > 0 ? 0.3 * (per_task - seen->ns_per_task) : per_task;
+    map->bytes_per_task += map->bytes_per_task > 0 ? 0.3 * (bytes - map->bytes_per_task) : bytes;
+    rank->chunk_ns += rank->chunk_ns > 0 ? 0.3 * (ns - rank->chunk_ns) : ns;
+    if (tasks >= seen->grown && seen->grown < UINT64_MAX / 2) seen->grown = 2 * tasks;
+    /* A worker holds about 4 ms of work besides the chunk in hand; of long chunks one, of very long ones none. */
+    double extra = 4e6 / rank->chunk_ns;
+    uint32_t wanted = rank->chunk_ns > 500e6 ? 1 : extra > RP__DEPTH_MAX - 2 ? RP__DEPTH_MAX : 2 + (uint32_t)extra;
+    rank->depth = wanted < 2 * rank->depth ? wanted : 2 * rank->depth;
+}
+
+static int result_came(struct rp__master *master, struct rp__chunk *chunk, const struct rp__frame *frame) {
+    struct rp__master_map *map = chunk->map;
+    if (map->closing) {
+        if (!(frame->flags & RP__MORE)) free_chunk(master, chunk);
+        return 0;
+    }
+    if (rp__buffer_append(&chunk->bytes, frame->data, frame->size)) return RP_ENOMEM;
+    if (frame->flags & RP__MORE) return 0;
+    struct rp__range range = chunk->range;
+    uint64_t failed = 0;
+    int rc;
+    if (!check_records(&chunk->bytes, range.end - range.begin, map->range, &failed)) {
+        static const char cause[] = "its worker answered with bytes that make no sense";
+        rc = suspect(map, range, cause, sizeof cause - 1);
+    } else if (failed && map->range && rp__ledger_splits(&map->ledger, &range)) {
+        map->stats.chunks_again++;
+        rc = rp__ledger_again_in_parts(&map->ledger, &range);
+    } else {
+        learn(master, chunk, frame->count);
+        map->stats.chunks++;
+        map->stats.tasks_failed += failed;
+        map->busy_ns += frame->count;
+        rc = answer(map, &range, &chunk->bytes, false);
+    }
+    free_chunk(master, chunk);
+    return rc;
+}
+
+static int chunk_returned(struct rp__master *master, struct rp__chunk *chunk) {
+    int rc = chunk->map->closing ? 0 : rp__ledger_again(&chunk->map->ledger, &chunk->range);
+    free_chunk(master, chunk);
+    return rc;
+}
+
+static int worker_died(struct rp__master *master, struct rp__chunk *chunk, const struct rp__frame *frame) {
+    struct rp__master_map *map = chunk->map;
+    struct rp__range whole = chunk->range, guilty = whole;
+    free_chunk(master, chunk);
+    if (map->closing) return 0;
+    /* Only the tasks that it may have died of come under suspicion; those around them are dealt again as they are. */
+    if (frame->begin >= whole.begin && frame->end <= whole.end && frame->begin < frame->end) {
+        guilty.begin = frame->begin;
+        guilty.end = frame->end;
+    }
+    if (guilty.end - guilty.begin != whole.end - whole.begin) guilty.attempts = 0;
+    struct rp__range before = whole, after = whole;
+    before.end = guilty.begin;
+    after.begin = guilty.end;
+    int rc = rp__ledger_again(&map->ledger, &before);
+    if (rc == 0) rc = rp__ledger_again(&map->ledger, &after);
+    if (rc == 0) rc = suspect(map, guilty, (const char *)frame->data, frame->size);
+    return rc;
+}
+
+int rp__master_receive(struct rp__master *master, uint32_t from, const struct rp__frame *frame, uint64_t now_ns) {
+    (void)now_ns;
+    if (from >= master->ranks) return RP_EPROTOCOL;
+    struct rp__master_rank *rank = &master->rank[from];
+    if (rank->lost) return 0;
+    struct rp__chunk *chunk = find_chunk(master, from, frame->chunk);
+    switch (frame->type) {
+    case RP__FRAME_CREW:
+        return crew_came(master, from, frame->worker);
+    case RP__FRAME_WORKER:
+        if (rank->started < rank->workers) rank->started++;
+        return 0;
+    case RP__FRAME_RESULT:
+        return chunk ? result_came(master, chunk, frame) : 0;
+    case RP__FRAME_RETURNED:
+        if (frame->flags & RP__LAST) rank->asked_back = false;
+        master->restless = true;
+        return chunk ? chunk_returned(master, chunk) : 0;
+    case RP__FRAME_DIED:
+        for (struct rp__master_map *map = master->maps; map; map = map->next)
+            if (!map->closing && (!chunk || chunk->map == map)) map->stats.deaths++;
+        return chunk && frame->flags & RP__IN_HAND ? worker_died(master, chunk, frame) : 0;
+    default:
+        return RP_EPROTOCOL;
+    }
+}
+
+int rp__master_lose(struct rp__master *master, uint32_t lost) {
+    struct rp__master_rank *rank = &master->rank[lost];
+    if (rank->lost) return 0;
+    int rc = 0;
+    for (uint32_t i = 0; i < master->chunks && rc == 0; i++)
+        if (master->chunk[i].id && master->chunk[i].rank == lost) {
+            master->chunk[i].range.worker = RP__ANY_WORKER;
+            rc = chunk_returned(master, &master->chunk[i]);
+        }
+    for (struct rp__master_map *map = master->maps; map && rc == 0; map = map->next)
+        for (uint32_t i = 0; i < rp__map_workers(master, map, lost) && rc == 0; i++)
+            rc = rp__ledger_release(&map->ledger, rank->first + i);
+    rank->lost = true;
+    rank->up = false;
+    rank->held = 0;
+    master->restless = true;
+    bool left = false;
+    for (uint32_t i = 0; i < master->ranks; i++) left |= !master->rank[i].lost;
+    return rc ? rc : left ? 0 : RP_ENOWORKERS;
+}

@@ -1,0 +1,70 @@
+/* The master: which rank computes what. A state machine without clock, MPI or threads: frames and requests go in,
+ * with the time; frames for ranks and parts of results come out. Whoever drives it (pool/service.c, or a test that
+ * plays the cluster) does the moving.
+ *
+ * Invariants: a task is undealt, in exactly one chunk, or done (core/ledger.h). A chunk is out at one rank until
+ * that rank answers it, returns it, reports a death in it, or is lost. An answer to a chunk that is not out at that
+ * rank is ignored. */
+#ifndef RP_CORE_MASTER_H
+#define RP_CORE_MASTER_H
+
+#include "core/items.h"
+#include "core/ledger.h"
+#include "core/window.h"
+#include "core/wire.h"
+
+struct rp__master;
+struct rp__master_map;
+
+struct rp__map_spec {
+    rp_map_options options; /* args copied; kernel not used */
+    uint32_t kernel;        /* index in the world's table */
+    bool range;             /* it makes one record a chunk; else one a task */
+    struct rp__window_aside aside;
+};
+
+struct rp__master *rp__master_new(uint32_t ranks);
+void rp__master_free(struct rp__master *master);
+
+/* Ask every rank for a crew; `options` is passed on as it is. 0 or RP_ENOMEM. */
+int rp__master_pool_open(struct rp__master *master, const void *options, size_t size);
+/* Every rank's crew is there and every worker of it has started. */
+bool rp__master_pool_ready(const struct rp__master *master);
+/* End the crews. Every map must be freed. */
+int rp__master_pool_close(struct rp__master *master);
+uint32_t rp__master_workers(const struct rp__master *master);
+int rp__master_quit(struct rp__master *master, int exit_code);
+
+/* 0, RP_ENOMEM. The map ends when it is closed, and is freed when it is idle after that. */
+int rp__master_map_open(struct rp__master *master, const struct rp__map_spec *spec, struct rp__master_map **map);
+/* Tasks for a fed map: so many records; takes the bytes. 0, RP_ENOMEM, RP_EPROTOCOL. */
+int rp__master_map_feed(struct rp__master *master, struct rp__master_map *map, uint64_t tasks,
+                        struct rp__buffer *records);
+void rp__master_map_final(struct rp__master *master, struct rp__master_map *map);
+/* The next part of the results, given; NULL: none is due. What the caller holds unread is counted until it says
+ * that it was consumed, and past 64 MiB of it no more is dealt. */
+struct rp__part *rp__master_map_take(struct rp__master_map *map);
+void rp__master_map_consumed(struct rp__master *master, struct rp__master_map *map, size_t parts, size_t bytes);
+/* Every task is done (and its part was taken). */
+bool rp__master_map_complete(const struct rp__master_map *map);
+/* Deal no more of it, and have ranks drop what is out. Then, once idle, nothing is out and it may be freed. */
+void rp__master_map_close(struct rp__master *master, struct rp__master_map *map);
+bool rp__master_map_idle(const struct rp__master_map *map);
+void rp__master_map_free(struct rp__master *master, struct rp__master_map *map);
+/* Bytes of inputs held. */
+size_t rp__master_map_held(const struct rp__master_map *map);
+/* Counts only; seconds and tasks_known's caller-side parts are the caller's. */
+void rp__master_map_stats(const struct rp__master *master, const struct rp__master_map *map, rp_map_stats *stats);
+
+/* A frame came from `rank`. 0, RP_ENOMEM, RP_EPROTOCOL: the frame makes no sense and was ignored. */
+int rp__master_receive(struct rp__master *master, uint32_t rank, const struct rp__frame *frame, uint64_t now_ns);
+/* The rank is gone: what was out at it is dealt to others. 0, RP_ENOMEM, RP_ENOWORKERS: it was the last. */
+int rp__master_lose(struct rp__master *master, uint32_t rank);
+/* Deal no more, of any map. */
+void rp__master_stop(struct rp__master *master);
+
+/* The next frame to send, and to whom; false: nothing to do until the next event. The frame's bytes are lent until
+ * the next call on the master. */
+bool rp__master_action(struct rp__master *master, uint32_t *rank, struct rp__frame *frame);
+
+#endif

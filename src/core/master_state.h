@@ -1,0 +1,87 @@
+/* What the master's two files share: master.c takes events, deal.c decides who gets work. */
+#ifndef RP_CORE_MASTER_STATE_H
+#define RP_CORE_MASTER_STATE_H
+
+#include "core/master.h"
+
+enum {
+    RP__UNREAD_MAX = 64 * 1024 * 1024, /* results that the program has not read yet: past it, dealing waits */
+    RP__DEPTH_MAX = 512                /* chunks that a worker may hold */
+};
+
+struct rp__chunk {
+    uint64_t id; /* 0: this slot is free */
+    struct rp__master_map *map;
+    struct rp__range range;
+    uint32_t rank;
+    uint32_t next_free;
+    struct rp__buffer bytes; /* of its result so far */
+};
+
+struct rp__master_rank {
+    bool up, lost;
+    uint32_t workers, first; /* how many; the pool's number of the first */
+    uint32_t started;
+    uint64_t held;   /* chunks out here */
+    uint32_t depth;  /* chunks that each worker may hold: credit, grown while chunks prove short */
+    double chunk_ns; /* how long a chunk takes here, a moving mean; 0: not known */
+    bool asked_back; /* a TAKE_BACK is not answered yet */
+};
+
+/* What one map has seen of one rank. */
+struct rp__map_rank {
+    bool told;
+    uint64_t grown;     /* auto: the size that chunks have grown to */
+    double ns_per_task; /* a moving mean; 0: not known */
+};
+
+struct rp__master_map {
+    struct rp__master_map *next; /* in the order of opening */
+    uint32_t number, kernel;
+    bool range, closing;
+    uint32_t active; /* workers that compute it: the first so many of the pool */
+    uint32_t retries;
+    uint8_t *args;
+    size_t args_size;
+    struct rp__ledger ledger;
+    struct rp__items items;
+    struct rp__window window;
+    struct rp__map_rank *rank;            /* [ranks] */
+    struct rp__part *ready, **ready_tail; /* due, not taken */
+    size_t ready_count;
+    size_t unread; /* bytes ready or taken, not consumed */
+    double bytes_per_task;
+    uint64_t out; /* chunks */
+    rp_map_stats stats;
+    uint64_t busy_ns;
+};
+
+struct rp__control {
+    uint32_t rank;
+    struct rp__frame frame;
+};
+
+struct rp__master {
+    uint32_t ranks, ranks_up, workers, next_map;
+    struct rp__master_rank *rank; /* [ranks] */
+    uint32_t *held;               /* [workers] chunks out that belong to one worker (fixed maps) */
+    struct rp__master_map *maps;
+    struct rp__chunk *chunk;
+    uint32_t chunks, free_chunk; /* free_chunk == chunks: none */
+    uint64_t generation;
+    struct rp__control *control; /* [control_from, control_to) are to be sent, before any work */
+    size_t control_from, control_to, control_capacity;
+    struct rp__buffer pool_options, scratch;
+    bool stopped, restless; /* restless: something happened since dealing came to rest */
+    uint32_t cursor;        /* the rank whose turn it is */
+};
+
+int rp__master_control(struct rp__master *master, uint32_t rank, const struct rp__frame *frame);
+struct rp__chunk *rp__chunk_new(struct rp__master *master, struct rp__master_map *map, const struct rp__range *range,
+                                uint32_t rank);
+/* The workers of `rank` that compute `map`. */
+uint32_t rp__map_workers(const struct rp__master *master, const struct rp__master_map *map, uint32_t rank);
+/* The next chunk for whoever should have it, or a request to give unstarted ones back. */
+bool rp__deal(struct rp__master *master, uint32_t *rank, struct rp__frame *frame);
+
+#endif

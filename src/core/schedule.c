@@ -1,0 +1,74 @@
+/* Chunk sizes, see schedule.h. */
+#include "core/schedule.h"
+
+static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
+static uint64_t most(uint64_t a, uint64_t b) { return a > b ? a : b; }
+static uint64_t divide_up(uint64_t a, uint64_t b) { return a / b + (a % b != 0); }
+static uint64_t add_capped(uint64_t a, uint64_t b) { return a > UINT64_MAX - b ? UINT64_MAX : a + b; }
+
+static uint64_t tasks_in(double amount, double per_task) {
+    double tasks = per_task > 0 ? amount / per_task : 0;
+    return tasks >= 1e18 ? (uint64_t)1e18 : (uint64_t)tasks;
+}
+
+static uint64_t auto_size(const struct rp__schedule_ask *ask) {
+    uint64_t size = most(ask->grown, 1);
+    if (ask->ns_per_task > 0) {
+        size = least(size, most(tasks_in(RP__AUTO_TARGET_NS, ask->ns_per_task), 1));
+        /* The tail: half of what is left is dealt in one round, so what stays out shrinks with what remains. */
+        uint64_t tail = divide_up(ask->remaining, 2 * ask->workers);
+        size = least(size, most(tail, tasks_in(RP__AUTO_LEAST_NS, ask->ns_per_task)));
+    }
+    if (ask->bytes_per_task > 0) size = least(size, most(tasks_in(RP__AUTO_BYTES, ask->bytes_per_task), 1));
+    return size;
+}
+
+uint64_t rp__schedule_size(const rp_schedule *schedule, const rp_map_options *map, const struct rp__schedule_ask *ask) {
+    uint64_t size = most(schedule->chunk, 1);
+    switch (schedule->kind) {
+    case RP_STATIC: /* only reached for tasks that come back: their parts are fixed by rp__schedule_part */
+    case RP_DYNAMIC:
+        return size;
+    case RP_GUIDED:
+        size = most(size, divide_up(ask->remaining, ask->workers));
+        break;
+    case RP_FACTORING:
+        size = ask->batch_left ? ask->batch_size : most(size, divide_up(ask->remaining, 2 * ask->workers));
+        break;
+    case RP_AUTO:
+        size = auto_size(ask);
+        /* The job's own bounds know what a chunk costs: its largest only while 8 of them a worker remain. */
+        if (map->chunk_max && ask->remaining / (8 * ask->workers) < map->chunk_max)
+            size = least(size, most(ask->remaining / (8 * ask->workers), map->chunk_min));
+        break;
+    }
+    if (map->chunk_max) size = least(size, map->chunk_max);
+    return most(most(size, map->chunk_min), 1);
+}
+
+uint64_t rp__schedule_end(const rp_map_options *map, uint64_t begin, uint64_t size, uint64_t limit) {
+    uint64_t end = add_capped(begin, most(size, 1));
+    if (map->edge > 1) {
+        uint64_t phase = map->edge_phase % map->edge;
+        uint64_t over = (end % map->edge + map->edge - phase) % map->edge;
+        if (over) end = add_capped(end, map->edge - over);
+    }
+    if (map->wall) end = least(end, add_capped(begin, map->wall - begin % map->wall));
+    return least(end, limit);
+}
+
+void rp__schedule_part(const rp_schedule *schedule, const rp_map_options *map, uint64_t count, uint64_t workers,
+                       uint64_t index, uint64_t *begin, uint64_t *end) {
+    uint64_t size = schedule->chunk ? schedule->chunk : divide_up(count, workers);
+    size = most(size, 1);
+    uint64_t low = index > count / size ? count : least(index * size, count);
+    uint64_t high = least(add_capped(low, size), count);
+    /* Bounds move up to edges alike on both sides, so parts still meet. A wall inside a part is cut by the ledger. */
+    *begin =
+        low ? rp__schedule_end(&(rp_map_options){.edge = map->edge, .edge_phase = map->edge_phase}, low - 1, 1, count)
+            : 0;
+    *end = high < count ? rp__schedule_end(&(rp_map_options){.edge = map->edge, .edge_phase = map->edge_phase},
+                                           high - 1, 1, count)
+                        : count;
+    if (low >= count) *begin = *end = count;
+}

@@ -1,0 +1,97 @@
+/* Results into task order, see window.h. */
+#include "core/window.h"
+
+#include "rankpool.h"
+
+#include <stdlib.h>
+
+struct rp__part *rp__part_new(uint64_t begin, uint64_t end, uint8_t *data, size_t size) {
+    struct rp__part *part = malloc(sizeof *part);
+    if (part) *part = (struct rp__part){.begin = begin, .end = end, .data = data, .size = size};
+    return part;
+}
+
+void rp__part_free(struct rp__part *part) {
+    if (!part) return;
+    free(part->data);
+    free(part);
+}
+
+static bool room(struct rp__window *window) {
+    if (window->count < window->capacity) return true;
+    size_t capacity = window->capacity ? 2 * window->capacity : 32;
+    struct rp__part **heap = realloc(window->heap, capacity * sizeof *heap);
+    if (!heap) return false;
+    window->heap = heap;
+    window->capacity = capacity;
+    return true;
+}
+
+/* Put the bytes of a part that is far ahead aside; where that fails they stay. */
+static void put_aside(struct rp__window *window, struct rp__part *part) {
+    if (!window->aside.write || window->aside.write(window->aside.self, part->data, part->size, &part->offset)) return;
+    free(part->data);
+    part->data = NULL;
+    part->aside = true;
+    window->aside_count++;
+}
+
+static int bring_back(struct rp__window *window, struct rp__part *part) {
+    uint8_t *data = malloc(part->size ? part->size : 1);
+    if (!data) return RP_ENOMEM;
+    int rc = window->aside.read(window->aside.self, part->offset, data, part->size);
+    if (rc) {
+        free(data);
+        return rc;
+    }
+    part->data = data;
+    part->aside = false;
+    if (--window->aside_count == 0) window->aside.reset(window->aside.self);
+    return 0;
+}
+
+int rp__window_put(struct rp__window *window, struct rp__part *part) {
+    if (!room(window)) return RP_ENOMEM;
+    bool due = window->unordered || part->begin == window->due;
+    if (!due && window->bytes + part->size > window->limit) put_aside(window, part);
+    if (!part->aside) window->bytes += part->size;
+    size_t at = window->count++;
+    for (size_t up; at && window->heap[up = (at - 1) / 2]->begin > part->begin; at = up)
+        window->heap[at] = window->heap[up];
+    window->heap[at] = part;
+    return 0;
+}
+
+static void remove_top(struct rp__window *window) {
+    struct rp__part *last = window->heap[--window->count];
+    size_t at = 0;
+    for (size_t child; (child = 2 * at + 1) < window->count; at = child) {
+        if (child + 1 < window->count && window->heap[child + 1]->begin < window->heap[child]->begin) child++;
+        if (last->begin <= window->heap[child]->begin) break;
+        window->heap[at] = window->heap[child];
+    }
+    window->heap[at] = last;
+}
+
+int rp__window_next(struct rp__window *window, struct rp__part **part) {
+    *part = NULL;
+    if (!window->count) return 0;
+    struct rp__part *top = window->heap[0];
+    if (!window->unordered && top->begin != window->due) return 0;
+    if (top->aside) {
+        int rc = bring_back(window, top);
+        if (rc) return rc;
+    } else {
+        window->bytes -= top->size;
+    }
+    remove_top(window);
+    window->due = top->end;
+    *part = top;
+    return 0;
+}
+
+void rp__window_free(struct rp__window *window) {
+    for (size_t i = 0; i < window->count; i++) rp__part_free(window->heap[i]);
+    free(window->heap);
+    *window = (struct rp__window){0};
+}

@@ -1,0 +1,53 @@
+/* The reorder window: parts of a map's results go in as they come and go out in task order.
+ *
+ * Parts that are not due yet wait in memory up to a number of bytes; what comes beyond it is put aside through
+ * `aside` (a file, to the pool layer) and read back when due, so a slow first task never idles the pool. A part
+ * stays in memory all the same when it cannot be put aside. */
+#ifndef RP_CORE_WINDOW_H
+#define RP_CORE_WINDOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The records of tasks [begin, end), as the kernel wrote them. */
+struct rp__part {
+    struct rp__part *next; /* for whoever holds it in a list */
+    uint64_t begin, end;
+    bool died;  /* the one record is a failure: its worker died of it */
+    bool aside; /* its bytes are put aside at `offset` */
+    uint64_t offset;
+    size_t size;
+    uint8_t *data; /* [size]; NULL while aside */
+};
+
+/* Takes `data`; NULL when out of memory (data is not taken then). */
+struct rp__part *rp__part_new(uint64_t begin, uint64_t end, uint8_t *data, size_t size);
+void rp__part_free(struct rp__part *part);
+
+struct rp__window_aside {
+    void *self;
+    /* Each 0 or a negative code. */
+    int (*write)(void *self, const uint8_t *data, size_t size, uint64_t *offset);
+    int (*read)(void *self, uint64_t offset, uint8_t *data, size_t size);
+    void (*reset)(void *self); /* nothing is aside any more */
+};
+
+struct rp__window {
+    bool unordered; /* everything is due */
+    uint64_t due;   /* the task whose part goes out next */
+    size_t limit, bytes;
+    size_t aside_count;
+    struct rp__window_aside aside; /* write NULL: nothing can be put aside */
+    struct rp__part **heap;        /* lowest begin first */
+    size_t count, capacity;
+};
+
+/* Takes the part. 0 or RP_ENOMEM (the part is the caller's still). */
+int rp__window_put(struct rp__window *window, struct rp__part *part);
+/* The part that is due, given; NULL in *part when it has not come yet. 0, RP_ENOMEM or what `aside.read` returned:
+ * the part stays. */
+int rp__window_next(struct rp__window *window, struct rp__part **part);
+void rp__window_free(struct rp__window *window);
+
+#endif

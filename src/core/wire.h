@@ -1,0 +1,61 @@
+/* What travels between the master and the agents. A message is a run of frames; a frame is its type, its flags and
+ * the fields that its type has (the table is in wire.c), as LEB128 numbers, then its bytes. Bytes longer than a
+ * message travel in several frames of the same head, all but the last marked MORE, so that a result of any size
+ * never holds up what comes behind it for long. Both sides are little-endian or both are not: HELLO tells. */
+#ifndef RP_CORE_WIRE_H
+#define RP_CORE_WIRE_H
+
+#include "core/buffer.h"
+
+#include <stdbool.h>
+
+enum { RP__MESSAGE_MAX = 256 * 1024, RP__ANY_WORKER = UINT32_MAX };
+
+enum rp__frame_type {
+    /* to an agent */
+    RP__FRAME_POOL = 1,  /* plan a crew and say how many; data = options, packed by the pool layer */
+    RP__FRAME_START,     /* start it; worker = the pool's number of its first */
+    RP__FRAME_POOL_END,  /* end it */
+    RP__FRAME_MAP,       /* map, kernel, worker = how many of the crew may compute it; data = argument bytes */
+    RP__FRAME_MAP_END,   /* map: forget it; chunks in hand are dropped, and answered by RETURNED */
+    RP__FRAME_WORK,      /* map, chunk, begin, end, worker or ANY; data = inputs */
+    RP__FRAME_TAKE_BACK, /* count = how many chunks that have not started are wanted back */
+    RP__FRAME_QUIT,      /* count = exit code */
+    /* to the master */
+    RP__FRAME_HELLO,    /* begin = hash of program and tables; data = host name */
+    RP__FRAME_CREW,     /* worker = how many; data = notes for the user, a line each */
+    RP__FRAME_WORKER,   /* worker: it has started for the first time */
+    RP__FRAME_RESULT,   /* chunk, count = busy ns; data = records. Without MORE the chunk is answered */
+    RP__FRAME_RETURNED, /* chunk: not computed; with LAST: the end of the answer to TAKE_BACK */
+    RP__FRAME_DIED,     /* worker, chunk, begin and end = the tasks it may have died of, data = cause; flag IN_HAND */
+    RP__FRAME_FAILED,   /* count = code, data = words: this rank cannot go on */
+    RP__FRAME_SIGNAL,   /* count = its number: someone wants the run to stop */
+    RP__FRAME_TYPES
+};
+
+enum rp__frame_flags { RP__MORE = 1, RP__LAST = 2, RP__IN_HAND = 4 };
+
+struct rp__frame {
+    enum rp__frame_type type;
+    uint8_t flags;
+    uint32_t map, kernel, worker;
+    uint64_t chunk, begin, end, count;
+    const uint8_t *data; /* lent by whoever made the frame */
+    size_t size;
+};
+
+/* Decode the frame at *at, which ends before `end`: *at moves behind it. 1: got one; 0: nothing is left;
+ * RP_EPROTOCOL: the bytes make no sense (nothing is set). Data points into the message. */
+int rp__frame_read(const uint8_t **at, const uint8_t *end, struct rp__frame *frame);
+
+/* Messages on their way to one rank: those that are full, and the one being filled. All zero is empty. */
+struct rp__outbox {
+    struct rp__buffer *message; /* [count] */
+    size_t count, capacity;
+};
+
+/* Add a frame, in pieces where it is long. 0 or RP_ENOMEM. */
+int rp__outbox_put(struct rp__outbox *outbox, const struct rp__frame *frame);
+void rp__outbox_free(struct rp__outbox *outbox);
+
+#endif

@@ -1,0 +1,81 @@
+/* What a crew is made of, and the table that each kind of crew fills in. */
+#ifndef RP_CREW_CREW_KIND_H
+#define RP_CREW_CREW_KIND_H
+
+#include "crew/arena.h"
+
+#include <pthread.h>
+
+struct rp__worker;
+
+/* How a worker ended. */
+struct rp__crew_end {
+    int pid;
+    bool by_us; /* as we asked: then the reason is ours to tell */
+    char cause[96];
+};
+
+struct rp__crew_kind {
+    /* Start a worker in the slot, which is reset. 0 or an error. */
+    int (*start)(struct rp__crew *crew, uint32_t index, rp_error *error);
+    /* Before each look at the rings; cheap. 0, or the error that ends the crew. May be NULL. */
+    int (*look)(struct rp__crew *crew, rp_error *error);
+    /* The rings held nothing: make progress. *again: look once more. May be NULL. */
+    int (*idle)(struct rp__crew *crew, bool *again, rp_error *error);
+    /* Has the worker ended for good? What it wrote before is in its ring. Stays true until the next start. */
+    bool (*ended)(struct rp__crew *crew, uint32_t index);
+    /* And how; once, after ended. */
+    void (*describe)(struct rp__crew *crew, uint32_t index, struct rp__crew_end *end);
+    /* End it now. NULL: this kind cannot. */
+    int (*kill)(struct rp__crew *crew, uint32_t index, rp_error *error);
+    /* End every worker that has not ended, and wait for it. */
+    void (*stop)(struct rp__crew *crew);
+};
+
+extern const struct rp__crew_kind rp__crew_process, rp__crew_thread, rp__crew_inline;
+
+/* A chunk that was given and not answered. */
+struct rp__given {
+    uint64_t chunk, begin, end;
+    bool taken_back;
+};
+
+/* A worker, as the agent knows it: in the agent's own memory, where no worker can write. */
+struct rp__crew_worker {
+    struct rp__crew *crew;
+    uint32_t index;
+    bool live;      /* started, and not ENDED yet */
+    bool reported;  /* STARTED */
+    bool condemned; /* wrote over its ring, which is not looked at any more */
+    char cause[96]; /* for which we kill it */
+    struct rp__ring_side work, result;
+
+    /* Chunks are numbered from 0 in a worker's life; [oldest, next) may be unanswered, at most RP__DEPTH. The last
+     * may be given in part. */
+    struct rp__given *given; /* [RP__DEPTH] */
+    uint64_t oldest, next;
+    bool half_given;
+
+    /* Of thread and inline workers. */
+    pthread_t thread;
+    bool joinable;
+    struct rp__worker *worker;
+};
+
+struct rp__crew {
+    const struct rp__crew_kind *kind;
+    const struct rp__arena *arena;
+    struct rp__nursery *nursery;
+    uint32_t workers;
+    uint32_t at, streak; /* whose ring is looked at first, and how many events it has had in a row */
+    struct rp__crew_worker *worker;
+    _Alignas(8) uint8_t record[RP__RING_RECORD]; /* the record last read */
+};
+
+static inline struct rp__slot *rp__crew_slot(const struct rp__crew *crew, uint32_t index) {
+    return rp__arena_slot(crew->arena, index);
+}
+/* How a worker that left by itself ended, by its slot's last word; false when that says nothing. */
+bool rp__crew_describe_left(uint32_t left, struct rp__crew_end *end);
+
+#endif

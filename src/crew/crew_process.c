@@ -1,0 +1,82 @@
+/* Workers that are processes, forked and reaped by the nursery. What it reported of a worker's life is the truth
+ * about its end; what the worker left in its slot only adds to it. */
+#include "crew/crew_kind.h"
+#include "crew/nursery.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+
+enum { STOP_MS = 2000 }; /* a killed process ends at once, unless the system holds it, on a dead file server say */
+
+static int process_start(struct rp__crew *crew, uint32_t index, rp_error *error) {
+    return rp__nursery_spawn(crew->nursery, index, error);
+}
+
+static int process_look(struct rp__crew *crew, rp_error *error) {
+    return rp__nursery_look(crew->nursery, false, error);
+}
+
+static int process_idle(struct rp__crew *crew, bool *again, rp_error *error) {
+    return rp__nursery_look(crew->nursery, true, error);
+}
+
+static bool process_ended(struct rp__crew *crew, uint32_t index) {
+    return rp__nursery_life(crew->nursery, index)->state == RP__LIFE_ENDED;
+}
+
+static void process_describe(struct rp__crew *crew, uint32_t index, struct rp__crew_end *end) {
+    const struct rp__life *life = rp__nursery_life(crew->nursery, index);
+    const int status = life->status;
+    end->pid = life->pid;
+    end->by_us = false;
+    if (life->refused) {
+        snprintf(end->cause, sizeof end->cause, "could not be forked: %s", strerror(life->refused));
+    } else if (life->oom) {
+        snprintf(end->cause, sizeof end->cause, "killed by the OOM killer: it used too much memory");
+    } else if (WIFSIGNALED(status)) {
+        end->by_us = WTERMSIG(status) == SIGKILL;
+        snprintf(end->cause, sizeof end->cause, "killed by signal %d (%s)", WTERMSIG(status),
+                 strsignal(WTERMSIG(status)));
+    } else if (WEXITSTATUS(status) != 0 ||
+               !rp__crew_describe_left(atomic_load(&rp__crew_slot(crew, index)->left), end)) {
+        snprintf(end->cause, sizeof end->cause, "exited with code %d", WEXITSTATUS(status));
+    }
+}
+
+static int process_kill(struct rp__crew *crew, uint32_t index, rp_error *error) {
+    return rp__nursery_kill(crew->nursery, index, error);
+}
+
+static int64_t now_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static bool is_held(const struct rp__crew *crew, uint32_t index) {
+    const enum rp__life_state state = rp__nursery_life(crew->nursery, index)->state;
+    return state == RP__LIFE_ASKED || state == RP__LIFE_RUNNING;
+}
+
+static void process_stop(struct rp__crew *crew) {
+    for (uint32_t i = 0; i < crew->workers; i++)
+        if (is_held(crew, i) && process_kill(crew, i, NULL)) return; /* dead, and its workers with it */
+    const int64_t until = now_ms() + STOP_MS;
+    for (uint32_t i = 0; i < crew->workers; i++) {
+        while (is_held(crew, i)) {
+            const int64_t left = until - now_ms();
+            if (left <= 0 || rp__nursery_wait(crew->nursery, (int)left, NULL)) return;
+        }
+    }
+}
+
+const struct rp__crew_kind rp__crew_process = {.start = process_start,
+                                               .look = process_look,
+                                               .idle = process_idle,
+                                               .ended = process_ended,
+                                               .describe = process_describe,
+                                               .kill = process_kill,
+                                               .stop = process_stop};

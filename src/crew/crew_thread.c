@@ -1,0 +1,65 @@
+/* Workers that are threads of the agent's process, on the same rings as processes. A thread cannot be killed: it is
+ * asked to end, and does so after the task in hand. Signals are the program's other threads' business. */
+#include "core/error.h"
+#include "crew/crew_kind.h"
+#include "crew/worker.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static void *be_worker(void *argument) {
+    const struct rp__crew_worker *self = argument;
+    const struct rp__arena *arena = self->crew->arena;
+    struct rp__worker *worker = rp__worker_new(arena, self->index, true);
+    if (worker) {
+        rp__worker_run(worker);
+        rp__worker_free(worker);
+    } else {
+        atomic_store(&rp__arena_slot(arena, self->index)->left, RP__LEFT_NO_MEMORY);
+        rp__bell_ring(arena->bell);
+    }
+    return NULL;
+}
+
+static int thread_start(struct rp__crew *crew, uint32_t index, rp_error *error) {
+    struct rp__crew_worker *worker = &crew->worker[index];
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* which the thread inherits */
+    const int why = pthread_create(&worker->thread, NULL, be_worker, worker);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (why) return rp__fail(error, RP_ESYSTEM, "worker %u cannot start as a thread: %s", index, strerror(why));
+    worker->joinable = true;
+    return 0;
+}
+
+static bool thread_ended(struct rp__crew *crew, uint32_t index) {
+    return atomic_load_explicit(&rp__crew_slot(crew, index)->left, memory_order_acquire) != RP__LEFT_NOT;
+}
+
+static void join(struct rp__crew_worker *worker) {
+    if (worker->joinable) pthread_join(worker->thread, NULL);
+    worker->joinable = false;
+}
+
+static void thread_describe(struct rp__crew *crew, uint32_t index, struct rp__crew_end *end) {
+    join(&crew->worker[index]);
+    const uint32_t left = atomic_load(&rp__crew_slot(crew, index)->left);
+    end->pid = (int)getpid();
+    end->by_us = left == RP__LEFT_ASKED;
+    if (!rp__crew_describe_left(left, end)) snprintf(end->cause, sizeof end->cause, "ended");
+}
+
+static void thread_stop(struct rp__crew *crew) {
+    for (uint32_t i = 0; i < crew->workers; i++) {
+        struct rp__slot *slot = rp__crew_slot(crew, i);
+        atomic_store(&slot->leave, 1);
+        rp__bell_ring(&slot->wake);
+    }
+    for (uint32_t i = 0; i < crew->workers; i++) join(&crew->worker[i]);
+}
+
+const struct rp__crew_kind rp__crew_thread = {
+    .start = thread_start, .ended = thread_ended, .describe = thread_describe, .stop = thread_stop};

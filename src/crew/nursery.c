@@ -1,0 +1,217 @@
+/* The nursery process: forks workers when the agent says so, reaps them, reports how each ended.
+ *
+ * - It lives as long as the other end of its socket: at end of file it kills what it forked and leaves. A parent
+ *   death signal would not do, it follows the thread that forked.
+ * - Workers have that signal, since the nursery has one thread; the parent is compared after asking for it, or a
+ *   nursery that died in between would be missed.
+ * - Signals that mean the job reach every process of the group. Nursery and workers ignore them: the agent decides.
+ * - Of the descriptors it keeps stderr, so that no launcher returns while a worker lives; stdout belongs to results,
+ *   so what a kernel prints goes to stderr too. */
+#include "crew/nursery_messages.h"
+#include "crew/oom.h"
+#include "crew/worker.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { AGENT = 3 }; /* the socket's descriptor in the nursery */
+enum { OOM_PREFERENCE = 500, OOM_WORST = 1000 };
+
+struct nursery {
+    const struct rp__arena *arena;
+    pid_t self;
+    int deaths; /* signalfd */
+    struct rp__oom oom;
+    pid_t *pids; /* [slots], 0: no worker */
+};
+
+static void close_from(int first) {
+#ifdef SYS_close_range
+    if (syscall(SYS_close_range, (unsigned)first, ~0u, 0) == 0) return;
+#endif
+    DIR *open_ones = opendir("/proc/self/fd"); /* Linux before 5.9 */
+    if (!open_ones) return;
+    for (struct dirent *entry; (entry = readdir(open_ones));) {
+        const int fd = atoi(entry->d_name);
+        if (fd >= first && fd != dirfd(open_ones)) close(fd);
+    }
+    closedir(open_ones);
+}
+
+static void point_to_null(int fd, int flags) {
+    const int null = open("/dev/null", flags);
+    if (null < 0 || null == fd) return;
+    dup2(null, fd);
+    close(null);
+}
+
+static void settle_descriptors(int agent) {
+    if (agent != AGENT) dup3(agent, AGENT, O_CLOEXEC);
+    close_from(AGENT + 1);
+    if (fcntl(2, F_GETFD) < 0) point_to_null(2, O_WRONLY); /* the program runs without stderr */
+    point_to_null(0, O_RDONLY);
+    dup2(2, 1);
+}
+
+static void settle_signals(void) {
+    static const int ignored[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGUSR1, SIGUSR2,
+                                  SIGTSTP, SIGTTIN, SIGTTOU, SIGPIPE, SIGALRM, SIGXCPU};
+    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) signal(ignored[i], SIG_IGN);
+    signal(SIGCHLD, SIG_DFL);
+    sigset_t mask;
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGCHLD);
+    sigprocmask(SIG_SETMASK, &mask, NULL);
+}
+
+/* A program started by a kernel must not take itself for a rank of this job. */
+static void forget_launcher(void) {
+    extern char **environ;
+    static const char *const prefixes[] = {"OMPI_", "PMIX_", "PMI_"};
+    for (char **at = environ; at && *at;) {
+        char name[256];
+        const size_t length = strcspn(*at, "=");
+        bool launcher = false;
+        for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+            launcher = launcher || strncmp(*at, prefixes[i], strlen(prefixes[i])) == 0;
+        if (launcher && (*at)[length] == '=' && length < sizeof name) {
+            memcpy(name, *at, length);
+            name[length] = 0;
+            unsetenv(name); /* moves the rest up */
+        } else {
+            at++;
+        }
+    }
+}
+
+/* ---- A worker's first steps ---------------------------------------------------------------------------- */
+
+static void prefer_for_oom_killer(void) {
+    FILE *file = fopen("/proc/self/oom_score_adj", "r+e");
+    if (!file) return;
+    int score = 0;
+    if (fscanf(file, "%d", &score) == 1) {
+        score = score + OOM_PREFERENCE < OOM_WORST ? score + OOM_PREFERENCE : OOM_WORST;
+        rewind(file);
+        fprintf(file, "%d\n", score);
+    }
+    fclose(file);
+}
+
+_Noreturn static void be_worker(const struct nursery *nursery, uint32_t slot) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != nursery->self) _exit(0);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    close_from(AGENT);
+    prctl(PR_SET_NAME, "rp-worker");
+    prefer_for_oom_killer();
+    rp__arena_keep_only(nursery->arena, slot);
+    setvbuf(stdout, NULL, _IOLBF, 0); /* a worker is killed in the end: what a kernel printed must be out */
+    /* The pool's workers are the parallelism; set before anything of OpenMP or BLAS is used here. */
+    static const char *const threads[] = {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
+                                          "BLIS_NUM_THREADS"};
+    for (size_t i = 0; i < sizeof threads / sizeof *threads; i++) setenv(threads[i], "1", 0);
+
+    struct rp__worker *worker = rp__worker_new(nursery->arena, slot, true);
+    if (worker) {
+        rp__worker_run(worker);
+        rp__worker_free(worker);
+    } else {
+        atomic_store(&rp__arena_slot(nursery->arena, slot)->left, RP__LEFT_NO_MEMORY);
+    }
+    _exit(0);
+}
+
+/* ---- The nursery --------------------------------------------------------------------------------------- */
+
+_Noreturn static void leave(struct nursery *nursery) {
+    for (uint32_t slot = 0; slot < nursery->arena->slots; slot++)
+        if (nursery->pids[slot] > 0) kill(nursery->pids[slot], SIGKILL);
+    while (waitpid(-1, NULL, 0) > 0 || errno == EINTR) {}
+    _exit(0);
+}
+
+/* The socket may be full while the agent is busy; it takes in reports before it sends more, so this ends. */
+static void report(struct nursery *nursery, const struct rp__report *what) {
+    ssize_t sent;
+    while ((sent = send(AGENT, what, sizeof *what, MSG_NOSIGNAL)) < 0 && errno == EINTR) {}
+    if (sent < 0) leave(nursery);
+    atomic_fetch_add(&rp__arena_nursery_page(nursery->arena)->posted, 1);
+    rp__bell_ring(nursery->arena->bell);
+}
+
+static void spawn(struct nursery *nursery, uint32_t slot) {
+    const pid_t pid = fork();
+    if (pid == 0) be_worker(nursery, slot);
+    struct rp__report what = {.type = RP__REPORT_SPAWNED, .slot = slot, .pid = pid};
+    if (pid < 0) what = (struct rp__report){.type = RP__REPORT_REFUSED, .slot = slot, .status = errno};
+    else nursery->pids[slot] = pid;
+    report(nursery, &what);
+}
+
+/* false: there was no order. Leaves when the agent is gone. */
+static bool take_order(struct nursery *nursery) {
+    struct rp__order order;
+    const ssize_t size = recv(AGENT, &order, sizeof order, MSG_DONTWAIT);
+    if (size < 0 && (errno == EAGAIN || errno == EINTR)) return false;
+    if (size != sizeof order || order.slot >= nursery->arena->slots) leave(nursery);
+    const pid_t pid = nursery->pids[order.slot];
+    if (order.type == RP__ORDER_SPAWN && pid == 0) spawn(nursery, order.slot);
+    if (order.type == RP__ORDER_KILL && pid > 0) kill(pid, SIGKILL);
+    return true;
+}
+
+static void reap(struct nursery *nursery) {
+    int status;
+    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+        uint32_t slot = 0;
+        while (slot < nursery->arena->slots && nursery->pids[slot] != pid) slot++;
+        if (slot == nursery->arena->slots) continue;
+        nursery->pids[slot] = 0;
+        const bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+        const struct rp__report what = {.type = RP__REPORT_ENDED,
+                                        .slot = slot,
+                                        .pid = pid,
+                                        .status = status,
+                                        .oom = killed && rp__oom_struck(&nursery->oom)};
+        report(nursery, &what);
+    }
+}
+
+void rp__nursery_main(const struct rp__arena *arena, int agent) {
+    struct nursery nursery = {.arena = arena, .self = getpid()};
+    prctl(PR_SET_NAME, "rp-nursery");
+    settle_signals();
+    settle_descriptors(agent);
+    forget_launcher();
+    rp__oom_open(&nursery.oom, "");
+    sigset_t mask;
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGCHLD);
+    nursery.deaths = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+    nursery.pids = calloc(arena->slots, sizeof *nursery.pids);
+    if (nursery.deaths < 0 || (!nursery.pids && arena->slots)) _exit(1);
+
+    struct pollfd polled[] = {{.fd = AGENT, .events = POLLIN}, {.fd = nursery.deaths, .events = POLLIN}};
+    for (;;) {
+        if (poll(polled, 2, -1) < 0 && errno != EINTR) leave(&nursery);
+        struct signalfd_siginfo death;
+        while (read(nursery.deaths, &death, sizeof death) > 0) {}
+        reap(&nursery);
+        while (take_order(&nursery)) {}
+    }
+}

@@ -1,0 +1,99 @@
+/* The calls that a kernel may make, all on memory of its own worker.
+ *
+ * The head of a record comes before its bytes and is as long as their number needs, which nobody knows until the
+ * kernel is done. So the bytes are collected behind room for the longest head and moved up to the real one. */
+#include "crew/task.h"
+
+#include "core/record.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+bool rp__task_begin(rp_task *task, uint64_t index) {
+    if (!rp__buffer_reserve(&task->out, RP__RECORD_HEAD_MAX + RP__MESSAGE_MAX)) return false;
+    task->record = task->out.size;
+    task->out.size += RP__RECORD_HEAD_MAX;
+    task->promised = 0;
+    task->index = index;
+    task->failed = false;
+    return true;
+}
+
+const char *rp__task_message(const rp_task *task, int code) { return task->failed ? task->message : rp_strerror(code); }
+
+void rp__task_end(rp_task *task, int code) {
+    uint8_t *at = task->out.data + task->record, *bytes = at + RP__RECORD_HEAD_MAX;
+    size_t size = task->out.size - task->record - RP__RECORD_HEAD_MAX;
+    const bool failed = task->failed || code != 0;
+    if (failed) { /* what it wrote so far is dropped */
+        const char *message = rp__task_message(task, code);
+        size = strnlen(message, RP__MESSAGE_MAX);
+        memcpy(bytes, message, size);
+    }
+    uint8_t head[RP__RECORD_HEAD_MAX];
+    const size_t length = rp__record_head(head, size, failed);
+    memmove(at + length, bytes, size);
+    memcpy(at, head, length);
+    task->out.size = task->record + length + size;
+}
+
+void rp__task_drop(rp_task *task) { task->out.size = task->record; }
+
+int rp_task_write(rp_task *task, const void *data, size_t size) {
+    task->promised = 0;
+    return rp__buffer_append(&task->out, data, size);
+}
+
+int rp_task_printf(rp_task *task, const char *format, ...) {
+    task->promised = 0;
+    /* Most texts fit in what is there already; begin left some room in any case. */
+    size_t room = task->out.capacity - task->out.size;
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf((char *)task->out.data + task->out.size, room, format, arguments);
+    va_end(arguments);
+    if (length < 0) return RP_EINVAL;
+    if ((size_t)length >= room) {
+        room = (size_t)length + 1;
+        char *at = (char *)rp__buffer_reserve(&task->out, room);
+        if (!at) return RP_ENOMEM;
+        va_start(arguments, format);
+        vsnprintf(at, room, format, arguments);
+        va_end(arguments);
+    }
+    task->out.size += (size_t)length;
+    return 0;
+}
+
+void *rp_task_reserve(rp_task *task, size_t size) {
+    void *at = rp__buffer_reserve(&task->out, size);
+    task->promised = at ? size : 0;
+    return at;
+}
+
+void rp_task_commit(rp_task *task, size_t size) {
+    /* More than was promised cannot have been written without harm: what is there counts. */
+    task->out.size += size < task->promised ? size : task->promised;
+    task->promised = 0;
+}
+
+int rp_task_fail(rp_task *task, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    if (vsnprintf(task->message, sizeof task->message, format, arguments) < 0) task->message[0] = 0;
+    va_end(arguments);
+    task->failed = true;
+    return RP_ETASK;
+}
+
+uint64_t rp_task_index(const rp_task *task) { return task->index; }
+
+const void *rp_task_args(const rp_task *task, size_t *size) {
+    if (size) *size = task->args_size;
+    return task->args;
+}
+
+void *rp_task_state(const rp_task *task) { return task->state; }
+
+const rp_where *rp_task_where(const rp_task *task) { return task->where; }

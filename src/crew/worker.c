@@ -1,0 +1,401 @@
+/* The worker loop. Its rules:
+ *
+ * - A chunk is claimed when all of it is here and just before it is computed; from then on it is answered, once.
+ * - Finished records leave in pieces of at most RP__FRAGMENT bytes, cut anywhere; a record in the making never does.
+ * - The agent is rung when work runs low or out and when the result ring fills, not for each answer. It may have
+ *   gone to sleep on an earlier look, so a worker that has not rung since its last answer rings before it sleeps.
+ * - `hand` and `task` are stored before the kernel is called, so whatever kills it, they name the guilty task. */
+#include "crew/worker.h"
+
+#include "core/record.h"
+#include "crew/task.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    SPINS = 100,          /* looks for work before sleeping: about 5 us */
+    KEEP = 1024 * 1024    /* larger buffers are given back after use */
+};
+
+struct map {
+    struct map *next;
+    uint32_t number;
+    const rp_kernel *kernel;
+    struct rp__buffer args;
+    void *state;
+    bool set_up;
+    bool failed; /* every task of it fails with the message */
+    char message[RP__MESSAGE_MAX + 1];
+};
+
+struct rp__worker {
+    const struct rp__arena *arena;
+    struct rp__slot *slot;
+    rp_where where;
+    bool own_thread;
+    enum rp__left left;
+    struct rp__ring_side work, result;
+    struct map *maps;
+
+    struct rp__buffer pieces; /* of work that comes in several */
+    bool lost;                /* and for which memory did not suffice */
+
+    struct rp_task task;
+    size_t sent;              /* of task.out */
+    uint64_t number, busy_ns; /* of the chunk in hand, or to be answered */
+    bool unanswered;          /* its last piece has not left yet */
+    uint64_t slept_ns;        /* for room, while computing it */
+
+    uint64_t started; /* chunks claimed */
+    bool quiet;       /* answered since the last ring */
+    bool half_rung;   /* rung for the result ring being half full */
+    _Alignas(8) uint8_t record[RP__RING_RECORD];
+};
+
+static uint64_t now_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static inline void pause_briefly(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+static bool leave(struct rp__worker *worker, enum rp__left why) {
+    if (!worker->left) worker->left = why;
+    return false;
+}
+
+static bool is_asked_to_leave(struct rp__worker *worker) {
+    if (atomic_load_explicit(&worker->slot->leave, memory_order_relaxed)) leave(worker, RP__LEFT_ASKED);
+    return worker->left != RP__LEFT_NOT;
+}
+
+static void ring(struct rp__worker *worker) {
+    worker->quiet = false;
+    rp__bell_ring(worker->arena->bell);
+}
+
+/* ---- Answers ------------------------------------------------------------------------------------------- */
+
+/* Sleep until the agent has read some of the result ring. false: there will be none, or sleeping is not allowed. */
+static bool wait_for_room(struct rp__worker *worker) {
+    if (!worker->own_thread || is_asked_to_leave(worker)) return false;
+    struct rp__slot *slot = worker->slot;
+    const uint64_t begin_ns = now_ns();
+    ring(worker);
+    const uint32_t seen = rp__bell_read(&slot->wake);
+    rp__ring_want(&worker->result, true);
+    if (!rp__ring_has_room(&worker->result) && !is_asked_to_leave(worker)) rp__bell_wait(&slot->wake, seen, -1);
+    rp__ring_want(&worker->result, false);
+    worker->slept_ns += now_ns() - begin_ns;
+    return true;
+}
+
+static bool put(struct rp__worker *worker, const struct rp__result_head *head, const void *data, size_t size) {
+    enum rp__ring_state state;
+    while ((state = rp__ring_write(&worker->result, head, sizeof *head, data, size)) == RP__RING_WAIT)
+        if (!wait_for_room(worker)) return false;
+    if (state == RP__RING_BROKEN) return leave(worker, RP__LEFT_BROKEN_RING);
+    const bool half_full = rp__ring_half_full(&worker->result);
+    if (half_full && !worker->half_rung) ring(worker);
+    worker->half_rung = half_full;
+    return true;
+}
+
+/* Send the finished records, and with the last of them (answer) that the chunk is done. false: not all went. */
+static bool send_records(struct rp__worker *worker, bool answer) {
+    struct rp__buffer *out = &worker->task.out;
+    bool more = answer || worker->sent < out->size;
+    while (more) {
+        const size_t left = out->size - worker->sent, size = left < RP__FRAGMENT ? left : RP__FRAGMENT;
+        more = size < left;
+        const bool last = answer && !more;
+        const struct rp__result_head head = {.type = last ? RP__RESULT_LAST : RP__RESULT_PIECE,
+                                             .number = worker->number,
+                                             .busy_ns = last ? worker->busy_ns : 0};
+        if (!put(worker, &head, out->data + worker->sent, size)) return false;
+        worker->sent += size;
+    }
+    worker->sent = out->size = 0;
+    if (out->capacity > KEEP) rp__buffer_free(out);
+    return true;
+}
+
+static void send_answer(struct rp__worker *worker) {
+    if (!send_records(worker, true)) return;
+    worker->unanswered = false;
+    struct rp__slot *slot = worker->slot;
+    atomic_store_explicit(&slot->hand, 0, memory_order_relaxed);
+    const int64_t waiting = (int64_t)(atomic_load_explicit(&slot->offered, memory_order_relaxed) - worker->started);
+    const int64_t low = atomic_load_explicit(&slot->low, memory_order_relaxed);
+    worker->quiet = true;
+    if (waiting <= low) ring(worker);
+}
+
+/* ---- Chunks -------------------------------------------------------------------------------------------- */
+
+/* The kernel's setup, whose failure is that of each task. What it writes is dropped. */
+static void set_up(struct rp__worker *worker, struct map *map, uint64_t index) {
+    map->set_up = true;
+    if (!map->kernel->setup || map->failed) return;
+    rp_task *task = &worker->task;
+    if (!rp__task_begin(task, index)) {
+        leave(worker, RP__LEFT_NO_MEMORY);
+        return;
+    }
+    const int code = map->kernel->setup(task, &map->state);
+    map->failed = task->failed || code != 0;
+    if (map->failed) snprintf(map->message, sizeof map->message, "%s", rp__task_message(task, code));
+    rp__task_drop(task);
+}
+
+static void end_record(struct rp__worker *worker, int code) {
+    rp__task_end(&worker->task, code);
+    if (worker->task.out.size - worker->sent >= RP__FRAGMENT) send_records(worker, false);
+}
+
+static void compute_range(struct rp__worker *worker, const struct map *map, uint64_t begin, uint64_t end) {
+    rp_task *task = &worker->task;
+    if (!rp__task_begin(task, begin)) {
+        leave(worker, RP__LEFT_NO_MEMORY);
+        return;
+    }
+    end_record(worker, map->failed ? rp_task_fail(task, "%s", map->message) : map->kernel->range(task, begin, end));
+}
+
+/* `inputs` is a record a task, or NULL in a map of a plain range. A chunk whose inputs did not fit in memory comes
+ * with `code`, which is then every task's. */
+static void compute_items(struct rp__worker *worker, const struct map *map, const struct rp__work_head *head,
+                          const uint8_t *inputs, int code) {
+    rp_task *task = &worker->task;
+    size_t left = head->size;
+    for (uint64_t index = head->begin; index < head->end && !is_asked_to_leave(worker); index++) {
+        if (!rp__task_begin(task, index)) {
+            leave(worker, RP__LEFT_NO_MEMORY);
+            return;
+        }
+        const uint8_t *input = NULL;
+        size_t size = 0;
+        bool marked;
+        if (inputs && !code) {
+            const size_t length = rp__record_read(inputs, left, &input, &size, &marked);
+            if (length == 0) code = RP_EPROTOCOL; /* and so for all that follow */
+            inputs += length;
+            left -= length;
+        }
+        if (map->failed) {
+            end_record(worker, rp_task_fail(task, "%s", map->message));
+        } else if (code) {
+            end_record(worker, code);
+        } else {
+            atomic_store_explicit(&worker->slot->task, index, memory_order_relaxed);
+            end_record(worker, map->kernel->item(task, input, size));
+        }
+    }
+}
+
+/* false: the agent has taken it back. */
+static bool claim(struct rp__worker *worker, uint64_t number) {
+    uint64_t expected = rp__claim(number, RP__CLAIM_OFFERED);
+    return atomic_compare_exchange_strong(&worker->slot->claim[number % RP__DEPTH], &expected,
+                                          rp__claim(number, RP__CLAIM_STARTED));
+}
+
+static void do_chunk(struct rp__worker *worker, const struct rp__work_head *head, const uint8_t *data, int code) {
+    struct map *map = worker->maps;
+    while (map && map->number != head->map) map = map->next;
+    if (!map) { /* the agent gives maps first: this is not what it wrote */
+        leave(worker, RP__LEFT_BROKEN_RING);
+        return;
+    }
+    if (!claim(worker, head->number)) return;
+    worker->started++;
+    atomic_store_explicit(&worker->slot->task, RP__NO_TASK, memory_order_relaxed);
+    atomic_store_explicit(&worker->slot->hand, head->number + 1, memory_order_relaxed);
+    worker->number = head->number;
+    worker->slept_ns = 0;
+    rp_task *task = &worker->task;
+    task->args = map->args.data;
+    task->args_size = map->args.size;
+    task->state = map->state;
+
+    const uint64_t begin_ns = now_ns();
+    if (!map->set_up) {
+        set_up(worker, map, head->begin);
+        task->state = map->state;
+    }
+    if (map->kernel->range)
+        compute_range(worker, map, head->begin, head->end);
+    else
+        compute_items(worker, map, head, head->size ? data : NULL, code);
+    if (worker->left) return;
+    worker->busy_ns = now_ns() - begin_ns - worker->slept_ns;
+    worker->unanswered = true;
+    send_answer(worker);
+}
+
+/* ---- Maps ---------------------------------------------------------------------------------------------- */
+
+static void learn_map(struct rp__worker *worker, const struct rp__work_head *head, const uint8_t *args, int code) {
+    struct map *map = head->kernel < worker->arena->kernel_count ? calloc(1, sizeof *map) : NULL;
+    if (!map) {
+        leave(worker, head->kernel < worker->arena->kernel_count ? RP__LEFT_NO_MEMORY : RP__LEFT_BROKEN_RING);
+        return;
+    }
+    map->number = head->map;
+    map->kernel = worker->arena->kernels[head->kernel];
+    if (!code) code = rp__buffer_append(&map->args, args, head->size);
+    map->failed = code != 0;
+    if (map->failed) snprintf(map->message, sizeof map->message, "%s", rp_strerror(code));
+    map->next = worker->maps;
+    worker->maps = map;
+}
+
+static void free_map(struct map *map) {
+    if (map->set_up && !map->failed && map->kernel->teardown) map->kernel->teardown(map->state);
+    rp__buffer_free(&map->args);
+    free(map);
+}
+
+static void forget_map(struct rp__worker *worker, uint32_t number) {
+    struct map **at = &worker->maps;
+    while (*at && (*at)->number != number) at = &(*at)->next;
+    struct map *map = *at;
+    if (!map) return;
+    *at = map->next;
+    free_map(map);
+}
+
+/* ---- Work ---------------------------------------------------------------------------------------------- */
+
+static void do_work(struct rp__worker *worker, const struct rp__work_head *head, const uint8_t *data, int code) {
+    switch ((enum rp__work_type)head->type) {
+    case RP__WORK_MAP: learn_map(worker, head, data, code); return;
+    case RP__WORK_CHUNK: do_chunk(worker, head, data, code); return;
+    case RP__WORK_FORGET: forget_map(worker, head->map); return;
+    }
+    leave(worker, RP__LEFT_BROKEN_RING);
+}
+
+/* One record of the work ring. Most work is in one and is done where it stands; the rest is put together first.
+ * A first piece ends what came before it: the agent has taken that back half given. */
+static void take_piece(struct rp__worker *worker, size_t size) {
+    struct rp__work_head head;
+    if (size < sizeof head) {
+        leave(worker, RP__LEFT_BROKEN_RING);
+        return;
+    }
+    memcpy(&head, worker->record, sizeof head);
+    const uint8_t *data = worker->record + sizeof head;
+    size -= sizeof head;
+    const bool first = head.pieces & RP__PIECE_FIRST, last = head.pieces & RP__PIECE_LAST;
+    struct rp__buffer *pieces = &worker->pieces;
+    if (!first || !last) {
+        if (first) {
+            pieces->size = 0;
+            worker->lost = !rp__buffer_reserve(pieces, head.size);
+        }
+        if (!worker->lost) worker->lost = rp__buffer_append(pieces, data, size) != 0;
+        if (!last) return;
+        data = pieces->data;
+        size = pieces->size;
+    }
+    const bool lost = !(first && last) && worker->lost;
+    if (size == head.size || lost)
+        do_work(worker, &head, data, lost ? RP_ENOMEM : 0);
+    else
+        leave(worker, RP__LEFT_BROKEN_RING);
+    if (pieces->capacity > KEEP) rp__buffer_free(pieces);
+}
+
+enum rp__worker_did rp__worker_step(struct rp__worker *worker) {
+    if (is_asked_to_leave(worker)) return RP__WORKER_LEFT;
+    if (worker->unanswered) send_answer(worker);
+    if (worker->left) return RP__WORKER_LEFT;
+    if (worker->unanswered) return RP__WORKER_IDLE;
+
+    size_t size;
+    switch (rp__ring_read(&worker->work, worker->record, sizeof worker->record, &size)) {
+    case RP__RING_WAIT: return RP__WORKER_IDLE;
+    case RP__RING_BROKEN: leave(worker, RP__LEFT_BROKEN_RING); break;
+    case RP__RING_DONE: take_piece(worker, size); break;
+    }
+    return worker->left ? RP__WORKER_LEFT : RP__WORKER_WORKED;
+}
+
+static void wait_for_work(struct rp__worker *worker) {
+    if (worker->quiet) ring(worker);
+    struct rp__slot *slot = worker->slot;
+    for (int spin = slot->spin ? SPINS : 0; spin > 0; spin--) {
+        if (rp__ring_waiting(&worker->work)) return;
+        pause_briefly();
+    }
+    const uint32_t seen = rp__bell_read(&slot->wake);
+    if (!rp__ring_waiting(&worker->work) && !is_asked_to_leave(worker)) rp__bell_wait(&slot->wake, seen, -1);
+}
+
+void rp__worker_run(struct rp__worker *worker) {
+    enum rp__worker_did did;
+    while ((did = rp__worker_step(worker)) != RP__WORKER_LEFT)
+        if (did == RP__WORKER_IDLE) wait_for_work(worker);
+}
+
+/* ---- Beginning and end --------------------------------------------------------------------------------- */
+
+_Static_assert(sizeof(unsigned long) == sizeof(uint64_t), "the system's CPU masks are words of the same size as ours");
+
+/* A mask that a cgroup refuses leaves the worker where it is: it reports where that is. */
+static void bind_self(const struct rp__cpuset *binding) {
+    if (!rp__cpuset_is_empty(binding)) (void)sched_setaffinity(0, sizeof *binding, (const cpu_set_t *)binding);
+}
+
+static void report_start(struct rp__worker *worker) {
+    struct rp__cpuset binding = {0};
+    if (sched_getaffinity(0, sizeof binding, (cpu_set_t *)&binding) != 0) binding = (struct rp__cpuset){0};
+    const struct rp__result_head head = {.type = RP__RESULT_STARTED, .pid = worker->where.pid};
+    put(worker, &head, &binding, sizeof binding);
+    ring(worker);
+}
+
+struct rp__worker *rp__worker_new(const struct rp__arena *arena, uint32_t index, bool own_thread) {
+    struct rp__slot *slot = rp__arena_slot(arena, index);
+    if (own_thread) { /* before the first memory is touched, so that it lies near */
+        bind_self(&slot->binding);
+        rp__arena_settle(arena, index);
+    }
+    struct rp__worker *worker = calloc(1, sizeof *worker);
+    if (!worker) return NULL;
+    worker->arena = arena;
+    worker->slot = slot;
+    worker->own_thread = own_thread;
+    worker->where = slot->where;
+    worker->where.pid = getpid();
+    worker->task.where = &worker->where;
+    rp__ring_attach(&worker->work, &slot->work);
+    rp__ring_attach(&worker->result, &slot->result);
+    report_start(worker);
+    return worker;
+}
+
+void rp__worker_free(struct rp__worker *worker) {
+    while (worker->maps) forget_map(worker, worker->maps->number);
+    struct rp__slot *slot = worker->slot;
+    struct rp__bell *bell = worker->arena->bell;
+    const enum rp__left left = worker->left ? worker->left : RP__LEFT_ASKED;
+    rp__buffer_free(&worker->pieces);
+    rp__buffer_free(&worker->task.out);
+    free(worker);
+    atomic_store_explicit(&slot->left, left, memory_order_release);
+    rp__bell_ring(bell);
+}

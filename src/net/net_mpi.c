@@ -1,0 +1,378 @@
+/* The MPI transport: messages as MPI messages, nothing ever blocks.
+ *
+ * Receiving: a fixed set of any-source receives is always posted. MPI matches the messages of one sender with them in
+ * order, but a large message may be complete after the small one behind it. So each message carries its number among
+ * those of its pair as its tag, and a poll hands out only what is next of its sender. A sender that stalls in the
+ * middle of a message holds up nobody else.
+ * Sending: MPI_Isend from the message's own buffer, which is freed when MPI has let go of it. What is not away at
+ * once is looked at again by every poll, a few at a time, so a poll costs the same however many wait.
+ * A rank's messages to itself never see MPI. */
+#include "net/net_mpi.h"
+#include "core/error.h"
+#include "net/inbox.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+    RECEIVES = 8,
+    SENDS_LOOKED_AT = 16, /* by one poll */
+    NUMBERS = 32768       /* of tags that every MPI has; far more than messages can be out of order */
+};
+
+enum slot_state { SLOT_IDLE, SLOT_POSTED, SLOT_FULL };
+
+struct slot {
+    uint8_t *data;
+    enum slot_state state;
+    int source;
+    uint16_t number;
+    size_t size;
+};
+
+struct sending {
+    struct rp__buffer buffer;
+    int rank;
+};
+
+struct net_mpi {
+    struct rp__net net; /* first: the handle is its net */
+    MPI_Comm comm, host;
+    bool in_step; /* with the other ranks: MPI has not failed */
+
+    struct slot slot[RECEIVES];
+    MPI_Request receive[RECEIVES]; /* MPI_REQUEST_NULL unless posted */
+    struct slot *lent;             /* the one whose message was handed out last */
+    int full;
+    uint16_t *next_in, *next_out; /* [rank]: numbers of the next messages */
+
+    MPI_Request *send; /* [sends], beside sending[] */
+    struct sending *sending;
+    size_t sends, send_capacity, send_cursor;
+
+    struct rp__inbox own; /* from this rank to itself */
+    bool own_first;       /* taken in turn with the others' */
+    struct rp__net_wake wake;
+};
+
+int rp__net_mpi_fail(rp_error *error, const char *call, int status) {
+    char text[MPI_MAX_ERROR_STRING];
+    int length;
+    if (MPI_Error_string(status, text, &length) != MPI_SUCCESS) snprintf(text, sizeof text, "MPI error %d", status);
+    return rp__fail(error, RP_EMPI, "%s failed: %s", call, text);
+}
+
+static int fail_out_of_step(struct net_mpi *m, rp_error *error, const char *call, int status) {
+    m->in_step = false;
+    return rp__net_mpi_fail(error, call, status);
+}
+
+static uint16_t after(uint16_t number) { return (uint16_t)((number + 1) % NUMBERS); }
+
+/* ---- Sending ------------------------------------------------------------------------------------------- */
+
+static bool room_to_send(struct net_mpi *m) {
+    if (m->sends < m->send_capacity) return true;
+    size_t capacity = m->send_capacity ? 2 * m->send_capacity : 64;
+    MPI_Request *send = realloc(m->send, capacity * sizeof *send);
+    if (send) m->send = send;
+    struct sending *sending = realloc(m->sending, capacity * sizeof *sending);
+    if (sending) m->sending = sending;
+    if (!send || !sending) return false;
+    m->send_capacity = capacity;
+    return true;
+}
+
+static int send_away(struct net_mpi *m, int rank, struct rp__buffer *buffer, rp_error *error) {
+    if (!room_to_send(m)) return rp__fail(error, RP_ENOMEM, "out of memory for a message to another rank");
+    MPI_Request request;
+    int status = MPI_Isend(buffer->data, (int)buffer->size, MPI_BYTE, rank, m->next_out[rank], m->comm, &request);
+    if (status != MPI_SUCCESS) return fail_out_of_step(m, error, "MPI_Isend", status);
+    m->next_out[rank] = after(m->next_out[rank]);
+    m->send[m->sends] = request;
+    m->sending[m->sends++] = (struct sending){.buffer = *buffer, .rank = rank};
+    *buffer = (struct rp__buffer){0};
+    rp__net_wake_ring(&m->wake, rank);
+
+    /* A small message is away already. */
+    int done;
+    status = MPI_Test(&m->send[m->sends - 1], &done, MPI_STATUS_IGNORE);
+    if (status != MPI_SUCCESS) return fail_out_of_step(m, error, "MPI_Test", status);
+    if (done) rp__buffer_free(&m->sending[--m->sends].buffer);
+    return 0;
+}
+
+static int mpi_send(struct rp__net *net, int rank, struct rp__buffer *buffer, rp_error *error) {
+    struct net_mpi *m = (struct net_mpi *)net;
+    int code = 0;
+    if (rank < 0 || rank >= net->size)
+        code = rp__fail(error, RP_EINVAL, "a message was sent to a rank that is not there");
+    else if (buffer->size > RP__NET_MESSAGE_MAX)
+        code = rp__fail(error, RP_EINVAL, "a message is longer than 256 KiB");
+    else if (rank != net->rank)
+        code = send_away(m, rank, buffer, error);
+    else if (rp__inbox_put(&m->own, rank, buffer) != 0)
+        code = rp__fail(error, RP_ENOMEM, "out of memory for a message to this rank itself");
+    rp__buffer_free(buffer); /* whatever happened; empty by now if it was taken */
+    return code;
+}
+
+/* Frees what has left among the next few sends. */
+static int look_at_sends(struct net_mpi *m, rp_error *error) {
+    if (m->send_cursor >= m->sends) m->send_cursor = 0;
+    size_t first = m->send_cursor;
+    size_t end = m->sends - first < SENDS_LOOKED_AT ? m->sends : first + SENDS_LOOKED_AT;
+    int done, index[SENDS_LOOKED_AT];
+    int status = MPI_Testsome((int)(end - first), m->send + first, &done, index, MPI_STATUSES_IGNORE);
+    if (status != MPI_SUCCESS) return fail_out_of_step(m, error, "MPI_Testsome", status);
+    for (size_t i = end; i-- > first && done > 0;) {
+        if (m->send[i] != MPI_REQUEST_NULL) continue;
+        /* A large message goes in several steps, the last of them perhaps just now, to a neighbour asleep. */
+        rp__net_wake_ring(&m->wake, m->sending[i].rank);
+        rp__buffer_free(&m->sending[i].buffer);
+        m->sends--;
+        m->send[i] = m->send[m->sends];
+        m->sending[i] = m->sending[m->sends];
+    }
+    m->send_cursor = end;
+    return 0;
+}
+
+static size_t mpi_pending(const struct rp__net *net) { return ((const struct net_mpi *)net)->sends; }
+
+/* ---- Receiving ----------------------------------------------------------------------------------------- */
+
+static int post(struct net_mpi *m, struct slot *slot, rp_error *error) {
+    int status = MPI_Irecv(slot->data, RP__NET_MESSAGE_MAX, MPI_BYTE, MPI_ANY_SOURCE, MPI_ANY_TAG, m->comm,
+                           &m->receive[slot - m->slot]);
+    if (status != MPI_SUCCESS) return fail_out_of_step(m, error, "MPI_Irecv", status);
+    slot->state = SLOT_POSTED;
+    return 0;
+}
+
+/* The caller is done with the message that it got last. */
+static int take_back(struct net_mpi *m, rp_error *error) {
+    rp__inbox_release(&m->own);
+    struct slot *slot = m->lent;
+    m->lent = NULL;
+    return slot ? post(m, slot, error) : 0;
+}
+
+/* Hands out a message that is here and is the next of its sender. */
+static bool take_full(struct net_mpi *m, struct rp__net_message *message) {
+    for (int i = 0; m->full > 0 && i < RECEIVES; i++) {
+        struct slot *slot = &m->slot[i];
+        if (slot->state != SLOT_FULL || slot->number != m->next_in[slot->source]) continue;
+        m->next_in[slot->source] = after(slot->number);
+        slot->state = SLOT_IDLE;
+        m->full--;
+        m->lent = slot;
+        *message = (struct rp__net_message){.source = slot->source, .data = slot->data, .size = slot->size};
+        return true;
+    }
+    return false;
+}
+
+static int look_at_receives(struct net_mpi *m, rp_error *error) {
+    int done, index[RECEIVES];
+    MPI_Status result[RECEIVES];
+    int status = MPI_Testsome(RECEIVES, m->receive, &done, index, result);
+    if (status == MPI_ERR_IN_STATUS)
+        for (int i = 0; i < done; i++)
+            if (result[i].MPI_ERROR != MPI_SUCCESS) status = result[i].MPI_ERROR;
+    if (status != MPI_SUCCESS) return fail_out_of_step(m, error, "MPI_Testsome", status);
+    for (int i = 0; done != MPI_UNDEFINED && i < done; i++) {
+        struct slot *slot = &m->slot[index[i]];
+        int size = 0;
+        MPI_Get_count(&result[i], MPI_BYTE, &size);
+        slot->state = SLOT_FULL;
+        slot->source = result[i].MPI_SOURCE;
+        slot->number = (uint16_t)result[i].MPI_TAG;
+        slot->size = (size_t)size;
+        m->full++;
+    }
+    return 0;
+}
+
+/* MPI's own progress happens in here. */
+static int make_progress(struct net_mpi *m, rp_error *error) {
+    int code = 0;
+    if (m->sends) code = look_at_sends(m, error);
+    if (code == 0 && m->net.size > 1) code = look_at_receives(m, error);
+    return code;
+}
+
+static int mpi_poll(struct rp__net *net, struct rp__net_message *message, bool *got, rp_error *error) {
+    struct net_mpi *m = (struct net_mpi *)net;
+    *got = false;
+    int code = take_back(m, error);
+    if (code != 0) return code;
+    m->own_first = !m->own_first;
+    if (m->own_first && rp__inbox_take(&m->own, message)) {
+        *got = true;
+        return 0;
+    }
+    *got = take_full(m, message);
+    if (!*got) {
+        code = make_progress(m, error);
+        if (code != 0) return code;
+        *got = take_full(m, message) || rp__inbox_take(&m->own, message);
+    }
+    return 0;
+}
+
+/* ---- Opening ------------------------------------------------------------------------------------------- */
+
+static bool allocate(struct net_mpi *m) {
+    size_t size = (size_t)m->net.size;
+    m->next_in = calloc(size, sizeof *m->next_in);
+    m->next_out = calloc(size, sizeof *m->next_out);
+    m->wake.page = calloc(size, sizeof *m->wake.page);
+    m->wake.ranks = m->net.size;
+    bool good = m->next_in && m->next_out && m->wake.page && room_to_send(m);
+    for (int i = 0; i < RECEIVES; i++) {
+        m->receive[i] = MPI_REQUEST_NULL;
+        if (m->net.size > 1) good = (m->slot[i].data = malloc(RP__NET_MESSAGE_MAX)) && good;
+    }
+    return good;
+}
+
+static void release(struct net_mpi *m) {
+    rp__net_wake_close(&m->wake);
+    for (int i = 0; i < RECEIVES; i++) free(m->slot[i].data);
+    for (size_t i = 0; i < m->sends; i++) rp__buffer_free(&m->sending[i].buffer);
+    rp__inbox_free(&m->own);
+    free(m->send);
+    free(m->sending);
+    free(m->next_in);
+    free(m->next_out);
+    free(m);
+}
+
+/* Which host this rank is on and how many there are: a host is known by its lowest rank. */
+static int find_hosts(struct net_mpi *m, rp_error *error) {
+    MPI_Comm_rank(m->host, &m->net.local_rank);
+    MPI_Comm_size(m->host, &m->net.local_size);
+    int lowest = m->net.rank;
+    int status = MPI_Bcast(&lowest, 1, MPI_INT, 0, m->host);
+    if (status != MPI_SUCCESS) return rp__net_mpi_fail(error, "MPI_Bcast", status);
+    int *lowest_of = malloc((size_t)m->net.size * sizeof *lowest_of);
+    if (!lowest_of) return rp__fail(error, RP_ENOMEM, "out of memory while the ranks found their hosts");
+    status = MPI_Allgather(&lowest, 1, MPI_INT, lowest_of, 1, MPI_INT, m->comm);
+    for (int rank = 0; status == MPI_SUCCESS && rank < m->net.size; rank++) {
+        if (lowest_of[rank] != rank) continue;
+        m->net.hosts++;
+        if (rank < lowest) m->net.host++;
+    }
+    free(lowest_of);
+    return status == MPI_SUCCESS ? 0 : rp__net_mpi_fail(error, "MPI_Allgather", status);
+}
+
+static int join(struct net_mpi *m, const struct rp__net_bell *bell, bool allocated, rp_error *error) {
+    int status = MPI_Comm_dup(MPI_COMM_WORLD, &m->comm);
+    if (status != MPI_SUCCESS) return rp__net_mpi_fail(error, "MPI_Comm_dup", status);
+    status = MPI_Comm_split_type(m->comm, MPI_COMM_TYPE_SHARED, m->net.rank, MPI_INFO_NULL, &m->host);
+    if (status != MPI_SUCCESS) return rp__net_mpi_fail(error, "MPI_Comm_split_type", status);
+    int own = allocated, all = 0; /* one rank without memory fails all, rather than leave them waiting */
+    status = MPI_Allreduce(&own, &all, 1, MPI_INT, MPI_MIN, m->comm);
+    if (status != MPI_SUCCESS) return rp__net_mpi_fail(error, "MPI_Allreduce", status);
+    if (!all) return rp__fail(error, RP_ENOMEM, "a rank has no memory for its messages: 2 MiB a rank are needed");
+    int code = find_hosts(m, error);
+    if (code == 0) code = rp__net_wake_open(&m->wake, bell, m->host, error);
+    for (int i = 0; code == 0 && m->net.size > 1 && i < RECEIVES; i++) code = post(m, &m->slot[i], error);
+    return code;
+}
+
+/* ---- Closing ------------------------------------------------------------------------------------------- */
+
+/* Polls, dropping what comes, until no rank has anything left to send: so nobody waits for a message to leave
+ * whose receiver has gone. The barrier tells; a rank enters it when its own sends are away. */
+static void drain(struct net_mpi *m) {
+    MPI_Request barrier = MPI_REQUEST_NULL;
+    bool entered = false;
+    for (int done = 0; m->in_step && !done;) {
+        struct rp__net_message dropped;
+        bool got;
+        if (mpi_poll(&m->net, &dropped, &got, NULL) != 0) return;
+        if (!entered && m->sends == 0) {
+            m->in_step = MPI_Ibarrier(m->comm, &barrier) == MPI_SUCCESS;
+            entered = true;
+        }
+        if (entered && m->in_step) m->in_step = MPI_Test(&barrier, &done, MPI_STATUS_IGNORE) == MPI_SUCCESS;
+        if (!got && !done) nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
+    }
+}
+
+/* When MPI has failed, MPI_Finalize could wait for ever and MPI may still write into our buffers: they are left, the
+ * process ends without it, and the launcher ends the rest. */
+static void mpi_close(struct rp__net *net) {
+    struct net_mpi *m = (struct net_mpi *)net;
+    drain(m);
+    if (!m->in_step) return;
+    for (int i = 0; i < RECEIVES; i++) {
+        if (m->receive[i] == MPI_REQUEST_NULL) continue;
+        MPI_Cancel(&m->receive[i]);
+        MPI_Wait(&m->receive[i], MPI_STATUS_IGNORE);
+    }
+    MPI_Comm_free(&m->host);
+    MPI_Comm_free(&m->comm);
+    MPI_Finalize();
+    release(m);
+}
+
+static void mpi_abort(struct rp__net *net, int exit_code) { MPI_Abort(((struct net_mpi *)net)->comm, exit_code); }
+
+static const struct rp__net_ops mpi_ops = {
+    .send = mpi_send, .poll = mpi_poll, .pending = mpi_pending, .close = mpi_close, .abort = mpi_abort};
+
+int rp__net_mpi_open(struct rp__net **net, const struct rp__net_bell *bell, rp_error *error) {
+    int code = rp__net_start(error);
+    if (code != 0) return code;
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN); /* the communicators made of it inherit it */
+    struct net_mpi *m = calloc(1, sizeof *m);
+    if (!m) return rp__fail(error, RP_ENOMEM, "out of memory while MPI was set up");
+    m->net.ops = &mpi_ops;
+    m->in_step = true;
+    MPI_Comm_rank(MPI_COMM_WORLD, &m->net.rank);
+    MPI_Comm_size(MPI_COMM_WORLD, &m->net.size);
+    bool allocated = allocate(m);
+    code = join(m, bell, allocated, error);
+    if (code == 0)
+        *net = &m->net;
+    else if (code != RP_EMPI)
+        release(m); /* see mpi_close */
+    return code;
+}
+
+/* ---- Within a host, right after the open --------------------------------------------------------------- */
+
+int rp__net_mpi_share(struct rp__net *net, char **data, size_t *size, rp_error *error) {
+    struct net_mpi *m = (struct net_mpi *)net;
+    uint64_t total = *size;
+    int status = MPI_Bcast(&total, 1, MPI_UINT64_T, 0, m->host);
+    if (status != MPI_SUCCESS) return fail_out_of_step(m, error, "MPI_Bcast", status);
+    if (total > INT_MAX) return rp__fail(error, RP_EINVAL, "more than 2 GiB cannot be shared with the ranks of a host");
+    char *bytes = net->local_rank == 0 ? *data : malloc(total ? total : 1);
+    if (!bytes && total) {
+        m->in_step = false;
+        return rp__fail(error, RP_ENOMEM, "out of memory for what the first rank of this host shares");
+    }
+    status = MPI_Bcast(bytes, (int)total, MPI_BYTE, 0, m->host);
+    if (status != MPI_SUCCESS) {
+        if (net->local_rank != 0) free(bytes);
+        return fail_out_of_step(m, error, "MPI_Bcast", status);
+    }
+    *data = bytes;
+    *size = total;
+    return 0;
+}
+
+int rp__net_mpi_gather(struct rp__net *net, const void *own, size_t size, void *all, rp_error *error) {
+    struct net_mpi *m = (struct net_mpi *)net;
+    if (size > INT_MAX) return rp__fail(error, RP_EINVAL, "more than 2 GiB a rank cannot be gathered");
+    int status = MPI_Allgather(own, (int)size, MPI_BYTE, all, (int)size, MPI_BYTE, m->host);
+    return status == MPI_SUCCESS ? 0 : fail_out_of_step(m, error, "MPI_Allgather", status);
+}

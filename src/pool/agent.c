@@ -1,0 +1,461 @@
+/* Chunks to workers, results to the master. See agent.h.
+ *
+ * Each worker has two queues: chunks that wait for room in its ring, and chunks that are in its ring and not yet
+ * answered, in the order in which it will answer them. A chunk goes to the worker that holds fewest; when one runs
+ * dry while another still has some that it has not started, they are moved. */
+#include "pool/agent.h"
+
+#include "core/error.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    EVENTS_MAX = 512,    /* of one poll, so that messages are not starved */
+    DEATHS_IN_A_ROW = 32 /* of a worker that never answered anything: it will not get better */
+};
+
+const struct rp__agent_crew rp__agent_real_crew = {
+    .give = rp__crew_give,
+    .wake = rp__crew_wake,
+    .take_back = rp__crew_take_back,
+    .low_water = rp__crew_low_water,
+    .poll = rp__crew_poll,
+    .kill = rp__crew_kill,
+    .restart = rp__crew_restart,
+};
+
+struct agent_map {
+    struct agent_map *next;
+    uint32_t number, kernel;
+    uint32_t active;   /* of the crew, the first so many compute it */
+    uint32_t chunks;   /* held here */
+    bool whole, ended; /* all of its arguments came; MAP_END came */
+    struct rp__buffer args;
+    bool *known; /* [workers] has it been given */
+};
+
+struct held {
+    struct held *next;
+    struct agent_map *map;
+    struct rp__work work;
+    struct rp__buffer inputs;
+    bool targeted;
+};
+
+struct queue {
+    struct held *first, **last;
+    uint32_t count;
+};
+
+struct agent_worker {
+    struct queue waiting, given;
+    struct rp__work map_work; /* a MAP on its way into the ring */
+    bool map_started;
+    bool ever_started;
+    uint32_t deaths; /* since it last answered */
+};
+
+struct rp__agent {
+    const struct rp__agent_crew *ops;
+    struct rp__crew *crew;
+    struct rp__outbox *out;
+    uint32_t workers, turn, idle;
+    struct agent_worker *worker; /* [workers] */
+    struct agent_map *maps;
+    struct held *incoming; /* a chunk of which more bytes are to come */
+    double chunk_ns;
+};
+
+static void push(struct queue *queue, struct held *held) {
+    held->next = NULL;
+    *queue->last = held;
+    queue->last = &held->next;
+    queue->count++;
+}
+
+/* Everything in `front` goes before what is in `queue`; front is empty then. */
+static void prepend(struct queue *queue, struct queue *front) {
+    if (!front->first) return;
+    *front->last = queue->first;
+    if (!queue->first) queue->last = front->last;
+    queue->first = front->first;
+    queue->count += front->count;
+    *front = (struct queue){.last = &front->first};
+}
+
+static void unlink_at(struct queue *queue, struct held **at) {
+    struct held *held = *at;
+    *at = held->next;
+    if (queue->last == &held->next) queue->last = at;
+    queue->count--;
+}
+
+static struct held *pop(struct queue *queue) {
+    struct held *held = queue->first;
+    if (held) unlink_at(queue, &queue->first);
+    return held;
+}
+
+struct rp__agent *rp__agent_new(const struct rp__agent_crew *ops, struct rp__crew *crew, uint32_t workers,
+                                struct rp__outbox *out) {
+    struct rp__agent *agent = calloc(1, sizeof *agent);
+    if (!agent || !(agent->worker = calloc(workers, sizeof *agent->worker))) {
+        free(agent);
+        return NULL;
+    }
+    agent->ops = ops;
+    agent->crew = crew;
+    agent->out = out;
+    agent->workers = agent->idle = workers;
+    for (uint32_t i = 0; i < workers; i++) {
+        agent->worker[i].waiting.last = &agent->worker[i].waiting.first;
+        agent->worker[i].given.last = &agent->worker[i].given.first;
+    }
+    return agent;
+}
+
+/* ---- Maps ---- */
+
+static struct agent_map *find_map(const struct rp__agent *agent, uint32_t number) {
+    struct agent_map *map = agent->maps;
+    while (map && map->number != number) map = map->next;
+    return map;
+}
+
+static void free_map(struct agent_map *map) {
+    rp__buffer_free(&map->args);
+    free(map->known);
+    free(map);
+}
+
+/* An ended map goes when its last chunk has gone; workers that know it are told first. */
+static void let_go(struct rp__agent *agent, struct agent_map *map) {
+    if (!map->ended || map->chunks) return;
+    for (uint32_t i = 0; i < agent->workers; i++) {
+        struct rp__work forget = {.type = RP__WORK_FORGET, .map = map->number};
+        /* A full ring loses the notice: the worker then keeps a closed map's arguments until it ends. */
+        if (map->known[i] && agent->ops->give(agent->crew, i, &forget)) agent->ops->wake(agent->crew, i);
+    }
+    struct agent_map **at = &agent->maps;
+    while (*at != map) at = &(*at)->next;
+    *at = map->next;
+    free_map(map);
+}
+
+static int map_came(struct rp__agent *agent, const struct rp__frame *frame) {
+    struct agent_map *map = find_map(agent, frame->map);
+    if (!map) {
+        map = calloc(1, sizeof *map);
+        if (!map || !(map->known = calloc(agent->workers, sizeof *map->known))) {
+            free(map);
+            return RP_ENOMEM;
+        }
+        map->number = frame->map;
+        map->kernel = frame->kernel;
+        map->active = frame->worker && frame->worker < agent->workers ? frame->worker : agent->workers;
+        map->next = agent->maps;
+        agent->maps = map;
+    }
+    if (map->whole) return RP_EPROTOCOL;
+    if (rp__buffer_append(&map->args, frame->data, frame->size)) return RP_ENOMEM;
+    map->whole = !(frame->flags & RP__MORE);
+    return 0;
+}
+
+/* ---- Chunks ---- */
+
+static void free_held(struct rp__agent *agent, struct held *held) {
+    struct agent_map *map = held->map;
+    rp__buffer_free(&held->inputs);
+    free(held);
+    map->chunks--;
+    let_go(agent, map);
+}
+
+static int give_back(struct rp__agent *agent, struct held *held) {
+    int rc = rp__outbox_put(agent->out, &(struct rp__frame){.type = RP__FRAME_RETURNED, .chunk = held->work.chunk});
+    free_held(agent, held);
+    return rc;
+}
+
+static uint32_t load(const struct agent_worker *worker) { return worker->waiting.count + worker->given.count; }
+
+static void enqueue(struct rp__agent *agent, uint32_t at, struct held *held) {
+    if (!load(&agent->worker[at])) agent->idle--;
+    push(&agent->worker[at].waiting, held);
+}
+
+static void count_idle(struct rp__agent *agent, uint32_t at) {
+    if (!load(&agent->worker[at])) agent->idle++;
+}
+
+/* Put what waits into the worker's ring, as far as there is room. */
+static void pump(struct rp__agent *agent, uint32_t at) {
+    struct agent_worker *worker = &agent->worker[at];
+    bool any = false;
+    for (struct held *held; (held = worker->waiting.first);) {
+        struct agent_map *map = held->map;
+        if (!map->known[at]) {
+            if (!worker->map_started)
+                worker->map_work = (struct rp__work){.type = RP__WORK_MAP, .map = map->number, .kernel = map->kernel};
+            worker->map_started = any = true;
+            worker->map_work.data = map->args.data;
+            worker->map_work.size = map->args.size;
+            if (!agent->ops->give(agent->crew, at, &worker->map_work)) break;
+            worker->map_started = false;
+            map->known[at] = true;
+        }
+        bool whole = agent->ops->give(agent->crew, at, &held->work);
+        any |= whole || held->work.started;
+        if (!whole) break;
+        pop(&worker->waiting);
+        push(&worker->given, held);
+    }
+    if (!any) return;
+    agent->ops->low_water(agent->crew, at, worker->given.count / 2);
+    agent->ops->wake(agent->crew, at);
+}
+
+static uint32_t least_loaded(struct rp__agent *agent, uint32_t active) {
+    uint32_t best = 0, least = UINT32_MAX;
+    agent->turn++;
+    for (uint32_t i = 0; i < active && least; i++) {
+        uint32_t at = (agent->turn + i) % active;
+        if (load(&agent->worker[at]) >= least) continue;
+        best = at;
+        least = load(&agent->worker[at]);
+    }
+    return best;
+}
+
+static int work_came(struct rp__agent *agent, const struct rp__frame *frame) {
+    struct held *held = agent->incoming;
+    if (!held) {
+        struct agent_map *map = find_map(agent, frame->map);
+        if (!map || !map->whole || (frame->worker != RP__ANY_WORKER && frame->worker >= agent->workers))
+            return RP_EPROTOCOL;
+        if (!(held = calloc(1, sizeof *held))) return RP_ENOMEM;
+        held->map = map;
+        map->chunks++;
+        held->work = (struct rp__work){
+            .type = RP__WORK_CHUNK, .map = frame->map, .chunk = frame->chunk, .begin = frame->begin, .end = frame->end};
+        agent->incoming = held;
+    } else if (held->work.chunk != frame->chunk) {
+        return RP_EPROTOCOL;
+    }
+    if (rp__buffer_append(&held->inputs, frame->data, frame->size)) return RP_ENOMEM;
+    if (frame->flags & RP__MORE) return 0;
+    agent->incoming = NULL;
+    held->work.data = held->inputs.data;
+    held->work.size = held->inputs.size;
+    if (held->map->ended) return give_back(agent, held);
+    held->targeted = frame->worker != RP__ANY_WORKER;
+    enqueue(agent, held->targeted ? frame->worker : least_loaded(agent, held->map->active), held);
+    return 0;
+}
+
+/* The youngest chunk that this worker has not started and that need not stay with it, unlinked; or NULL. */
+static struct held *take_unstarted(struct rp__agent *agent, uint32_t at, const struct agent_map *only) {
+    struct agent_worker *worker = &agent->worker[at];
+    struct held **waiting = NULL, **given = NULL, *held = NULL;
+    for (struct held **i = &worker->waiting.first; *i; i = &(*i)->next)
+        if (!(*i)->work.started && (only ? (*i)->map == only : !(*i)->targeted)) waiting = i;
+    if (waiting) {
+        held = *waiting;
+        unlink_at(&worker->waiting, waiting);
+        return held;
+    }
+    if (worker->waiting.count && worker->waiting.first->work.started) return NULL; /* half in the ring: leave it be */
+    for (struct held **i = &worker->given.first; *i; i = &(*i)->next)
+        if (only ? (*i)->map == only : !(*i)->targeted) given = i;
+    if (!given || !agent->ops->take_back(agent->crew, at, (*given)->work.chunk)) return NULL;
+    held = *given;
+    unlink_at(&worker->given, given);
+    held->work.given = 0;
+    held->work.started = false;
+    return held;
+}
+
+static uint32_t most_loaded(const struct rp__agent *agent) {
+    uint32_t best = 0;
+    for (uint32_t i = 1; i < agent->workers; i++)
+        if (load(&agent->worker[i]) > load(&agent->worker[best])) best = i;
+    return best;
+}
+
+static int take_back(struct rp__agent *agent, uint64_t count) {
+    int rc = 0;
+    while (count-- && rc == 0) {
+        uint32_t at = most_loaded(agent);
+        struct held *held = load(&agent->worker[at]) > 1 ? take_unstarted(agent, at, NULL) : NULL;
+        if (!held) break;
+        rc = give_back(agent, held);
+    }
+    if (rc) return rc;
+    return rp__outbox_put(agent->out, &(struct rp__frame){.type = RP__FRAME_RETURNED, .flags = RP__LAST});
+}
+
+static int map_ended(struct rp__agent *agent, uint32_t number) {
+    struct agent_map *map = find_map(agent, number);
+    if (!map) return RP_EPROTOCOL;
+    int rc = 0;
+    map->chunks++; /* keeps it while its chunks go */
+    map->ended = true;
+    for (uint32_t at = 0; at < agent->workers && rc == 0; at++) {
+        struct agent_worker *worker = &agent->worker[at];
+        bool had = load(worker) != 0;
+        for (struct held *held; rc == 0 && (held = take_unstarted(agent, at, map));) rc = give_back(agent, held);
+        if (had) count_idle(agent, at);
+        /* What it computes of this map is no longer wanted. Threads cannot be killed: they finish the chunk. */
+        if (worker->given.first && worker->given.first->map == map)
+            (void)agent->ops->kill(agent->crew, at, "its map was closed");
+    }
+    map->chunks--;
+    let_go(agent, map);
+    return rc;
+}
+
+int rp__agent_receive(struct rp__agent *agent, const struct rp__frame *frame) {
+    switch (frame->type) {
+    case RP__FRAME_MAP:
+        return map_came(agent, frame);
+    case RP__FRAME_MAP_END:
+        return map_ended(agent, frame->map);
+    case RP__FRAME_WORK:
+        return work_came(agent, frame);
+    case RP__FRAME_TAKE_BACK:
+        return take_back(agent, frame->count);
+    default:
+        return RP_EPROTOCOL;
+    }
+}
+
+/* ---- What the crew reports ---- */
+
+static int result(struct rp__agent *agent, const struct rp__crew_event *event) {
+    struct agent_worker *worker = &agent->worker[event->worker];
+    struct rp__frame frame = {.type = RP__FRAME_RESULT,
+                              .flags = event->last ? 0 : RP__MORE,
+                              .chunk = event->chunk,
+                              .count = event->busy_ns,
+                              .data = event->data,
+                              .size = event->size};
+    int rc = rp__outbox_put(agent->out, &frame);
+    if (!event->last || rc) return rc;
+    double ns = (double)event->busy_ns;
+    agent->chunk_ns += agent->chunk_ns > 0 ? 0.2 * (ns - agent->chunk_ns) : ns;
+    worker->deaths = 0;
+    struct held *held = pop(&worker->given);
+    if (held) free_held(agent, held);
+    count_idle(agent, event->worker);
+    return 0;
+}
+
+/* A worker is gone: tell what it had in hand, keep the rest for the one that takes its place. */
+static int ended(struct rp__agent *agent, const struct rp__crew_event *event, rp_error *error) {
+    struct agent_worker *worker = &agent->worker[event->worker];
+    struct rp__frame died = {.type = RP__FRAME_DIED,
+                             .worker = event->worker,
+                             .data = (const uint8_t *)event->cause,
+                             .size = strlen(event->cause)};
+    bool had = load(worker) != 0;
+    struct held *guilty = NULL;
+    if (event->in_hand && worker->given.first && worker->given.first->work.chunk == event->chunk) {
+        guilty = pop(&worker->given);
+        died.flags = RP__IN_HAND;
+        died.chunk = event->chunk;
+        died.begin = event->task_known ? event->task : guilty->work.begin;
+        died.end = event->task_known ? event->task + 1 : guilty->work.end;
+    }
+    prepend(&worker->waiting, &worker->given);
+    for (struct held *held = worker->waiting.first; held; held = held->next) {
+        held->work.given = 0;
+        held->work.started = false;
+    }
+    for (struct agent_map *map = agent->maps; map; map = map->next) map->known[event->worker] = false;
+    worker->map_started = false;
+    int rc = rp__outbox_put(agent->out, &died);
+    if (guilty) free_held(agent, guilty);
+    if (had) count_idle(agent, event->worker);
+    if (rc) return rc;
+    if (++worker->deaths > DEATHS_IN_A_ROW && !guilty)
+        return rp__fail(error, RP_ESYSTEM, "worker %u of this rank dies as soon as it starts: %s", event->worker,
+                        event->cause);
+    return agent->ops->restart(agent->crew, event->worker, error);
+}
+
+static int started(struct rp__agent *agent, uint32_t at) {
+    if (agent->worker[at].ever_started) return 0;
+    agent->worker[at].ever_started = true;
+    return rp__outbox_put(agent->out, &(struct rp__frame){.type = RP__FRAME_WORKER, .worker = at});
+}
+
+/* A worker has run dry while another holds chunks that it has not started: move one. */
+static void even_out(struct rp__agent *agent) {
+    for (uint32_t at = 0; at < agent->workers; at++) {
+        if (load(&agent->worker[at])) continue;
+        uint32_t from = most_loaded(agent);
+        if (load(&agent->worker[from]) < 2) return;
+        struct held *held = take_unstarted(agent, from, NULL);
+        if (!held) return;
+        if (at >= held->map->active) { /* it may not compute this one: put it back where it was */
+            push(&agent->worker[from].waiting, held);
+            return;
+        }
+        enqueue(agent, at, held);
+    }
+}
+
+int rp__agent_poll(struct rp__agent *agent, uint32_t *events, rp_error *error) {
+    struct rp__crew_event event;
+    bool got = true;
+    uint32_t count = 0;
+    int rc = 0;
+    while (rc == 0 && count < EVENTS_MAX) {
+        rc = agent->ops->poll(agent->crew, &event, &got, error);
+        if (rc || !got) break;
+        count++;
+        switch (event.type) {
+        case RP__CREW_STARTED:
+            rc = started(agent, event.worker);
+            break;
+        case RP__CREW_RESULT:
+            rc = result(agent, &event);
+            break;
+        case RP__CREW_ENDED:
+            rc = ended(agent, &event, error);
+            break;
+        }
+        if (rc == RP_ENOMEM) rp__fail(error, rc, "the agent is out of memory");
+    }
+    if (agent->idle && !count) even_out(agent);
+    for (uint32_t i = 0; i < agent->workers && rc == 0; i++)
+        if (agent->worker[i].waiting.first) pump(agent, i);
+    *events = count;
+    return rc;
+}
+
+uint32_t rp__agent_idle(const struct rp__agent *agent) { return agent->idle; }
+
+uint64_t rp__agent_chunk_ns(const struct rp__agent *agent) { return (uint64_t)agent->chunk_ns; }
+
+void rp__agent_free(struct rp__agent *agent) {
+    if (!agent) return;
+    for (uint32_t i = 0; i < agent->workers; i++) {
+        struct queue *queues[] = {&agent->worker[i].waiting, &agent->worker[i].given};
+        for (int q = 0; q < 2; q++)
+            for (struct held *held; (held = pop(queues[q]));) {
+                rp__buffer_free(&held->inputs);
+                free(held);
+            }
+    }
+    if (agent->incoming) rp__buffer_free(&agent->incoming->inputs);
+    free(agent->incoming);
+    for (struct agent_map *map; (map = agent->maps);) {
+        agent->maps = map->next;
+        free_map(map);
+    }
+    free(agent->worker);
+    free(agent);
+}

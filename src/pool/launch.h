@@ -1,0 +1,33 @@
+/* Who started this process: a launcher with ranks beside it, or nobody.
+ *
+ *     environment                                    --mpi auto       yes              no
+ *     mpirun, srun --mpi=pmix, mpiexec: 1 rank       MPI              MPI              bare
+ *     the same, several ranks, or unknown how many   MPI              MPI              RP_ELAUNCH
+ *     srun --mpi=none, several tasks                 RP_ELAUNCH       RP_ELAUNCH       RP_ELAUNCH
+ *     srun --mpi=none, one task                      bare             MPI, one rank    bare
+ *     a batch script or salloc shell, no step        bare; a note where cores are left unused
+ *     none of these                                  bare             MPI, one rank    bare
+ *
+ * Several ranks without MPI would be as many copies of the run, each with all the work and the same output files.
+ * So that is refused even when asked for: RANKPOOL_MPI=no in a profile must not do it. */
+#ifndef RP_POOL_LAUNCH_H
+#define RP_POOL_LAUNCH_H
+
+#include "rankpool.h"
+
+struct rp__launch {
+    bool launched;            /* a launcher was recognised */
+    bool use_mpi;             /* what to do: start MPI, or run bare */
+    const char *launcher;     /* "mpirun", "srun", "PMIx", "PMI"; "" when not launched. Static storage */
+    int rank_hint, size_hint; /* what the launcher says; -1: unknown */
+    uint32_t cores;           /* explicitly given to this rank (srun -c, mpirun's PE=); 0: nothing was said */
+    char note[200];           /* a line that the user should know; "": none */
+};
+
+/* Reads the environment by `get`, which is getenv() outside tests. 0, or RP_ELAUNCH with the line that works. */
+int rp__launch_detect(char *(*get)(const char *name), enum rp_mpi mpi, struct rp__launch *launch, rp_error *error);
+/* Once MPI is up: does it see as many ranks as the launcher said? Fewer means that launcher and MPI library do not
+ * belong together, and every rank believes that it is alone: RP_ELAUNCH. */
+int rp__launch_check(const struct rp__launch *launch, int size, rp_error *error);
+
+#endif

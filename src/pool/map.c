@@ -1,0 +1,312 @@
+/* Maps, the program's side: tasks are put in, records are taken out, by any thread of rank 0.
+ *
+ * What is put gathers in `feed` until the service fetches it; parts of results gather in `ready` until the reader
+ * takes them all at once. So the program and the service meet once a batch, not once a task. */
+#include "core/error.h"
+#include "core/record.h"
+#include "pool/world_state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { HELD_MAX = 16 * 1024 * 1024, HELD_LOW = 12 * 1024 * 1024 };
+
+static double now_s(void) { return (double)rp__now_ns() * 1e-9; }
+
+static int find_kernel(const rp_world *world, const char *name, uint32_t *index) {
+    for (uint32_t i = 0; name && world->options.kernels[i]; i++)
+        if (!strcmp(world->options.kernels[i]->name, name)) {
+            *index = i;
+            return 0;
+        }
+    return RP_EINVAL;
+}
+
+static int check(const rp_pool *pool, const rp_map_options *options, struct rp__map_spec *spec, rp_error *error) {
+    const rp_world *world = pool->world;
+    uint32_t workers = rp_pool_workers(pool);
+    if (find_kernel(world, options->kernel, &spec->kernel))
+        return rp__fail(error, RP_EINVAL, "no kernel is called %s: name one of the world's table",
+                        options->kernel ? options->kernel : "NULL");
+    if (options->chunk_max && options->chunk_min > options->chunk_max)
+        return rp__fail(error, RP_EINVAL, "chunk_min is above chunk_max");
+    if (options->each_worker && options->count != workers)
+        return rp__fail(error, RP_EINVAL, "a task for each worker needs as many tasks as workers, %u", workers);
+    if (options->active > workers)
+        return rp__fail(error, RP_EINVAL, "%u active workers were asked for and the pool has %u", options->active,
+                        workers);
+    spec->options = *options;
+    spec->range = world->options.kernels[spec->kernel]->range != NULL;
+    if (spec->range && options->count == RP_FED)
+        return rp__fail(error, RP_EINVAL, "kernel %s computes ranges, and tasks that are put have none",
+                        options->kernel);
+    if (!options->retries && world->options.kernels[spec->kernel]->flags & RP_ONCE) spec->options.retries = UINT32_MAX;
+    return 0;
+}
+
+static rp_map *new_map(rp_pool *pool) {
+    rp_map *map = calloc(1, sizeof *map);
+    if (!map) return NULL;
+    map->aside = rp__spill_new();
+    if (!map->aside) {
+        free(map);
+        return NULL;
+    }
+    map->world = pool->world;
+    map->pool = pool;
+    map->ready_tail = &map->ready;
+    map->opened_s = now_s();
+    pthread_condattr_t clock;
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_mutex_init(&map->lock, NULL);
+    pthread_cond_init(&map->readable, &clock);
+    pthread_cond_init(&map->writable, &clock);
+    pthread_condattr_destroy(&clock);
+    return map;
+}
+
+static void free_parts(struct rp__part *part) {
+    for (struct rp__part *next; part; part = next) {
+        next = part->next;
+        rp__part_free(part);
+    }
+}
+
+static void free_map(rp_map *map) {
+    free_parts(map->ready);
+    free_parts(map->reading);
+    rp__buffer_free(&map->feed);
+    rp__spill_free(map->aside);
+    pthread_cond_destroy(&map->readable);
+    pthread_cond_destroy(&map->writable);
+    pthread_mutex_destroy(&map->lock);
+    free(map);
+}
+
+int rp_map_open(rp_pool *pool, const rp_map_options *options, rp_map **out, rp_error *error) {
+    if (!pool || !options || !out) return rp__fail(error, RP_EINVAL, "rp_map_open needs a pool, options and a result");
+    rp_world *world = pool->world;
+    struct rp__map_spec spec = {0};
+    int rc = check(pool, options, &spec, error);
+    if (rc) return rc;
+    rp_map *map = new_map(pool);
+    if (!map) return rp__fail(error, RP_ENOMEM, "out of memory for a map");
+    spec.aside = rp__spill_aside(map->aside);
+    map->range = spec.range;
+    map->fed = options->count == RP_FED;
+    rp__world_lock(world);
+    rc = world->error.code ? world->error.code : rp__master_map_open(world->master, &spec, &map->state);
+    if (rc == 0) {
+        rp_map **last = &world->maps;
+        while (*last) last = &(*last)->next;
+        *last = map;
+        pool->maps_open++;
+    } else if (world->error.code) {
+        rp__fail(error, rc, "%s", world->error.text);
+    } else {
+        rp__fail(error, rc, "out of memory for a map");
+    }
+    rp__world_unlock(world);
+    if (rc) {
+        free_map(map);
+        return rc;
+    }
+    rp__service_ring(world);
+    *out = map;
+    return 0;
+}
+
+int rp_map_put(rp_map *map, const void *input, size_t size) {
+    if (!map || !map->fed || (size && !input)) return RP_EINVAL;
+    pthread_mutex_lock(&map->lock);
+    while (map->held + map->feed.size > HELD_MAX && !map->error && !map->ended && !map->closing)
+        pthread_cond_wait(&map->writable, &map->lock);
+    int rc = map->error || map->ended || map->closing ? RP_ECLOSED : 0;
+    bool first = map->feed_tasks == 0;
+    if (rc == 0) {
+        uint8_t *at = rp__buffer_reserve(&map->feed, RP__RECORD_HEAD_MAX + size);
+        if (at) {
+            size_t head = rp__record_head(at, size, false);
+            if (size) memcpy(at + head, input, size);
+            map->feed.size += head + size;
+            map->feed_tasks++;
+            map->fed_tasks++;
+        } else {
+            rc = RP_ENOMEM;
+        }
+    }
+    pthread_mutex_unlock(&map->lock);
+    if (first && rc == 0) rp__service_ring(map->world);
+    return rc;
+}
+
+void rp_map_end(rp_map *map) {
+    if (!map) return;
+    pthread_mutex_lock(&map->lock);
+    map->ended = true;
+    pthread_mutex_unlock(&map->lock);
+    rp__service_ring(map->world);
+}
+
+int rp__map_exchange(rp_map *map) {
+    struct rp__master *master = map->world->master;
+    int rc = 0;
+    pthread_mutex_lock(&map->lock);
+    if (map->feed_tasks && !map->closing) {
+        rc = rp__master_map_feed(master, map->state, map->feed_tasks, &map->feed);
+        map->feed_tasks = 0;
+    }
+    if (map->fed && map->ended && rc == 0) rp__master_map_final(master, map->state);
+    if (map->consumed_parts) rp__master_map_consumed(master, map->state, map->consumed_parts, map->consumed_bytes);
+    map->consumed_parts = map->consumed_bytes = 0;
+    for (struct rp__part *part; (part = rp__master_map_take(map->state));) {
+        *map->ready_tail = part;
+        map->ready_tail = &part->next;
+    }
+    size_t held = rp__master_map_held(map->state);
+    if (map->held > HELD_LOW && held <= HELD_LOW) pthread_cond_broadcast(&map->writable);
+    map->held = held;
+    map->complete = rp__master_map_complete(map->state);
+    rp__master_map_stats(master, map->state, &map->stats);
+    if (map->readers && (map->ready || map->complete)) pthread_cond_broadcast(&map->readable);
+    pthread_mutex_unlock(&map->lock);
+    return rc;
+}
+
+void rp__map_fail(rp_map *map, int code) {
+    pthread_mutex_lock(&map->lock);
+    if (!map->error) map->error = code;
+    pthread_cond_broadcast(&map->readable);
+    pthread_cond_broadcast(&map->writable);
+    pthread_mutex_unlock(&map->lock);
+}
+
+/* The next record of the part being read; false: it has none left. */
+static int read_record(rp_map *map, rp_result *result, bool *got) {
+    struct rp__part *part = map->reading;
+    const uint8_t *data;
+    size_t size;
+    bool failed;
+    *got = false;
+    if (map->at == part->size) return 0;
+    size_t length = rp__record_read(part->data + map->at, part->size - map->at, &data, &size, &failed);
+    if (!length) return RP_EPROTOCOL;
+    bool whole = map->range || part->died;
+    *result = (rp_result){.begin = whole ? part->begin : map->task,
+                          .end = whole ? part->end : map->task + 1,
+                          .status = !failed      ? 0
+                                    : part->died ? RP_EDIED
+                                                 : RP_ETASK,
+                          .data = data,
+                          .size = size};
+    map->task = result->end;
+    map->at += length;
+    *got = true;
+    return 0;
+}
+
+static void begin_part(rp_map *map) {
+    map->at = 0;
+    map->task = map->reading ? map->reading->begin : 0;
+}
+
+/* Wait until parts are ready and take them all. `until` NULL: for ever. Map lock held. */
+static int wait_ready(rp_map *map, const struct timespec *until) {
+    map->readers++;
+    int rc = 0;
+    while (!map->ready && rc == 0) {
+        if (map->error)
+            rc = map->error;
+        else if (map->complete)
+            rc = RP_END;
+        else if (map->closing)
+            rc = RP_ECLOSED;
+        else if (!until)
+            pthread_cond_wait(&map->readable, &map->lock);
+        else if (pthread_cond_timedwait(&map->readable, &map->lock, until) == ETIMEDOUT && !map->ready &&
+                 !map->complete)
+            rc = map->error ? map->error : RP_ETIMEDOUT;
+    }
+    map->readers--;
+    if (rc) return rc;
+    map->reading = map->ready;
+    map->ready = NULL;
+    map->ready_tail = &map->ready;
+    return 0;
+}
+
+int rp_map_next(rp_map *map, double timeout_s, rp_result *result) {
+    if (!map || !result) return RP_EINVAL;
+    struct timespec until;
+    bool timed = false;
+    for (;;) {
+        bool got = false;
+        int rc = map->reading ? read_record(map, result, &got) : 0;
+        if (rc || got) return rc;
+        size_t bytes = 0;
+        bool had = map->reading != NULL;
+        if (had) {
+            struct rp__part *done = map->reading;
+            bytes = done->size;
+            map->reading = done->next;
+            rp__part_free(done);
+            begin_part(map);
+        }
+        if (timeout_s >= 0 && !timed) {
+            clock_gettime(CLOCK_MONOTONIC, &until);
+            double whole = timeout_s > 1e9 ? 1e9 : timeout_s;
+            until.tv_sec += (time_t)whole;
+            until.tv_nsec += (long)((whole - (double)(time_t)whole) * 1e9);
+            if (until.tv_nsec >= 1000000000) until.tv_sec++, until.tv_nsec -= 1000000000;
+            timed = true;
+        }
+        if (map->reading && !had) continue;
+        pthread_mutex_lock(&map->lock);
+        map->consumed_parts += had;
+        map->consumed_bytes += bytes;
+        bool low = map->consumed_bytes > HELD_LOW; /* dealing may wait for this: tell */
+        if (!map->reading) {
+            rc = wait_ready(map, timeout_s >= 0 ? &until : NULL);
+            if (rc == 0) begin_part(map);
+        }
+        pthread_mutex_unlock(&map->lock);
+        if (low) rp__service_ring(map->world);
+        if (rc) return rc;
+    }
+}
+
+void rp_map_stats_get(rp_map *map, rp_map_stats *stats) {
+    if (!map || !stats) return;
+    pthread_mutex_lock(&map->lock);
+    *stats = map->stats;
+    if (map->fed && map->fed_tasks > stats->tasks_known) stats->tasks_known = map->fed_tasks;
+    pthread_mutex_unlock(&map->lock);
+    stats->seconds = now_s() - map->opened_s;
+}
+
+void rp_map_close(rp_map *map) {
+    if (!map) return;
+    rp_world *world = map->world;
+    rp__world_lock(world);
+    pthread_mutex_lock(&map->lock);
+    map->closing = true;
+    pthread_cond_broadcast(&map->writable);
+    pthread_mutex_unlock(&map->lock);
+    rp__master_map_close(world->master, map->state);
+    rp__service_ring(world);
+    /* A stopped world still answers; one that lost a rank or its memory may not. */
+    while (!rp__master_map_idle(map->state) && (!world->error.code || world->error.code == RP_ESTOPPED) &&
+           !(world->error.code && world->pool_options.workers != RP_WORKERS_PROCESS))
+        pthread_cond_wait(&world->changed, &world->lock);
+    rp_map **at = &world->maps;
+    while (*at != map) at = &(*at)->next;
+    *at = map->next;
+    map->pool->maps_open--;
+    bool idle = rp__master_map_idle(map->state);
+    if (idle) rp__master_map_free(world->master, map->state);
+    rp__world_unlock(world);
+    free_map(map);
+}

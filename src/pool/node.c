@@ -1,0 +1,109 @@
+/* This host: its topology, loaded by one of its ranks and handed to the others; where each rank of it was bound when
+ * it was started; and from these, the same plan on every rank of who computes where. */
+#include "core/error.h"
+#include "pool/world_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int load_topology(rp_world *world, rp_error *error) {
+    if (!world->launch.use_mpi || world->net->local_size == 1) return rp__topo_load(&world->topo, error);
+    char *xml = NULL;
+    size_t size = 0;
+    int rc = 0;
+    if (world->net->local_rank == 0) {
+        rc = rp__topo_load(&world->topo, error);
+        if (rc == 0) rc = rp__topo_export(world->topo, &xml, &size, error);
+        if (rc) size = 0; /* the others learn of it by empty bytes; the exchange itself must take place */
+    }
+    int shared = rp__net_mpi_share(world->net, &xml, &size, rc ? NULL : error);
+    if (rc == 0) rc = shared;
+    if (rc == 0 && world->net->local_rank != 0)
+        rc = size ? rp__topo_import(&world->topo, xml, size, error)
+                  : rp__fail(error, RP_ESYSTEM, "the first rank of this host could not read its topology");
+    free(xml);
+    return rc;
+}
+
+int rp__node_open(rp_world *world, rp_error *error) {
+    struct rp__net *net = world->net;
+    if (gethostname(world->host, sizeof world->host - 1)) strcpy(world->host, "?");
+    int rc = load_topology(world, error);
+    struct rp__node_rank own = {.topo = {.given = world->launch.cores}, .quota = rp__cpu_quota("")};
+    if (rc == 0) rc = rp__cpuset_of_self(&own.topo.binding);
+    if (rc == RP_ESYSTEM && !error->text[0]) rp__fail(error, rc, "cannot read the CPU affinity of this process");
+    world->node = calloc((size_t)net->local_size, sizeof *world->node);
+    if (!world->node && rc == 0) rc = rp__fail(error, RP_ENOMEM, "out of memory for the ranks of a host");
+    if (!world->node) return rc;
+    if (!world->launch.use_mpi)
+        world->node[0] = own;
+    else if (rc == 0)
+        rc = rp__net_mpi_gather(net, &own, sizeof own, world->node, error);
+    return rc;
+}
+
+void rp__node_close(rp_world *world) {
+    rp__topo_free(world->topo);
+    free(world->node);
+    world->topo = NULL;
+    world->node = NULL;
+}
+
+int rp__node_plan(rp_world *world, const rp_pool_options *options, uint32_t *workers, rp_error *error) {
+    uint32_t ranks = (uint32_t)world->net->local_size, own = (uint32_t)world->net->local_rank;
+    struct rp__topo_rank *rank = calloc(ranks, sizeof *rank);
+    if (!rank) return rp__fail(error, RP_ENOMEM, "out of memory for a plan");
+    struct rp__topo_wish wish = {.bind = options->bind,
+                                 .bind_asked = options->bind_asked,
+                                 .launched = world->launch.use_mpi,
+                                 .quota = world->node[0].quota};
+    for (uint32_t i = 0; i < ranks; i++) {
+        rank[i] = world->node[i].topo;
+        rank[i].workers = options->crew;
+        if (world->node[i].quota > 0 && (wish.quota <= 0 || world->node[i].quota < wish.quota))
+            wish.quota = world->node[i].quota;
+    }
+    rp__topo_plan_free(&world->plan);
+    world->plan = (struct rp__topo_plan){0};
+    int rc = rp__topo_plan(world->topo, rank, ranks, &wish, &world->plan);
+    free(rank);
+    if (rc) return rp__fail(error, rc, "cannot plan the crews of host %s", world->host);
+    *workers = world->plan.workers[own];
+    if (*workers > rp__arena_slots(world->arena))
+        return rp__fail(error, RP_EINVAL, "a crew of %u workers was asked for and a rank can have %u: start more ranks",
+                        *workers, rp__arena_slots(world->arena));
+    world->pool_options = *options;
+    return 0;
+}
+
+int rp__node_start(rp_world *world, uint32_t first, rp_error *error) {
+    uint32_t own = (uint32_t)world->net->local_rank, workers = world->plan.workers[own];
+    const struct rp__cpuset *binding = world->plan.binding + world->plan.first[own];
+    rp_where *where = calloc(workers, sizeof *where);
+    if (!where) return rp__fail(error, RP_ENOMEM, "out of memory for a crew");
+    for (uint32_t i = 0; i < workers; i++) {
+        /* A worker that the pool does not bind runs where its rank may. */
+        const struct rp__cpuset *lives =
+            rp__cpuset_is_empty(&binding[i]) ? &world->node[own].topo.binding : &binding[i];
+        rp__topo_where(world->topo, lives, &where[i]);
+        where[i].worker = first + i;
+        where[i].rank = world->net->rank;
+        where[i].local = (int)i;
+        memcpy(where[i].host, world->host, sizeof where[i].host);
+    }
+    struct rp__crew_options options = {
+        .kind = world->pool_options.workers, .workers = workers, .binding = binding, .where = where};
+    int rc = rp__crew_open(world->arena, world->nursery, &options, &world->crew, error);
+    free(where);
+    if (rc) return rc;
+    world->agent = rp__agent_new(&rp__agent_real_crew, world->crew, workers, &world->out);
+    return world->agent ? 0 : rp__fail(error, RP_ENOMEM, "out of memory for an agent");
+}
+
+void rp__node_stop(rp_world *world) {
+    rp__agent_free(world->agent);
+    if (world->crew) rp__crew_close(world->crew);
+    world->agent = NULL;
+    world->crew = NULL;
+}

@@ -1,0 +1,204 @@
+/* Opening and closing a world: who started us, the nursery before anything else, then MPI, then this host. */
+#include "core/error.h"
+#include "pool/world_state.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+enum { SLOTS = 512 }; /* workers a rank, at most: address space only until they are used */
+
+/* What every rank must have alike: the kernels, their kinds and flags, and the layout of what is sent as it lies in
+ * memory. FNV-1a [Fowler, Noll, Vo]. */
+static uint64_t hash_of(const rp_kernel *const *kernels) {
+    uint64_t hash = 0xcbf29ce484222325u;
+    uint32_t layout[] = {1 /* the wire's version */, sizeof(rp_pool_options), sizeof(void *)};
+    const uint8_t *bytes = (const uint8_t *)layout;
+    for (size_t i = 0; i < sizeof layout; i++) hash = (hash ^ bytes[i]) * 0x100000001b3u;
+    for (; *kernels; kernels++) {
+        for (const char *c = (*kernels)->name; *c; c++) hash = (hash ^ (uint8_t)*c) * 0x100000001b3u;
+        hash = (hash ^ ((*kernels)->flags << 1 | ((*kernels)->range != NULL))) * 0x100000001b3u;
+    }
+    return hash;
+}
+
+static int check_kernels(const rp_kernel *const *kernels, rp_error *error) {
+    if (!kernels || !*kernels) return rp__fail(error, RP_EINVAL, "a world needs at least one kernel");
+    for (size_t i = 0; kernels[i]; i++) {
+        if (!kernels[i]->name || !kernels[i]->name[0]) return rp__fail(error, RP_EINVAL, "kernel %zu has no name", i);
+        if (!kernels[i]->item == !kernels[i]->range)
+            return rp__fail(error, RP_EINVAL, "kernel %s must have exactly one of item and range", kernels[i]->name);
+        for (size_t k = 0; k < i; k++)
+            if (!strcmp(kernels[k]->name, kernels[i]->name))
+                return rp__fail(error, RP_EINVAL, "two kernels are called %s", kernels[i]->name);
+    }
+    return 0;
+}
+
+static void *map_bell(int fd) { return rp__bell_map(fd); }
+static void ring_bell(void *page) { rp__bell_ring(page); }
+static void unmap_bell(void *page) { rp__bell_free(page); }
+
+static int open_net(rp_world *world, rp_error *error) {
+    if (!world->launch.use_mpi) {
+        world->net = rp__net_solo();
+        return world->net ? 0 : rp__fail(error, RP_ENOMEM, "out of memory");
+    }
+    struct rp__net_bell bell = {.fd = world->bell_fd, .map = map_bell, .ring = ring_bell, .unmap = unmap_bell};
+    int rc = rp__net_mpi_open(&world->net, &bell, error);
+    return rc ? rc : rp__launch_check(&world->launch, world->net->size, error);
+}
+
+/* MPI, this host, and rank 0's hello. Run by the thread that will serve. */
+static int start(rp_world *world, rp_error *error) {
+    int rc = open_net(world, error);
+    if (rc) return rc;
+    struct rp__frame hello = {.type = RP__FRAME_HELLO, .begin = world->hash, .end = world->hash};
+    rc = rp__node_open(world, error);
+    if (rc == 0 && rp__outbox_put(&world->out, &hello)) rc = rp__fail(error, RP_ENOMEM, "out of memory");
+    if (rc == 0 && world->net->rank == 0) {
+        size_t ranks = world->ranks = (uint32_t)world->net->size;
+        world->master = rp__master_new((uint32_t)ranks);
+        world->to = calloc(ranks, sizeof *world->to);
+        world->dirty = calloc(ranks, sizeof *world->dirty);
+        if (!world->master || !world->to || !world->dirty) rc = rp__fail(error, RP_ENOMEM, "out of memory");
+    }
+    return rc;
+}
+
+static void free_world(rp_world *world) {
+    if (!world) return;
+    for (uint32_t i = 0; world->to && i < world->ranks; i++) rp__outbox_free(&world->to[i]);
+    rp__outbox_free(&world->out);
+    rp__master_free(world->master);
+    rp__topo_plan_free(&world->plan);
+    if (world->net) world->net->ops->close(world->net);
+    rp__node_close(world);
+    if (world->nursery) rp__nursery_stop(world->nursery);
+    rp__arena_free(world->arena);
+    rp__bell_free(world->bell);
+    if (world->bell_fd >= 0) close(world->bell_fd);
+    if (world->signal_fd >= 0) close(world->signal_fd);
+    for (size_t i = 0; i < world->notes; i++) free(world->note[i]);
+    free(world->note);
+    free(world->to);
+    free(world->dirty);
+    free(world);
+}
+
+static int catch_signals(rp_world *world, rp_error *error) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    world->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    return world->signal_fd >= 0 ? 0 : rp__fail(error, RP_ESYSTEM, "cannot watch signals: %s", strerror(errno));
+}
+
+/* Everything that must be there before a thread or MPI is: the fork comes first of all. */
+static int prepare(rp_world *world, rp_error *error) {
+    int rc = check_kernels(world->options.kernels, error);
+    if (rc == 0) rc = rp__launch_detect(getenv, world->options.mpi, &world->launch, error);
+    if (rc) return rc;
+    world->hash = hash_of(world->options.kernels);
+    world->bell = rp__bell_new(&world->bell_fd);
+    if (world->bell) world->arena = rp__arena_new(SLOTS, world->bell, world->options.kernels);
+    if (!world->arena)
+        return rp__fail(error, RP_ESYSTEM, "no shared memory for the workers' rings: %s", strerror(errno));
+    fflush(NULL); /* workers are copies: nothing may be in stdio's buffers twice */
+    rc = rp__nursery_start(world->arena, &world->nursery, error);
+    if (rc == 0 && world->options.catch_signals) rc = catch_signals(world, error);
+    return rc;
+}
+
+static void *serve(void *self) {
+    rp_world *world = self;
+    rp_error error = {0};
+    int rc = start(world, &error);
+    pthread_mutex_lock(&world->lock);
+    world->open = true;
+    if (rc) world->error = error;
+    pthread_cond_broadcast(&world->changed);
+    pthread_mutex_unlock(&world->lock);
+    if (rc) return NULL;
+    rp__service_run(world);
+    /* MPI must be ended by the thread that began it. */
+    world->net->ops->close(world->net);
+    world->net = NULL;
+    return NULL;
+}
+
+static int open_rank_0(rp_world *world, rp_error *error) {
+    pthread_mutex_init(&world->lock, NULL);
+    pthread_cond_init(&world->changed, NULL);
+    if (pthread_create(&world->thread, NULL, serve, world))
+        return rp__fail(error, RP_ESYSTEM, "cannot start the service thread: %s", strerror(errno));
+    pthread_mutex_lock(&world->lock);
+    while (!world->error.code && (!world->open || world->hellos < (uint32_t)world->net->size))
+        pthread_cond_wait(&world->changed, &world->lock);
+    int code = world->error.code;
+    if (code) *error = world->error;
+    bool serving = world->open && world->master && world->to;
+    pthread_mutex_unlock(&world->lock);
+    if (!code) return 0;
+    if (serving) {
+        rp_world_close(world, 3);
+    } else {
+        /* A rank that could not start cannot end MPI in good order either: the program leaves, the launcher follows. */
+        pthread_join(world->thread, NULL);
+        world->net = NULL;
+        free_world(world);
+    }
+    return code;
+}
+
+int rp_world_open(const rp_world_options *options, rp_world **out, int *exit_code, rp_error *error) {
+    rp_error own = {0};
+    if (!error) error = &own;
+    if (!options || !out) return rp__fail(error, RP_EINVAL, "rp_world_open needs options and a result");
+    rp_world *world = calloc(1, sizeof *world);
+    if (!world) return rp__fail(error, RP_ENOMEM, "out of memory for a world");
+    world->options = *options;
+    world->bell_fd = world->signal_fd = -1;
+    int rc = prepare(world, error);
+    if (rc) {
+        free_world(world);
+        return rc;
+    }
+    if (!world->launch.use_mpi || world->launch.rank_hint <= 0) {
+        rc = open_rank_0(world, error);
+        if (rc == 0) *out = world;
+        return rc;
+    }
+    world->drain_stdin = true;
+    rc = start(world, error);
+    if (rc == 0) {
+        rp__service_run(world);
+        if (exit_code) *exit_code = world->exit_code;
+        rc = RP_SERVED;
+    } else {
+        world->net = NULL;
+    }
+    free_world(world);
+    return rc;
+}
+
+void rp_world_close(rp_world *world, int exit_code) {
+    if (!world) return;
+    rp__world_lock(world);
+    rp__master_quit(world->master, exit_code);
+    rp__world_unlock(world);
+    rp__service_ring(world);
+    pthread_join(world->thread, NULL);
+    pthread_cond_destroy(&world->changed);
+    pthread_mutex_destroy(&world->lock);
+    free_world(world);
+}
+
+int rp_world_ranks(const rp_world *world) { return (int)world->ranks; }

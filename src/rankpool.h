@@ -1,0 +1,240 @@
+/* rankpool: a process pool for clusters.
+ *
+ * One program, started once (bare), N times by mpirun, or by srun. Rank 0 goes on in main and deals tasks;
+ * every rank has a crew of workers, processes pinned to a core each, that compute them. A worker may crash
+ * without taking its rank along.
+ *
+ *     world   what is started once in a program: the nursery, MPI, the table of kernels
+ *     pool    the crews of all ranks, opened on a world
+ *     map     many tasks of one kernel: tasks in, results out, in order or as they come
+ *
+ * Calls return 0, or a negative RP_E... code; outputs are written only on success. Options are structs whose
+ * zero means default. Pointers are *lent* (until a named moment), *copied*, or *given* (the taker frees).
+ */
+#ifndef RANKPOOL_H
+#define RANKPOOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define RP_API               __attribute__((visibility("default")))
+#define RP_PRINTF(at, first) __attribute__((format(printf, at, first)))
+#else
+#define RP_API
+#define RP_PRINTF(at, first)
+#endif
+
+/* Every error: name, value, sentence. */
+#define RP_ERROR_TABLE(X)                                                                                              \
+    X(RP_EINVAL, -1, "an argument is not valid here")                                                                  \
+    X(RP_ENOMEM, -2, "out of memory")                                                                                  \
+    X(RP_ETIMEDOUT, -3, "the time limit passed first")                                                                 \
+    X(RP_EUSAGE, -4, "the command line is wrong")                                                                      \
+    X(RP_ENUMBER, -5, "not a number")                                                                                  \
+    X(RP_ERANGE, -6, "the number does not fit")                                                                        \
+    X(RP_ETASK, -7, "the kernel returned an error")                                                                    \
+    X(RP_EDIED, -8, "the worker died while it computed the task")                                                      \
+    X(RP_ECANCELED, -9, "canceled before it was computed")                                                             \
+    X(RP_ECLOSED, -10, "already closed")                                                                               \
+    X(RP_ESTOPPED, -11, "stopped by a signal")                                                                         \
+    X(RP_ELAUNCH, -12, "started in a way that rankpool cannot work with")                                              \
+    X(RP_EMPI, -13, "MPI failed")                                                                                      \
+    X(RP_ESYSTEM, -14, "the operating system refused")                                                                 \
+    X(RP_EPROTOCOL, -15, "a message makes no sense")                                                                   \
+    X(RP_EMISMATCH, -16, "the ranks do not run the same program")                                                      \
+    X(RP_EUNSUPPORTED, -17, "this kind of worker cannot do that")                                                      \
+    X(RP_ELOST, -18, "a rank was lost")                                                                                \
+    X(RP_EBUSY, -19, "already in use")                                                                                 \
+    X(RP_ENOWORKERS, -20, "no worker is left to compute the tasks")                                                    \
+    X(RP_EOUTPUT, -21, "the output cannot be written")
+
+enum rp_code {
+    RP_OK = 0,
+#define RP_ERROR_ENUM(name, value, sentence) name = value,
+    RP_ERROR_TABLE(RP_ERROR_ENUM)
+#undef RP_ERROR_ENUM
+        RP_SERVED = 1, /* rp_world_open on ranks above 0: the world is over, return from main */
+    RP_END = 2         /* rp_map_next: every result has been handed out */
+};
+
+/* Any. The sentence for `code`, or "unknown error". Static storage. */
+RP_API const char *rp_strerror(int code);
+/* Any. The name of `code`, "RP_EINVAL" for instance, or "RP_E?". Static storage. */
+RP_API const char *rp_error_name(int code);
+
+/* What went wrong, in words, for a person: one line without a newline. */
+typedef struct rp_error {
+    int code;
+    char text[256];
+} rp_error;
+
+/* ---- Kernels and tasks: code that runs in workers ------------------------------------------------------ */
+
+/* The task, or the run of tasks, that a kernel is computing. Lent to the kernel until it returns. */
+typedef struct rp_task rp_task;
+
+/* Where a worker lives. Strings and numbers are -1 or empty where the machine does not tell. */
+typedef struct rp_where {
+    uint32_t worker; /* 0.. over the whole pool */
+    int rank;
+    int local; /* 0.. within its rank's crew */
+    int pid;
+    int package, numa, core, pu; /* logical indices (hwloc's) of what it is bound to; pu is the system's number */
+    bool bound;                  /* pinned by the pool, or by the launcher, to that one core */
+    char host[64];
+} rp_where;
+
+enum rp_kernel_flags {
+    RP_PURE = 1, /* may run twice at once: a late tail may be dealt again to an idle worker */
+    RP_ONCE = 2  /* must not run again after a crash unless retries are asked for */
+};
+
+/* A kernel: exactly one of `item` and `range`, which run in a worker and return 0 or a negative code (a task
+ * that fails with rp_task_fail says why). Neither may call MPI, open a pool or exit.
+ * `item`  computes one task from its input (NULL and 0 in a map of a plain range) and makes one record.
+ * `range` computes tasks [begin, end) at one go and makes one record of them: how large a run is, the
+ *         schedule decides, so results must combine the same for every way to cut.
+ * `setup` runs in each worker before its first task of a map, `teardown` after its last (not if it dies). */
+typedef struct rp_kernel {
+    const char *name;
+    int (*item)(rp_task *task, const void *input, size_t size);
+    int (*range)(rp_task *task, uint64_t begin, uint64_t end);
+    int (*setup)(rp_task *task, void **state);
+    void (*teardown)(void *state);
+    unsigned flags;
+} rp_kernel;
+
+/* Inside a task, all of them. */
+/* Append `size` bytes to the task's record. RP_ENOMEM leaves the record as it was. */
+RP_API int rp_task_write(rp_task *task, const void *data, size_t size);
+RP_API int rp_task_printf(rp_task *task, const char *format, ...) RP_PRINTF(2, 3);
+/* Room for `size` more bytes at the end of the record, for a kernel that formats in place; NULL when out of
+ * memory. Lent until the next call on the task; rp_task_commit says how many of them were used. */
+RP_API void *rp_task_reserve(rp_task *task, size_t size);
+RP_API void rp_task_commit(rp_task *task, size_t size);
+/* Fail the task with a message; returns RP_ETASK, so that a kernel can end with `return rp_task_fail(...)`. */
+RP_API int rp_task_fail(rp_task *task, const char *format, ...) RP_PRINTF(2, 3);
+/* The number of the task in its map; in a range kernel, the first. */
+RP_API uint64_t rp_task_index(const rp_task *task);
+/* The argument bytes of the map, and what `setup` left. Lent while the map is open in this worker. */
+RP_API const void *rp_task_args(const rp_task *task, size_t *size);
+RP_API void *rp_task_state(const rp_task *task);
+/* Who computes this. Lent. */
+RP_API const rp_where *rp_task_where(const rp_task *task);
+
+/* ---- World and pool ------------------------------------------------------------------------------------ */
+
+typedef struct rp_world rp_world;
+typedef struct rp_pool rp_pool;
+typedef struct rp_map rp_map;
+
+enum rp_mpi { RP_MPI_AUTO, RP_MPI_YES, RP_MPI_NO };
+
+typedef struct rp_world_options {
+    const rp_kernel *const *kernels; /* NULL-terminated, lent until the world closes; the same on every rank */
+    enum rp_mpi mpi;                 /* auto: MPI when a launcher is recognised by its environment */
+    bool catch_signals;              /* take INT, TERM and USR1 from the program: maps then end with RP_ESTOPPED */
+} rp_world_options;
+
+/* Collective, first thing in main. Forks the nursery, then starts MPI when launched. On rank 0 it returns 0
+ * and a service thread makes progress. On other ranks it serves until rank 0 closes the world, then returns
+ * RP_SERVED with the code that rank 0 sent in `*exit_code`: return it from main. Workers never return from it:
+ * what main sets after it is not seen by kernels.
+ * Errors: RP_ELAUNCH, RP_EMPI, RP_ESYSTEM, RP_EMISMATCH, RP_ENOMEM, RP_EINVAL; no world exists then. */
+RP_API int rp_world_open(const rp_world_options *options, rp_world **world, int *exit_code, rp_error *error);
+/* Rank 0. Ends every crew and rank, which return `exit_code` from main; pools must be closed. Blocks. */
+RP_API void rp_world_close(rp_world *world, int exit_code);
+RP_API int rp_world_ranks(const rp_world *world);
+
+enum rp_workers { RP_WORKERS_PROCESS, RP_WORKERS_THREAD, RP_WORKERS_INLINE };
+enum rp_bind { RP_BIND_CORE, RP_BIND_PU, RP_BIND_NONE };
+#define RP_CREW_CORES UINT32_MAX
+
+typedef struct rp_pool_options {
+    uint32_t crew; /* workers a rank; RP_CREW_CORES: share all allowed cores of the node among its ranks;
+                      0: under a launcher 1 (or what SLURM_CPUS_PER_TASK or PE= gave), bare: one an allowed core */
+    enum rp_workers workers;
+    enum rp_bind bind;
+    bool bind_asked; /* pin even a crew that leaves allowed cores to others */
+} rp_pool_options;
+
+/* Rank 0. One pool at a time on a world. Blocks until every rank's crew is there.
+ * Errors: RP_EBUSY, RP_EINVAL, RP_EUNSUPPORTED, RP_ESYSTEM, RP_ENOMEM, RP_ELOST, RP_ESTOPPED. */
+RP_API int rp_pool_open(rp_world *world, const rp_pool_options *options, rp_pool **pool, rp_error *error);
+/* Rank 0. Ends the crews; its maps must be closed. Blocks, a second at most. */
+RP_API void rp_pool_close(rp_pool *pool);
+RP_API uint32_t rp_pool_workers(const rp_pool *pool);
+RP_API uint32_t rp_pool_hosts(const rp_pool *pool);
+/* Rank 0. A line that the user should know about the pool's crews (cores left idle, more workers than cores,
+ * ...), or NULL from `index` = their number on. Lent until the pool closes. */
+RP_API const char *rp_pool_note(const rp_pool *pool, size_t index);
+
+/* ---- Maps ---------------------------------------------------------------------------------------------- */
+
+enum rp_schedule_kind { RP_AUTO, RP_STATIC, RP_DYNAMIC, RP_GUIDED, RP_FACTORING };
+
+typedef struct rp_schedule {
+    enum rp_schedule_kind kind;
+    uint64_t chunk; /* static: tasks a chunk, 0: equal parts; dynamic: 0 means 1; guided, factoring: the least */
+} rp_schedule;
+
+#define RP_FED UINT64_MAX /* rp_map_options.count: tasks come by rp_map_put, until rp_map_end */
+
+typedef struct rp_map_options {
+    const char *kernel; /* by name, from the world's table */
+    uint64_t count;     /* tasks 0 .. count-1, or RP_FED */
+    const void *args;   /* what rp_task_args gives; copied */
+    size_t args_size;
+    bool unordered; /* results as they come */
+    rp_schedule schedule;
+    uint64_t chunk_min, chunk_max; /* the job's own bounds, in tasks; 0: none */
+    uint64_t edge, edge_phase;     /* chunks end at edge_phase + k edge (and at the map's end); 0: anywhere */
+    uint64_t wall;                 /* no chunk crosses a multiple of it; 0: none */
+    bool each_worker;              /* task i is computed by worker i; count must be the number of workers */
+    uint32_t active;               /* only the first `active` workers compute; 0: all */
+    uint32_t retries;              /* how often a task that crashed its worker is tried again; fails alone then */
+    size_t window;                 /* bytes that results may run ahead of the next due before they spill to a
+                                      file; 0: 64 MiB */
+} rp_map_options;
+
+/* One record: of one task, or of a whole run for a range kernel. */
+typedef struct rp_result {
+    uint64_t begin, end; /* its tasks */
+    int status;          /* 0, or RP_ETASK, RP_EDIED: then data is a message, not ended by 0 */
+    const void *data;    /* lent until the next rp_map_next or rp_map_close */
+    size_t size;
+} rp_result;
+
+typedef struct rp_map_stats {
+    uint64_t tasks_done, tasks_failed, tasks_known; /* known: the count, or those fed so far */
+    bool tasks_final;                               /* no more will be fed */
+    uint64_t chunks, chunks_again;                  /* answered; dealt once more after a death or an error */
+    uint64_t deaths;                                /* workers lost during this map */
+    double seconds, busy_seconds;                   /* since it opened; computing, summed over workers */
+    uint32_t workers;                               /* alive now */
+} rp_map_stats;
+
+/* Rank 0, any thread, all of these. */
+RP_API int rp_map_open(rp_pool *pool, const rp_map_options *options, rp_map **map, rp_error *error);
+/* Add the next task; the input is copied. Blocks while the inputs held reach 16 MiB.
+ * Errors: RP_ECLOSED (ended, stopped or closed), RP_ENOMEM. */
+RP_API int rp_map_put(rp_map *map, const void *input, size_t size);
+/* No more tasks. Does not block. */
+RP_API void rp_map_end(rp_map *map);
+/* The next record, in task order unless the map is unordered. Blocks for at most `timeout_s` (negative: for
+ * ever). Returns 0, RP_END, RP_ETIMEDOUT, or why the map cannot go on: RP_ESTOPPED, RP_ELOST, RP_ENOWORKERS. */
+RP_API int rp_map_next(rp_map *map, double timeout_s, rp_result *result);
+RP_API void rp_map_stats_get(rp_map *map, rp_map_stats *stats);
+/* Ends the map; what is not computed yet is dropped. May block until the workers have let go of it. */
+RP_API void rp_map_close(rp_map *map);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
