@@ -1,0 +1,555 @@
+/* The master and real agents over the in-process transport, with crews that are played: tasks take random simulated
+ * time, messages of different ranks overtake each other, workers die of poisoned tasks or of nothing, ranks get lost.
+ * Whatever happens, every task must be answered exactly once, with its own result, in order where order was asked
+ * for; and the run must end. A failing run prints its seed; `test_master SEED` plays that run alone. */
+#include "core/master.h"
+#include "core/record.h"
+#include "net/net_local.h"
+#include "pool/agent.h"
+#include "unit.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { RANKS_MAX = 8, WORKERS_MAX = 4, MAPS_MAX = 3, RING = 8, POISON_MAX = 3, EVENTS_WANTED = 1000000 };
+
+/* xorshift64* [Vigna 2016] */
+static uint64_t draw(uint64_t *state, uint64_t below) {
+    *state ^= *state >> 12;
+    *state ^= *state << 25;
+    *state ^= *state >> 27;
+    return *state * 0x2545f4914f6cdd1dU % below;
+}
+
+static uint64_t answer_of(uint32_t map, uint64_t task) { return (task + 1) * 0x9e3779b97f4a7c15u ^ map; }
+
+/* ---- A played crew ---- */
+
+struct played_chunk {
+    uint64_t chunk, begin, end;
+    uint32_t map;
+    uint8_t *inputs;
+    size_t size;
+};
+
+struct played_worker {
+    struct played_chunk ring[RING]; /* [0] is in hand once it has started */
+    uint32_t count;
+    bool computing, started, announced, dead;
+    uint64_t done_ns; /* when the one in hand ends, or when its worker dies */
+    bool dies;
+    uint64_t guilty;
+    char cause[32];
+};
+
+struct model;
+
+struct rp__crew {
+    struct model *model;
+    uint32_t rank, workers;
+    struct played_worker worker[WORKERS_MAX];
+    uint8_t result[1 << 16];
+};
+
+struct played_map {
+    struct rp__master_map *map;
+    uint32_t number;
+    bool range, fed, unordered, close_early, closed;
+    uint64_t count, put, next; /* next: the task whose result is due */
+    uint64_t poison[POISON_MAX];
+    uint32_t poisons;
+    uint8_t *seen; /* [count] times answered */
+    uint64_t answered, failed;
+};
+
+struct model {
+    uint64_t random, now, slow_ns;
+    struct rp__net_local *hub;
+    struct rp__master *master;
+    struct rp__agent *agent[RANKS_MAX];
+    struct rp__crew crew[RANKS_MAX];
+    struct rp__outbox out[RANKS_MAX], to[RANKS_MAX];
+    uint32_t ranks;
+    bool lost[RANKS_MAX];
+    struct played_map map[MAPS_MAX];
+    uint32_t maps, kills_left, losses_left;
+    uint64_t events;
+    bool sent;         /* at this moment: a message to oneself has arrived already */
+    const char *wrong; /* what went wrong first */
+    uint8_t aside[1 << 20];
+    uint64_t aside_end;
+};
+
+static void blame(struct model *model, const char *what) {
+    if (!model->wrong) model->wrong = what;
+}
+
+static struct played_map *map_of(struct model *model, uint32_t number) {
+    for (uint32_t i = 0; i < model->maps; i++)
+        if (model->map[i].number == number) return &model->map[i];
+    return NULL;
+}
+
+static bool is_poison(const struct played_map *map, uint64_t task) {
+    for (uint32_t i = 0; i < map->poisons; i++)
+        if (map->poison[i] == task) return true;
+    return false;
+}
+
+static bool played_give(struct rp__crew *crew, uint32_t at, struct rp__work *work) {
+    struct played_worker *worker = &crew->worker[at];
+    if (worker->dead || !worker->started) return false;
+    if (work->type != RP__WORK_CHUNK) return true;
+    if (worker->count == RING) return false;
+    struct played_chunk *chunk = &worker->ring[worker->count++];
+    *chunk = (struct played_chunk){.chunk = work->chunk, .begin = work->begin, .end = work->end, .map = work->map};
+    chunk->inputs = malloc(work->size ? work->size : 1);
+    if (work->size) memcpy(chunk->inputs, work->data, work->size);
+    chunk->size = work->size;
+    return true;
+}
+
+static void played_wake(struct rp__crew *crew, uint32_t at) {}
+static void played_low_water(struct rp__crew *crew, uint32_t at, uint32_t low) {}
+
+static bool played_take_back(struct rp__crew *crew, uint32_t at, uint64_t chunk) {
+    struct played_worker *worker = &crew->worker[at];
+    if (!worker->count || worker->ring[worker->count - 1].chunk != chunk) return false;
+    if (worker->count == 1 && worker->computing) return false;
+    free(worker->ring[--worker->count].inputs);
+    return true;
+}
+
+static int played_kill(struct rp__crew *crew, uint32_t at, const char *cause) {
+    struct played_worker *worker = &crew->worker[at];
+    if (worker->computing) {
+        worker->dies = true;
+        worker->done_ns = crew->model->now;
+        snprintf(worker->cause, sizeof worker->cause, "%s", cause);
+    }
+    return 0;
+}
+
+static int played_restart(struct rp__crew *crew, uint32_t at, rp_error *error) {
+    struct played_worker *worker = &crew->worker[at];
+    worker->dead = false;
+    worker->started = true;
+    worker->announced = false;
+    return 0;
+}
+
+/* Begin the chunk in hand: how long it takes, and whether its worker dies of it, and of which task. */
+static void begin(struct rp__crew *crew, struct played_worker *worker) {
+    struct model *model = crew->model;
+    struct played_chunk *chunk = &worker->ring[0];
+    struct played_map *map = map_of(model, chunk->map);
+    uint64_t tasks = chunk->end - chunk->begin;
+    worker->computing = true;
+    worker->dies = false;
+    worker->done_ns = model->now + 1 + tasks * (1 + draw(&model->random, model->slow_ns));
+    worker->guilty = chunk->begin;
+    for (uint64_t task = chunk->begin; task < chunk->end && !worker->dies; task++)
+        if (is_poison(map, task)) {
+            worker->dies = true;
+            worker->guilty = task;
+        }
+    if (!worker->dies && model->kills_left && draw(&model->random, 40) == 0) {
+        model->kills_left--;
+        worker->dies = true;
+        worker->guilty = chunk->begin + draw(&model->random, tasks);
+    }
+    snprintf(worker->cause, sizeof worker->cause, "played death");
+}
+
+static void drop_ring(struct played_worker *worker) {
+    for (uint32_t i = 0; i < worker->count; i++) free(worker->ring[i].inputs);
+    worker->count = 0;
+}
+
+static void played_death(struct rp__crew *crew, uint32_t at, struct rp__crew_event *event) {
+    struct played_worker *worker = &crew->worker[at];
+    *event = (struct rp__crew_event){.type = RP__CREW_ENDED,
+                                     .worker = at,
+                                     .in_hand = true,
+                                     .chunk = worker->ring[0].chunk,
+                                     .task_known = !map_of(crew->model, worker->ring[0].map)->range,
+                                     .task = worker->guilty};
+    memcpy(event->cause, worker->cause, sizeof worker->cause);
+    worker->dead = true;
+    worker->computing = false;
+    drop_ring(worker);
+}
+
+static size_t put_answer(struct rp__crew *crew, const struct played_chunk *chunk) {
+    struct played_map *map = map_of(crew->model, chunk->map);
+    size_t size = 0, at = 0;
+    if (map->range) {
+        uint64_t range[2] = {chunk->begin, chunk->end};
+        size = rp__record_head(crew->result, sizeof range, false);
+        memcpy(crew->result + size, range, sizeof range);
+        return size + sizeof range;
+    }
+    for (uint64_t task = chunk->begin; task < chunk->end; task++) {
+        uint64_t answer = answer_of(chunk->map, task);
+        if (map->fed) {
+            const uint8_t *data;
+            size_t length;
+            bool failed;
+            size_t whole = rp__record_read(chunk->inputs + at, chunk->size - at, &data, &length, &failed);
+            if (!whole || length != sizeof answer || memcmp(data, &answer, length)) blame(crew->model, "a wrong input");
+            at += whole;
+        }
+        size += rp__record_head(crew->result + size, sizeof answer, false);
+        memcpy(crew->result + size, &answer, sizeof answer);
+        size += sizeof answer;
+    }
+    if (at != chunk->size) blame(crew->model, "inputs of other tasks");
+    return size;
+}
+
+static int played_poll(struct rp__crew *crew, struct rp__crew_event *event, bool *got, rp_error *error) {
+    *got = true;
+    for (uint32_t at = 0; at < crew->workers; at++) {
+        struct played_worker *worker = &crew->worker[at];
+        if (worker->started && !worker->announced) {
+            worker->announced = true;
+            *event = (struct rp__crew_event){.type = RP__CREW_STARTED, .worker = at};
+            return 0;
+        }
+        if (worker->count && !worker->computing && !worker->dead) begin(crew, worker);
+        if (!worker->computing || worker->done_ns > crew->model->now) continue;
+        if (worker->dies) {
+            played_death(crew, at, event);
+            return 0;
+        }
+        *event = (struct rp__crew_event){.type = RP__CREW_RESULT, .worker = at, .chunk = worker->ring[0].chunk};
+        event->data = crew->result;
+        event->size = put_answer(crew, &worker->ring[0]);
+        event->last = true;
+        event->busy_ns = 1 + worker->ring[0].end - worker->ring[0].begin;
+        free(worker->ring[0].inputs);
+        memmove(&worker->ring[0], &worker->ring[1], --worker->count * sizeof worker->ring[0]);
+        worker->computing = false;
+        return 0;
+    }
+    *got = false;
+    return 0;
+}
+
+static const struct rp__agent_crew played_crew = {.give = played_give,
+                                                  .wake = played_wake,
+                                                  .take_back = played_take_back,
+                                                  .low_water = played_low_water,
+                                                  .poll = played_poll,
+                                                  .kill = played_kill,
+                                                  .restart = played_restart};
+
+/* ---- The played cluster ---- */
+
+static void send_out(struct model *model, uint32_t from, uint32_t to, struct rp__outbox *outbox) {
+    struct rp__net *net = rp__net_local_end(model->hub, (int)from);
+    for (size_t i = 0; i < outbox->count; i++) net->ops->send(net, (int)to, &outbox->message[i], NULL);
+    model->sent |= outbox->count > 0;
+    outbox->count = 0;
+}
+
+static void agent_hears(struct model *model, uint32_t rank, const struct rp__frame *frame) {
+    struct rp__crew *crew = &model->crew[rank];
+    if (frame->type == RP__FRAME_POOL) {
+        struct rp__frame answer = {.type = RP__FRAME_CREW, .worker = crew->workers};
+        rp__outbox_put(&model->out[rank], &answer);
+    } else if (frame->type == RP__FRAME_START) {
+        for (uint32_t i = 0; i < crew->workers; i++) crew->worker[i].started = true;
+    } else if (rp__agent_receive(model->agent[rank], frame)) {
+        blame(model, "the agent could not follow a frame");
+    }
+}
+
+static void hear(struct model *model, uint32_t rank) {
+    struct rp__net *net = rp__net_local_end(model->hub, (int)rank);
+    struct rp__net_message message;
+    bool got;
+    while (net->ops->poll(net, &message, &got, NULL) == 0 && got) {
+        const uint8_t *at = message.data, *end = at + message.size;
+        struct rp__frame frame;
+        int more;
+        while ((more = rp__frame_read(&at, end, &frame)) == 1) {
+            model->events++;
+            if (frame.type < RP__FRAME_HELLO)
+                agent_hears(model, rank, &frame);
+            else if (rp__master_receive(model->master, (uint32_t)message.source, &frame, model->now))
+                blame(model, "the master could not take a frame");
+        }
+        if (more < 0) blame(model, "bytes on the wire that make no sense");
+    }
+}
+
+static void check_result(struct model *model, struct played_map *map, uint64_t first, uint64_t end, const uint8_t *data,
+                         size_t size, bool failed) {
+    uint64_t range[2], answer = answer_of(map->number, first);
+    for (uint64_t task = first; task < end; task++) {
+        if (map->seen[task]++) blame(model, "a task was answered twice");
+        if (failed != is_poison(map, task)) blame(model, failed ? "an innocent task failed" : "a poisoned task lives");
+    }
+    map->answered += end - first;
+    map->failed += failed ? end - first : 0;
+    if (failed) return;
+    if (map->range) {
+        if (size == sizeof range) memcpy(range, data, size);
+        if (size != sizeof range || range[0] != first || range[1] != end) blame(model, "the result of other tasks");
+    } else if (size != sizeof answer || memcmp(data, &answer, size)) {
+        blame(model, "the result of another task");
+    }
+}
+
+static void read_parts(struct model *model, struct played_map *map) {
+    for (struct rp__part *part; (part = rp__master_map_take(map->map));) {
+        if (!map->unordered && part->begin != map->next) blame(model, "out of order");
+        uint64_t task = part->begin;
+        for (size_t at = 0; at < part->size && !model->wrong;) {
+            const uint8_t *data;
+            size_t size;
+            bool failed;
+            size_t length = rp__record_read(part->data + at, part->size - at, &data, &size, &failed);
+            uint64_t end = map->range || part->died ? part->end : task + 1;
+            if (!length || end > map->count) {
+                blame(model, "records that make no sense");
+                break;
+            }
+            check_result(model, map, task, end, data, size, failed);
+            task = end;
+            at += length;
+        }
+        if (task != part->end) blame(model, "a part without all of its tasks");
+        map->next = part->end;
+        rp__master_map_consumed(model->master, map->map, 1, part->size);
+        rp__part_free(part);
+    }
+}
+
+static void feed(struct model *model, struct played_map *map) {
+    struct rp__buffer records = {0};
+    uint64_t batch = 1 + draw(&model->random, 50), tasks = 0;
+    for (; tasks < batch && map->put < map->count; tasks++, map->put++) {
+        uint64_t input = answer_of(map->number, map->put);
+        uint8_t head[RP__RECORD_HEAD_MAX];
+        rp__buffer_append(&records, head, rp__record_head(head, sizeof input, false));
+        rp__buffer_append(&records, &input, sizeof input);
+    }
+    if (tasks && rp__master_map_feed(model->master, map->map, tasks, &records)) blame(model, "inputs were refused");
+    if (map->put == map->count) rp__master_map_final(model->master, map->map);
+}
+
+static bool map_over(struct model *model, struct played_map *map) {
+    if (map->closed) return rp__master_map_idle(map->map);
+    return rp__master_map_complete(map->map);
+}
+
+/* One moment: everybody hears what has arrived, and acts. Returns whether all is over. */
+static bool moment(struct model *model) {
+    for (uint32_t rank = 0; rank < model->ranks; rank++) {
+        rp_error error = {0};
+        uint32_t events = 0;
+        if (model->lost[rank]) continue;
+        hear(model, rank);
+        if (rp__agent_poll(model->agent[rank], &events, &error)) blame(model, "an agent gave up");
+        model->events += events;
+        send_out(model, rank, 0, &model->out[rank]);
+    }
+    bool over = rp__master_pool_ready(model->master);
+    for (uint32_t i = 0; i < model->maps && over; i++) {
+        struct played_map *map = &model->map[i];
+        if (map->fed && map->put < map->count && !map->closed) feed(model, map);
+        if (!map->closed) read_parts(model, map);
+        if (map->close_early && !map->closed && map->answered > map->count / 3) {
+            map->closed = true;
+            rp__master_map_close(model->master, map->map);
+        }
+    }
+    for (uint32_t i = 0; i < model->maps && over; i++) over = map_over(model, &model->map[i]);
+    uint32_t rank;
+    struct rp__frame frame;
+    while (rp__master_action(model->master, &rank, &frame)) {
+        rp__outbox_put(&model->to[rank], &frame);
+        if (model->to[rank].count > 1) send_out(model, 0, rank, &model->to[rank]);
+    }
+    for (rank = 0; rank < model->ranks; rank++) send_out(model, 0, rank, &model->to[rank]);
+    return over;
+}
+
+static uint64_t next_time(struct model *model) {
+    uint64_t next = model->sent ? model->now + 1 : rp__net_local_next(model->hub);
+    model->sent = false;
+    for (uint32_t rank = 0; rank < model->ranks; rank++)
+        for (uint32_t at = 0; at < model->crew[rank].workers && !model->lost[rank]; at++) {
+            const struct played_worker *worker = &model->crew[rank].worker[at];
+            if (worker->computing && worker->done_ns < next) next = worker->done_ns;
+            if ((worker->count && !worker->computing && !worker->dead) || (worker->started && !worker->announced))
+                next = model->now + 1;
+        }
+    for (uint32_t i = 0; i < model->maps; i++)
+        if (model->map[i].fed && model->map[i].put < model->map[i].count && !model->map[i].closed &&
+            next > model->now + 500)
+            next = model->now + 500;
+    return next;
+}
+
+static void lose_a_rank(struct model *model) {
+    uint32_t rank = 1 + (uint32_t)draw(&model->random, model->ranks - 1);
+    if (model->lost[rank]) return;
+    model->lost[rank] = true;
+    model->losses_left--;
+    model->sent = true; /* the master has something to do now */
+    rp__net_local_lose(model->hub, (int)rank);
+    if (rp__master_lose(model->master, rank)) blame(model, "the loss of a rank was not survived");
+}
+
+static int put_aside(void *self, const uint8_t *data, size_t size, uint64_t *offset) {
+    struct model *model = self;
+    if (size > sizeof model->aside - model->aside_end || draw(&model->random, 4) == 0) return RP_ESYSTEM;
+    memcpy(model->aside + model->aside_end, data, size);
+    *offset = model->aside_end;
+    model->aside_end += size;
+    return 0;
+}
+
+static int bring_back(void *self, uint64_t offset, uint8_t *data, size_t size) {
+    memcpy(data, ((struct model *)self)->aside + offset, size);
+    return 0;
+}
+
+static void none_aside(void *self) { ((struct model *)self)->aside_end = 0; }
+
+static void open_map(struct model *model) {
+    static const enum rp_schedule_kind kinds[] = {RP_AUTO, RP_STATIC, RP_DYNAMIC, RP_GUIDED, RP_FACTORING};
+    uint64_t *random = &model->random;
+    struct played_map *map = &model->map[model->maps];
+    uint32_t workers = rp__master_workers(model->master);
+    *map = (struct played_map){.number = model->maps + 1, .count = draw(random, 3000)};
+    map->range = draw(random, 3) == 0;
+    map->fed = !map->range && draw(random, 3) == 0;
+    map->unordered = draw(random, 3) == 0;
+    map->close_early = draw(random, 8) == 0;
+    if (map->count && draw(random, 2)) {
+        map->poisons = (uint32_t)draw(random, POISON_MAX + 1);
+        for (uint32_t i = 0; i < map->poisons; i++) map->poison[i] = draw(random, map->count);
+    }
+    struct rp__map_spec spec = {.range = map->range,
+                                .aside = {.self = model, .write = put_aside, .read = bring_back, .reset = none_aside}};
+    if (model->maps) spec.aside.write = NULL; /* the model keeps one map's parts */
+    spec.options = (rp_map_options){.count = map->fed ? RP_FED : map->count,
+                                    .unordered = map->unordered,
+                                    .retries = 5,
+                                    .window = 1 + draw(random, 4000),
+                                    .active = (uint32_t)draw(random, workers + 1)};
+    spec.options.schedule.kind = kinds[draw(random, 5)];
+    if (draw(random, 2)) spec.options.schedule.chunk = 1 + draw(random, 40);
+    if (draw(random, 4) == 0) spec.options.wall = 1 + draw(random, 500);
+    if (map->range && draw(random, 2) && !map->poisons) {
+        spec.options.edge = 1 + draw(random, 30);
+        spec.options.edge_phase = draw(random, 30);
+    }
+    if (!map->fed && !map->poisons && draw(random, 10) == 0) {
+        spec.options.each_worker = true;
+        spec.options.count = map->count = workers;
+        spec.options.wall = spec.options.edge = 0;
+        spec.options.active = 0;
+    }
+    map->seen = calloc(map->count + 1, 1);
+    if (rp__master_map_open(model->master, &spec, &map->map)) blame(model, "a map did not open");
+    model->maps++;
+}
+
+static void free_model(struct model *model) {
+    rp__master_free(model->master);
+    for (uint32_t rank = 0; rank < model->ranks; rank++) {
+        rp__agent_free(model->agent[rank]);
+        for (uint32_t at = 0; at < WORKERS_MAX; at++) drop_ring(&model->crew[rank].worker[at]);
+        rp__outbox_free(&model->out[rank]);
+        rp__outbox_free(&model->to[rank]);
+    }
+    for (uint32_t i = 0; i < model->maps; i++) free(model->map[i].seen);
+    rp__net_local_free(model->hub);
+    free(model);
+}
+
+static struct model *new_model(uint64_t seed) {
+    struct model *model = calloc(1, sizeof *model);
+    model->random = seed * 2654435761u + 88172645463325252u;
+    uint64_t *random = &model->random;
+    model->ranks = 1 + (uint32_t)draw(random, RANKS_MAX);
+    model->slow_ns = 1 + draw(random, 3000);
+    model->kills_left = (uint32_t)draw(random, 6);
+    model->losses_left = model->ranks > 1 ? (uint32_t)draw(random, 3) : 0;
+    struct rp__net_local_script script = {
+        .seed = seed, .delay_min_ns = 1, .delay_max_ns = 1 + draw(random, 20000), .loss = RP__NET_LOSS_RANDOM};
+    model->hub = rp__net_local_new((int)model->ranks, &script);
+    model->master = rp__master_new(model->ranks);
+    for (uint32_t rank = 0; rank < model->ranks; rank++) {
+        model->crew[rank].model = model;
+        model->crew[rank].rank = rank;
+        model->crew[rank].workers = 1 + (uint32_t)draw(random, WORKERS_MAX);
+        model->agent[rank] =
+            rp__agent_new(&played_crew, &model->crew[rank], model->crew[rank].workers, &model->out[rank]);
+    }
+    return model;
+}
+
+static void advance(struct model *model) {
+    uint64_t next = next_time(model);
+    if (next == UINT64_MAX) {
+        blame(model, "nothing happens any more, and it is not over");
+        return;
+    }
+    model->now = next > model->now ? next : model->now + 1;
+    rp__net_local_advance(model->hub, model->now);
+}
+
+/* Plays one cluster's life; what went wrong, or NULL. */
+static const char *play(uint64_t seed, uint64_t *events) {
+    struct model *model = new_model(seed);
+    rp__master_pool_open(model->master, "", 0);
+    while (!model->wrong && !rp__master_pool_ready(model->master)) {
+        moment(model);
+        if (!rp__master_pool_ready(model->master)) advance(model);
+    }
+    uint64_t maps = 1 + draw(&model->random, MAPS_MAX);
+    while (!model->wrong && model->maps < maps) open_map(model);
+    while (!model->wrong && !moment(model)) {
+        if (model->losses_left && draw(&model->random, 200) == 0) lose_a_rank(model);
+        advance(model);
+    }
+    for (uint32_t i = 0; i < model->maps && !model->wrong; i++) {
+        const struct played_map *map = &model->map[i];
+        if (!map->closed && map->answered != map->count) blame(model, "a task was never answered");
+    }
+    const char *wrong = model->wrong;
+    *events += model->events;
+    free_model(model);
+    return wrong;
+}
+
+static void every_task_is_answered_once_whoever_is_slow_or_dies(void) {
+    uint64_t events = 0, seed = 1;
+    for (; events < EVENTS_WANTED; seed++) {
+        const char *wrong = play(seed, &events);
+        if (!wrong) continue;
+        printf("\n    seed %" PRIu64 ": %s\n", seed, wrong);
+        CU_FAIL("a played cluster went wrong");
+        return;
+    }
+    printf("\n    %" PRIu64 " events, seeds 1 to %" PRIu64 "\n    ", events, seed - 1);
+    CU_ASSERT(events >= EVENTS_WANTED);
+}
+
+int main(int argc, char **argv) {
+    if (argc > 1) {
+        uint64_t events = 0, seed = strtoull(argv[1], NULL, 0);
+        const char *wrong = play(seed, &events);
+        printf("seed %" PRIu64 ": %s, %" PRIu64 " events\n", seed, wrong ? wrong : "good", events);
+        return wrong != NULL;
+    }
+    static const struct unit_test tests[] = {UNIT(every_task_is_answered_once_whoever_is_slow_or_dies), {NULL, NULL}};
+    return unit_run("master", tests);
+}
