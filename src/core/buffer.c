@@ -10,13 +10,13 @@
 enum { FIRST_CAPACITY = 256 };
 
 uint8_t *rp__buffer_reserve(struct rp__buffer *buffer, size_t more) {
-    if (more > SIZE_MAX - buffer->size) return NULL;
+    if (more > PTRDIFF_MAX - buffer->size) return NULL; /* no object is larger */
     const size_t needed = buffer->size + more;
     if (buffer->data && needed <= buffer->capacity) return buffer->data + buffer->size;
 
     size_t capacity = buffer->capacity + buffer->capacity / 2;
     if (capacity < FIRST_CAPACITY) capacity = FIRST_CAPACITY;
-    if (capacity < needed) capacity = needed; /* also when the sum above wrapped */
+    if (capacity < needed) capacity = needed;
     uint8_t *data = realloc(buffer->data, capacity);
     if (!data && capacity > needed) data = realloc(buffer->data, capacity = needed);
     if (!data) return NULL;

@@ -9,7 +9,8 @@
 
 #include <stdbool.h>
 
-enum { RP__MESSAGE_MAX = 256 * 1024, RP__ANY_WORKER = UINT32_MAX };
+enum { RP__MESSAGE_MAX = 256 * 1024 };
+#define RP__ANY_WORKER UINT32_MAX /* no enumerator: those are ints in C11 */
 
 enum rp__frame_type {
     /* to an agent */

@@ -37,7 +37,7 @@ struct rp__worker {
     const struct rp__arena *arena;
     struct rp__slot *slot;
     rp_where where;
-    bool own_thread;
+    bool own_thread, spin;
     enum rp__left left;
     struct rp__ring_side work, result;
     struct map *maps;
@@ -124,7 +124,7 @@ static bool send_records(struct rp__worker *worker, bool answer) {
         const struct rp__result_head head = {.type = last ? RP__RESULT_LAST : RP__RESULT_PIECE,
                                              .number = worker->number,
                                              .busy_ns = last ? worker->busy_ns : 0};
-        if (!put(worker, &head, out->data + worker->sent, size)) return false;
+        if (!put(worker, &head, size ? out->data + worker->sent : NULL, size)) return false;
         worker->sent += size;
     }
     worker->sent = out->size = 0;
@@ -337,7 +337,7 @@ enum rp__worker_did rp__worker_step(struct rp__worker *worker) {
 static void wait_for_work(struct rp__worker *worker) {
     if (worker->quiet) ring(worker);
     struct rp__slot *slot = worker->slot;
-    for (int spin = slot->spin ? SPINS : 0; spin > 0; spin--) {
+    for (int spin = worker->spin ? SPINS : 0; spin > 0; spin--) {
         if (rp__ring_waiting(&worker->work)) return;
         pause_briefly();
     }
@@ -379,6 +379,7 @@ struct rp__worker *rp__worker_new(const struct rp__arena *arena, uint32_t index,
     worker->arena = arena;
     worker->slot = slot;
     worker->own_thread = own_thread;
+    worker->spin = slot->spin;
     worker->where = slot->where;
     worker->where.pid = getpid();
     worker->task.where = &worker->where;
