@@ -14,12 +14,18 @@ struct count {
     double since;                 /* when the last one finished */
 };
 
-static int count_steps(rp_task *task, uint64_t begin, uint64_t end) {
+/* In a function of its own, so that the count stays in a register: in memory a step takes four times as long. */
+static uint64_t count_up(uint64_t steps) {
     uint64_t counted = 0;
-    for (uint64_t i = begin; i < end; i++) {
+    while (counted < steps) {
         counted++;
         __asm__ volatile("" : "+r"(counted)); /* the compiler cannot know the new value, so it must count */
     }
+    return counted;
+}
+
+static int count_steps(rp_task *task, uint64_t begin, uint64_t end) {
+    uint64_t counted = count_up(end - begin);
     return rp_task_write(task, &counted, sizeof counted);
 }
 

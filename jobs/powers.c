@@ -158,9 +158,15 @@ static int plan_powers(rp_job_run *run, int argc, const char *const argv[]) {
     return plan(run, argc, argv, exponent);
 }
 
+/* A record of a listing, which is text. */
+static int print(rp_job_run *run, const rp_result *result) {
+    if (result->size == 0) return 0; /* its data may be NULL then */
+    return fwrite(result->data, 1, result->size, run->out) == result->size ? 0 : RP_EOUTPUT;
+}
+
 static int collect(rp_job_run *run, const rp_result *result) {
     struct powers *powers = run->state;
-    if (!powers->args->sum) return fwrite(result->data, 1, result->size, run->out) == result->size ? 0 : RP_EOUTPUT;
+    if (!powers->args->sum) return print(run, result);
     rp_error error;
     fmpz_t sum;
     fmpz_init(sum);

@@ -213,10 +213,15 @@ static int plan(rp_job_run *run, int argc, const char *const argv[]) {
     return 0;
 }
 
+/* A record of a listing, which is text. */
+static int print(rp_job_run *run, const rp_result *result) {
+    if (result->size == 0) return 0; /* its data may be NULL then */
+    return fwrite(result->data, 1, result->size, run->out) == result->size ? 0 : RP_EOUTPUT;
+}
+
 static int collect(rp_job_run *run, const rp_result *result) {
     struct primes *primes = run->state;
-    if (primes->args.what == PRINT)
-        return fwrite(result->data, 1, result->size, run->out) == result->size ? 0 : RP_EOUTPUT;
+    if (primes->args.what == PRINT) return print(run, result);
     if (primes->args.what == LARGEST_GAP) {
         struct gap next, *gap = &primes->gap;
         if (result->size != sizeof next) return RP_EPROTOCOL;

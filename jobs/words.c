@@ -1,6 +1,6 @@
 /* Words from a stream: read(2) fills a buffer, each word is put into the map as soon as its end is seen, and what is
  * left of the last one moves to the front. So a word typed into a pipe is dealt at once, and 50 MB cost one buffer.
- * Invariant of the buffer: [0, used) is read; [0, used) of it after a scan is one unfinished word without spaces. */
+ * Between two reads the buffer holds the beginning of one unfinished word, or nothing. */
 #include "words.h"
 
 #include <errno.h>
@@ -10,11 +10,21 @@
 #include <string.h>
 #include <unistd.h>
 
+/* All that a stream holds is kept here, for the release: the thread that feeds may be cancelled at any read. */
+struct reader {
+    rp_map *map;
+    int fd; /* -1: not open */
+    char *data;
+    size_t used, capacity;
+    bool skipping; /* the rest of a word that was too long and is put already */
+};
+
 struct words {
     const char *const *argv;
     int argc;
     const char *file; /* NULL: standard input, when `stream` is set */
     bool stream;
+    struct reader reader;
 };
 
 static bool is_stdin(const char *word) { return strcmp(word, "-") == 0; }
@@ -40,24 +50,23 @@ int rp__words_plan(rp_job_run *run, int argc, const char *const argv[], const ch
     if (code) return code;
     struct words *words = malloc(sizeof *words);
     if (!words) return rp_job_fail(run, "out of memory");
-    *words = (struct words){.argv = argv, .argc = argc, .file = file, .stream = file || from_stdin};
+    *words =
+        (struct words){.argv = argv, .argc = argc, .file = file, .stream = file || from_stdin, .reader = {.fd = -1}};
     run->state = words;
     run->map.count = RP_FED;
     return 0;
 }
 
-void rp__words_release(rp_job_run *run) { free(run->state); }
+void rp__words_release(rp_job_run *run) {
+    struct words *words = run->state;
+    if (words->file && words->reader.fd >= 0) close(words->reader.fd);
+    free(words->reader.data);
+    free(words);
+}
 
 /* ---- Reading a stream ---------------------------------------------------------------------------------- */
 
 enum { BUFFER = 256 << 10 };
-
-struct reader {
-    rp_map *map;
-    char *data;
-    size_t used, capacity;
-    bool skipping; /* the rest of a word that was too long and is put already */
-};
 
 static bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
@@ -101,16 +110,16 @@ static int make_room(struct reader *reader) {
 }
 
 /* 0, RP_ESYSTEM (see errno), or what rp_map_put said. */
-static int read_words(struct reader *reader, int fd) {
+static int read_words(struct reader *reader) {
     for (;;) {
         if (reader->used == reader->capacity) {
             int code = make_room(reader);
             if (code) return code;
         }
-        ssize_t got = read(fd, reader->data + reader->used, reader->capacity - reader->used);
+        ssize_t got = read(reader->fd, reader->data + reader->used, reader->capacity - reader->used);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0 && errno == EAGAIN) { /* whoever shares our stdin made it non-blocking */
-            poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, -1);
+            poll(&(struct pollfd){.fd = reader->fd, .events = POLLIN}, 1, -1);
             continue;
         }
         if (got < 0) return RP_ESYSTEM;
@@ -122,21 +131,18 @@ static int read_words(struct reader *reader, int fd) {
     }
 }
 
-static int feed_stream(rp_job_run *run, rp_map *map, const char *file) {
+static int feed_stream(rp_job_run *run, struct reader *reader, const char *file) {
     const char *name = file ? file : "standard input";
-    int fd = file ? open(file, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
-    if (fd < 0) return rp_job_fail(run, "cannot open \"%.160s\": %s", name, strerror(errno));
-    struct reader reader = {.map = map};
-    int code = read_words(&reader, fd);
-    if (code == RP_ESYSTEM) rp_job_fail(run, "cannot read %.160s: %s", name, strerror(errno));
-    free(reader.data);
-    if (file) close(fd);
-    return code;
+    reader->fd = file ? open(file, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
+    if (reader->fd < 0) return rp_job_fail(run, "cannot open \"%.160s\": %s", name, strerror(errno));
+    int code = read_words(reader);
+    return code == RP_ESYSTEM ? rp_job_fail(run, "cannot read %.160s: %s", name, strerror(errno)) : code;
 }
 
 int rp__words_feed(rp_job_run *run, rp_map *map) {
-    const struct words *words = run->state;
-    int code = words->stream ? feed_stream(run, map, words->file) : 0;
+    struct words *words = run->state;
+    words->reader.map = map;
+    int code = words->stream ? feed_stream(run, &words->reader, words->file) : 0;
     for (int i = 0; !code && !words->stream && i < words->argc; i++)
         code = rp_map_put(map, words->argv[i], strlen(words->argv[i]));
     if (code == RP_ECLOSED) return 0; /* the map was stopped: that is for others to report */

@@ -6,8 +6,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-enum { FAILURES_SHOWN = 10, OUTPUT_BUFFER = 1 << 20 };
+enum { FAILURES_SHOWN = 10, OUTPUT_BUFFER = 1 << 20, RECORDS_A_LOOK = 256 /* between looks at the progress */ };
 
 struct feeder {
     rp_job_run *run;
@@ -43,36 +44,42 @@ static void show_failure(struct progress *progress, struct outcome *outcome, con
     fprintf(stderr, "rankpool: %s failed: %.*s\n", tasks, (int)result->size, (const char *)result->data);
 }
 
-static int collect(rp_job_run *run, const rp_result *result) {
-    if (run->job->collect) return run->job->collect(run, result);
-    return fwrite(result->data, 1, result->size, run->out) == result->size ? 0 : RP_EOUTPUT;
+static double now_s(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static int collect(rp_job_run *run, double opened_s, const rp_result *result) {
+    if (!run->job->collect) return fwrite(result->data, 1, result->size, run->out) == result->size ? 0 : RP_EOUTPUT;
+    run->seconds = now_s() - opened_s;
+    return run->job->collect(run, result);
+}
+
+/* The next record. Where none is due now, what has been written so far may be seen before the wait for more. */
+static int next(rp_job_run *run, rp_map *map, double wait_s, rp_result *result) {
+    int rc = rp_map_next(map, 0, result);
+    if (rc != RP_ETIMEDOUT) return rc;
+    return fflush(run->out) ? RP_EOUTPUT : rp_map_next(map, wait_s, result);
 }
 
 static void collect_all(rp_job_run *run, rp_map *map, struct progress *progress, struct outcome *outcome) {
-    rp_map_stats stats;
+    double opened_s = now_s();
     rp_result result;
-    for (;;) {
-        int rc = rp_map_next(map, 0, &result);
-        if (rc == RP_ETIMEDOUT) { /* nothing is due now: what there is may be seen */
-            if (fflush(run->out))
-                rc = RP_EOUTPUT;
-            else
-                rc = rp_map_next(map, progress->kind == PROGRESS_BAR ? 0.2 : 1, &result);
+    for (unsigned count = 0; !outcome->rc; count++) {
+        int rc = next(run, map, progress->kind == PROGRESS_BAR ? 0.2 : 1, &result);
+        if (rc == RP_ETIMEDOUT || count % RECORDS_A_LOOK == 0) {
+            rp_map_stats stats;
+            rp_map_stats_get(map, &stats);
+            progress_show(progress, &stats);
         }
-        if (rc && rc != RP_ETIMEDOUT) {
-            outcome->rc = rc;
-            return;
-        }
-        rp_map_stats_get(map, &stats);
-        progress_show(progress, &stats);
         if (rc == RP_ETIMEDOUT) continue;
-        run->seconds = stats.seconds;
-        if (result.status)
-            show_failure(progress, outcome, &result);
-        else if ((rc = collect(run, &result))) {
+        if (rc)
             outcome->rc = rc;
-            return;
-        }
+        else if (result.status)
+            show_failure(progress, outcome, &result);
+        else
+            outcome->rc = collect(run, opened_s, &result);
     }
 }
 

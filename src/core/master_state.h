@@ -6,7 +6,8 @@
 
 enum {
     RP__UNREAD_MAX = 64 * 1024 * 1024, /* results that the program has not read yet: past it, dealing waits */
-    RP__DEPTH_MAX = 512                /* chunks that a worker may hold */
+    RP__DEPTH_MAX = 512,               /* chunks that a worker may hold */
+    RP__DEPTH_AUTO = 4                 /* the same where the chunks' size adapts */
 };
 
 struct rp__chunk {

@@ -49,18 +49,24 @@ uint64_t rp__schedule_size(const rp_schedule *schedule, const rp_map_options *ma
 uint64_t rp__schedule_end(const rp_map_options *map, uint64_t begin, uint64_t size, uint64_t limit) {
     uint64_t end = add_capped(begin, most(size, 1));
     if (map->edge > 1) {
-        uint64_t phase = map->edge_phase % map->edge;
-        uint64_t over = (end % map->edge + map->edge - phase) % map->edge;
-        if (over) end = add_capped(end, map->edge - over);
+        uint64_t phase = map->edge_phase % map->edge, at = end % map->edge;
+        end = add_capped(end, phase >= at ? phase - at : map->edge - (at - phase));
     }
     if (map->wall) end = least(end, add_capped(begin, map->wall - begin % map->wall));
     return least(end, limit);
 }
 
+/* A chunk is made up to whole edges: parts between two edges are empty, and since edges and workers may go in step,
+ * some workers would get nothing else. */
+static uint64_t part_size(const rp_schedule *schedule, const rp_map_options *map, uint64_t count, uint64_t workers) {
+    if (!schedule->chunk) return most(divide_up(count, workers), 1);
+    uint64_t over = map->edge > 1 ? schedule->chunk % map->edge : 0;
+    return over ? add_capped(schedule->chunk, map->edge - over) : schedule->chunk;
+}
+
 void rp__schedule_part(const rp_schedule *schedule, const rp_map_options *map, uint64_t count, uint64_t workers,
                        uint64_t index, uint64_t *begin, uint64_t *end) {
-    uint64_t size = schedule->chunk ? schedule->chunk : divide_up(count, workers);
-    size = most(size, 1);
+    uint64_t size = part_size(schedule, map, count, workers);
     uint64_t low = index > count / size ? count : least(index * size, count);
     uint64_t high = least(add_capped(low, size), count);
     /* Bounds move up to edges alike on both sides, so parts still meet. A wall inside a part is cut by the ledger. */

@@ -86,7 +86,7 @@ struct rp__arena {
 
 struct rp__slot *rp__arena_slot(const struct rp__arena *arena, uint32_t index);
 struct rp__nursery_page *rp__arena_nursery_page(const struct rp__arena *arena);
-/* Make a slot as new while no worker is attached to it; its settings and its low water mark stay. */
+/* Make a slot as new while no worker is attached to it, but for the settings and the low water mark. */
 void rp__arena_reset(const struct rp__arena *arena, uint32_t index);
 /* Give the slot's memory back to the system, so that the next worker's node provides it. */
 void rp__arena_release(const struct rp__arena *arena, uint32_t index);

@@ -32,6 +32,10 @@ static int start(struct rp__crew *crew, uint32_t index, rp_error *error) {
     struct rp__crew_worker *worker = &crew->worker[index];
     struct rp__slot *slot = rp__crew_slot(crew, index);
     rp__arena_reset(crew->arena, index);
+    slot->binding = worker->binding; /* whatever the worker before it made of them */
+    slot->where = worker->where;
+    slot->spin = crew->spin;
+    atomic_store(&slot->low, worker->low);
     rp__ring_attach(&worker->work, &slot->work);
     rp__ring_attach(&worker->result, &slot->result);
     worker->reported = worker->condemned = worker->half_given = false;
@@ -58,19 +62,18 @@ static struct rp__crew *new_crew(struct rp__arena *arena, struct rp__nursery *nu
     crew->nursery = nursery;
     crew->workers = options->workers;
     crew->worker = calloc(options->workers, sizeof *crew->worker);
-    const bool spin = options->workers <= sysconf(_SC_NPROCESSORS_ONLN);
-    for (uint32_t i = 0; crew->worker && i < options->workers; i++) {
-        crew->worker[i].crew = crew;
-        crew->worker[i].index = i;
-        crew->worker[i].given = calloc(RP__DEPTH, sizeof(struct rp__given));
-        if (!crew->worker[i].given) break;
-        struct rp__slot *slot = rp__arena_slot(arena, i);
-        slot->binding = options->binding[i];
-        slot->where = options->where[i];
-        slot->spin = spin;
-        atomic_store(&slot->low, 0);
-        if (i + 1 == options->workers) return crew;
+    crew->spin = options->workers <= sysconf(_SC_NPROCESSORS_ONLN);
+    bool complete = crew->worker != NULL;
+    for (uint32_t i = 0; complete && i < options->workers; i++) {
+        struct rp__crew_worker *worker = &crew->worker[i];
+        worker->crew = crew;
+        worker->index = i;
+        worker->binding = options->binding[i];
+        worker->where = options->where[i];
+        worker->given = calloc(RP__DEPTH, sizeof *worker->given);
+        complete = worker->given != NULL;
     }
+    if (complete) return crew;
     free_crew(crew);
     return NULL;
 }
@@ -205,6 +208,7 @@ bool rp__crew_give(struct rp__crew *crew, uint32_t index, struct rp__work *work)
 void rp__crew_wake(struct rp__crew *crew, uint32_t index) { rp__bell_ring(&rp__crew_slot(crew, index)->wake); }
 
 void rp__crew_low_water(struct rp__crew *crew, uint32_t index, uint32_t low) {
+    crew->worker[index].low = low;
     atomic_store_explicit(&rp__crew_slot(crew, index)->low, low, memory_order_relaxed);
 }
 

@@ -44,6 +44,9 @@ struct rp__given {
 struct rp__crew_worker {
     struct rp__crew *crew;
     uint32_t index;
+    struct rp__cpuset binding; /* of the slot's settings, the true ones */
+    rp_where where;
+    uint32_t low;
     bool live;      /* started, and not ENDED yet */
     bool reported;  /* STARTED */
     bool condemned; /* wrote over its ring, which is not looked at any more */
@@ -67,6 +70,7 @@ struct rp__crew {
     const struct rp__arena *arena;
     struct rp__nursery *nursery;
     uint32_t workers;
+    bool spin;
     uint32_t at, streak; /* whose ring is looked at first, and how many events it has had in a row */
     struct rp__crew_worker *worker;
     _Alignas(8) uint8_t record[RP__RING_RECORD]; /* the record last read */

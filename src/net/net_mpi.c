@@ -70,6 +70,13 @@ static int fail_out_of_step(struct net_mpi *m, rp_error *error, const char *call
     return rp__net_mpi_fail(error, call, status);
 }
 
+/* What MPI_Testsome returned, or the error of the request that it points to. */
+static int what_failed(int status, int done, const MPI_Status result[]) {
+    for (int i = 0; status == MPI_ERR_IN_STATUS && i < done; i++)
+        if (result[i].MPI_ERROR != MPI_SUCCESS) status = result[i].MPI_ERROR;
+    return status;
+}
+
 static uint16_t after(uint16_t number) { return (uint16_t)((number + 1) % NUMBERS); }
 
 /* ---- Sending ------------------------------------------------------------------------------------------- */
@@ -126,7 +133,8 @@ static int look_at_sends(struct net_mpi *m, rp_error *error) {
     size_t first = m->send_cursor;
     size_t end = m->sends - first < SENDS_LOOKED_AT ? m->sends : first + SENDS_LOOKED_AT;
     int done, index[SENDS_LOOKED_AT];
-    int status = MPI_Testsome((int)(end - first), m->send + first, &done, index, MPI_STATUSES_IGNORE);
+    MPI_Status result[SENDS_LOOKED_AT];
+    int status = what_failed(MPI_Testsome((int)(end - first), m->send + first, &done, index, result), done, result);
     if (status != MPI_SUCCESS) return fail_out_of_step(m, error, "MPI_Testsome", status);
     for (size_t i = end; i-- > first && done > 0;) {
         if (m->send[i] != MPI_REQUEST_NULL) continue;
@@ -179,10 +187,7 @@ static bool take_full(struct net_mpi *m, struct rp__net_message *message) {
 static int look_at_receives(struct net_mpi *m, rp_error *error) {
     int done, index[RECEIVES];
     MPI_Status result[RECEIVES];
-    int status = MPI_Testsome(RECEIVES, m->receive, &done, index, result);
-    if (status == MPI_ERR_IN_STATUS)
-        for (int i = 0; i < done; i++)
-            if (result[i].MPI_ERROR != MPI_SUCCESS) status = result[i].MPI_ERROR;
+    int status = what_failed(MPI_Testsome(RECEIVES, m->receive, &done, index, result), done, result);
     if (status != MPI_SUCCESS) return fail_out_of_step(m, error, "MPI_Testsome", status);
     for (int i = 0; done != MPI_UNDEFINED && i < done; i++) {
         struct slot *slot = &m->slot[index[i]];

@@ -6,7 +6,8 @@
  *     srun --mpi=pmi2     PMI_RANK, PMI_SIZE, SLURM_STEP_ID, SLURM_STEP_NUM_TASKS
  *     srun --mpi=none     SLURM_STEP_ID, SLURM_STEP_NUM_TASKS
  *     mpiexec (hydra)     PMI_RANK, PMI_SIZE
- *     batch script        SLURM_JOB_ID, SLURMD_NODENAME, SLURM_PROCID; salloc's shell: SLURM_JOB_ID
+ *     batch script        SLURM_JOB_ID, SLURMD_NODENAME, SLURM_PROCID
+ *     salloc's shell      SLURM_JOB_ID; as an interactive step also SLURMD_NODENAME, SLURM_STEP_ID of Slurm's own range
  *
  * On other nodes than its own, mpirun starts its daemons by srun: ranks there see the daemon's step of one task a node.
  * So the first that matches in the order above counts, and Slurm's numbers count only if Slurm itself started the
