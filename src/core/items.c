@@ -113,6 +113,8 @@ void rp__items_done(struct rp__items *items, uint64_t begin, uint64_t end) {
         if (block->left || !block->records.data) continue;
         items->bytes -= block->records.size;
         rp__buffer_free(&block->records);
+        free(block->offset); /* the block itself stays while one before it does */
+        block->offset = NULL;
     }
     while (items->count && !items->block[items->first]->left) {
         free_block(items->block[items->first]);

@@ -134,7 +134,8 @@ static int look_at_sends(struct net_mpi *m, rp_error *error) {
     size_t end = m->sends - first < SENDS_LOOKED_AT ? m->sends : first + SENDS_LOOKED_AT;
     int done, index[SENDS_LOOKED_AT];
     MPI_Status result[SENDS_LOOKED_AT];
-    int status = what_failed(MPI_Testsome((int)(end - first), m->send + first, &done, index, result), done, result);
+    int status = MPI_Testsome((int)(end - first), m->send + first, &done, index, result);
+    status = what_failed(status, done, result);
     if (status != MPI_SUCCESS) return fail_out_of_step(m, error, "MPI_Testsome", status);
     for (size_t i = end; i-- > first && done > 0;) {
         if (m->send[i] != MPI_REQUEST_NULL) continue;
@@ -187,7 +188,8 @@ static bool take_full(struct net_mpi *m, struct rp__net_message *message) {
 static int look_at_receives(struct net_mpi *m, rp_error *error) {
     int done, index[RECEIVES];
     MPI_Status result[RECEIVES];
-    int status = what_failed(MPI_Testsome(RECEIVES, m->receive, &done, index, result), done, result);
+    int status = MPI_Testsome(RECEIVES, m->receive, &done, index, result);
+    status = what_failed(status, done, result);
     if (status != MPI_SUCCESS) return fail_out_of_step(m, error, "MPI_Testsome", status);
     for (int i = 0; done != MPI_UNDEFINED && i < done; i++) {
         struct slot *slot = &m->slot[index[i]];

@@ -299,7 +299,7 @@ void rp_map_close(rp_map *map) {
     rp__service_ring(world);
     /* A stopped world still answers; one that lost a rank or its memory may not. */
     while (!rp__master_map_idle(map->state) && (!world->error.code || world->error.code == RP_ESTOPPED) &&
-           !(world->error.code && world->pool_options.workers != RP_WORKERS_PROCESS))
+           !(world->error.code && world->wish.options.workers != RP_WORKERS_PROCESS))
         pthread_cond_wait(&world->changed, &world->lock);
     rp_map **at = &world->maps;
     while (*at != map) at = &(*at)->next;

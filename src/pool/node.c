@@ -30,8 +30,8 @@ int rp__node_open(rp_world *world, rp_error *error) {
     struct rp__net *net = world->net;
     if (gethostname(world->host, sizeof world->host - 1)) strcpy(world->host, "?");
     int rc = load_topology(world, error);
-    struct rp__node_rank own = {.topo = {.given = world->launch.cores}, .quota = rp__cpu_quota("")};
-    if (rc == 0) rc = rp__cpuset_of_self(&own.topo.binding);
+    struct rp__node_rank own = {.quota = rp__cpu_quota("")};
+    if (rc == 0) rc = rp__cpuset_of_self(&own.binding);
     if (rc == RP_ESYSTEM && !error->text[0]) rp__fail(error, rc, "cannot read the CPU affinity of this process");
     world->node = calloc((size_t)net->local_size, sizeof *world->node);
     if (!world->node && rc == 0) rc = rp__fail(error, RP_ENOMEM, "out of memory for the ranks of a host");
@@ -50,30 +50,31 @@ void rp__node_close(rp_world *world) {
     world->node = NULL;
 }
 
-int rp__node_plan(rp_world *world, const rp_pool_options *options, uint32_t *workers, rp_error *error) {
-    uint32_t ranks = (uint32_t)world->net->local_size, own = (uint32_t)world->net->local_rank;
+int rp__node_plan(rp_world *world, const struct rp__pool_wish *wish, rp_error *error) {
+    const rp_pool_options *options = &wish->options;
+    uint32_t ranks = (uint32_t)world->net->local_size, slots = rp__arena_slots(world->arena);
+    if (options->crew != RP_CREW_CORES && options->crew > slots)
+        return rp__fail(error, RP_EINVAL, "a crew of %u workers was asked for and a rank can have %u: start more ranks",
+                        options->crew, slots);
     struct rp__topo_rank *rank = calloc(ranks, sizeof *rank);
     if (!rank) return rp__fail(error, RP_ENOMEM, "out of memory for a plan");
-    struct rp__topo_wish wish = {.bind = options->bind,
-                                 .bind_asked = options->bind_asked,
-                                 .launched = world->launch.use_mpi,
-                                 .quota = world->node[0].quota};
+    struct rp__topo_wish limits = {
+        .bind = options->bind, .bind_asked = options->bind_asked, .launched = world->launch.use_mpi};
     for (uint32_t i = 0; i < ranks; i++) {
-        rank[i] = world->node[i].topo;
-        rank[i].workers = options->crew;
-        if (world->node[i].quota > 0 && (wish.quota <= 0 || world->node[i].quota < wish.quota))
-            wish.quota = world->node[i].quota;
+        double quota = world->node[i].quota;
+        rank[i] =
+            (struct rp__topo_rank){.binding = world->node[i].binding, .workers = options->crew, .given = wish->given};
+        if (quota > 0 && (limits.quota <= 0 || quota < limits.quota)) limits.quota = quota;
     }
     rp__topo_plan_free(&world->plan);
     world->plan = (struct rp__topo_plan){0};
-    int rc = rp__topo_plan(world->topo, rank, ranks, &wish, &world->plan);
+    int rc = rp__topo_plan(world->topo, rank, ranks, &limits, &world->plan);
     free(rank);
-    if (rc) return rp__fail(error, rc, "cannot plan the crews of host %s", world->host);
-    *workers = world->plan.workers[own];
-    if (*workers > rp__arena_slots(world->arena))
-        return rp__fail(error, RP_EINVAL, "a crew of %u workers was asked for and a rank can have %u: start more ranks",
-                        *workers, rp__arena_slots(world->arena));
-    world->pool_options = *options;
+    if (rc) return rp__fail(error, rc, "cannot plan the crews of host %s: %s", world->host, rp_strerror(rc));
+    if (world->plan.workers[world->net->local_rank] > slots)
+        return rp__fail(error, RP_EINVAL, "this host has more cores than a rank can have workers, %u: start more ranks",
+                        slots);
+    world->wish = *wish;
     return 0;
 }
 
@@ -84,8 +85,7 @@ int rp__node_start(rp_world *world, uint32_t first, rp_error *error) {
     if (!where) return rp__fail(error, RP_ENOMEM, "out of memory for a crew");
     for (uint32_t i = 0; i < workers; i++) {
         /* A worker that the pool does not bind runs where its rank may. */
-        const struct rp__cpuset *lives =
-            rp__cpuset_is_empty(&binding[i]) ? &world->node[own].topo.binding : &binding[i];
+        const struct rp__cpuset *lives = rp__cpuset_is_empty(&binding[i]) ? &world->node[own].binding : &binding[i];
         rp__topo_where(world->topo, lives, &where[i]);
         where[i].worker = first + i;
         where[i].rank = world->net->rank;
@@ -93,7 +93,7 @@ int rp__node_start(rp_world *world, uint32_t first, rp_error *error) {
         memcpy(where[i].host, world->host, sizeof where[i].host);
     }
     struct rp__crew_options options = {
-        .kind = world->pool_options.workers, .workers = workers, .binding = binding, .where = where};
+        .kind = world->wish.options.workers, .workers = workers, .binding = binding, .where = where};
     int rc = rp__crew_open(world->arena, world->nursery, &options, &world->crew, error);
     free(where);
     if (rc) return rc;

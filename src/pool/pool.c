@@ -6,14 +6,14 @@
 
 int rp_pool_open(rp_world *world, const rp_pool_options *options, rp_pool **out, rp_error *error) {
     if (!world || !out) return rp__fail(error, RP_EINVAL, "rp_pool_open needs a world and a result");
-    rp_pool_options wanted = options ? *options : (rp_pool_options){0};
+    struct rp__pool_wish wish = {.options = options ? *options : (rp_pool_options){0}, .given = world->launch.cores};
     rp_pool *pool = calloc(1, sizeof *pool);
     if (!pool) return rp__fail(error, RP_ENOMEM, "out of memory for a pool");
     pool->world = world;
     rp__world_lock(world);
     int rc = 0;
     if (world->pool) rc = rp__fail(error, RP_EBUSY, "this world has a pool already: close it first");
-    if (rc == 0 && !world->error.code && rp__master_pool_open(world->master, &wanted, sizeof wanted))
+    if (rc == 0 && !world->error.code && rp__master_pool_open(world->master, &wish, sizeof wish))
         rc = rp__fail(error, RP_ENOMEM, "out of memory for a pool");
     if (rc == 0) {
         rp__service_ring(world);

@@ -71,14 +71,13 @@ static void crew_notes(rp_world *world) {
 }
 
 static int to_agent(rp_world *world, const struct rp__frame *frame, rp_error *error) {
-    rp_pool_options options;
-    uint32_t workers;
+    struct rp__pool_wish wish;
     int rc = 0;
     switch (frame->type) {
     case RP__FRAME_POOL:
-        if (frame->size != sizeof options) return rp__fail(error, RP_EPROTOCOL, "rank 0 runs another version");
-        memcpy(&options, frame->data, sizeof options);
-        rc = rp__node_plan(world, &options, &workers, error);
+        if (frame->size != sizeof wish) return rp__fail(error, RP_EPROTOCOL, "rank 0 runs another version");
+        memcpy(&wish, frame->data, sizeof wish);
+        rc = rp__node_plan(world, &wish, error);
         if (rc == 0) crew_notes(world);
         return rc;
     case RP__FRAME_START:

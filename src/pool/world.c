@@ -16,7 +16,7 @@ enum { SLOTS = 512 }; /* workers a rank, at most: address space only until they 
  * memory. FNV-1a [Fowler, Noll, Vo]. */
 static uint64_t hash_of(const rp_kernel *const *kernels) {
     uint64_t hash = 0xcbf29ce484222325u;
-    uint32_t layout[] = {1 /* the wire's version */, sizeof(rp_pool_options), sizeof(void *)};
+    uint32_t layout[] = {1 /* the wire's version */, sizeof(struct rp__pool_wish), sizeof(void *)};
     const uint8_t *bytes = (const uint8_t *)layout;
     for (size_t i = 0; i < sizeof layout; i++) hash = (hash ^ bytes[i]) * 0x100000001b3u;
     for (; *kernels; kernels++) {
@@ -121,6 +121,9 @@ static void *serve(void *self) {
     rp_world *world = self;
     rp_error error = {0};
     int rc = start(world, &error);
+    if (rc == 0 && world->net->rank != 0)
+        rc = rp__fail(&error, RP_ELAUNCH, "the launcher called this process rank 0, and MPI calls it rank %d",
+                      world->net->rank);
     pthread_mutex_lock(&world->lock);
     world->open = true;
     if (rc) world->error = error;

@@ -19,8 +19,15 @@
 
 /* What each rank of this host brings to its plan. */
 struct rp__node_rank {
-    struct rp__topo_rank topo;
+    struct rp__cpuset binding; /* as it was started */
     double quota;
+};
+
+/* What rank 0 wants of every crew. The cores given to each rank are what it was told: where mpirun starts daemons by
+ * srun, the ranks of other hosts see the daemons' step. */
+struct rp__pool_wish {
+    rp_pool_options options;
+    uint32_t given;
 };
 
 struct rp_pool {
@@ -70,7 +77,7 @@ struct rp_world {
     struct rp__topo *topo;
     struct rp__node_rank *node; /* [net->local_size] */
     char host[64];
-    rp_pool_options pool_options;
+    struct rp__pool_wish wish;
     struct rp__topo_plan plan;
     struct rp__crew *crew;
     struct rp__agent *agent;
@@ -100,8 +107,8 @@ struct rp_world {
 /* node.c: this host. */
 int rp__node_open(rp_world *world, rp_error *error);
 void rp__node_close(rp_world *world);
-/* Plan the crews of this host for `options`; fills world->plan and *workers of this rank. */
-int rp__node_plan(rp_world *world, const rp_pool_options *options, uint32_t *workers, rp_error *error);
+/* Plan the crews of this host; keeps the wish and the plan. */
+int rp__node_plan(rp_world *world, const struct rp__pool_wish *wish, rp_error *error);
 /* Start this rank's crew as planned; its first worker has this number in the pool. */
 int rp__node_start(rp_world *world, uint32_t first, rp_error *error);
 void rp__node_stop(rp_world *world);
