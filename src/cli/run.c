@@ -164,7 +164,7 @@ static int run_map(const struct options *options, rp_job_run *run, rp_pool *pool
         pthread_join(feeder.thread, NULL);
     }
     int exit_code = judge(run, map, &progress, &outcome, feeder.rc);
-    if (outcome.rc == RP_END && !options->quiet) summary_print(&stats, pool, ranks);
+    if (outcome.rc == RP_END && !feeder.rc && !options->quiet) summary_print(&stats, pool, ranks);
     rp_map_close(map);
     return exit_code;
 }
