@@ -31,7 +31,11 @@ int rp__node_open(rp_world *world, rp_error *error) {
     if (gethostname(world->host, sizeof world->host - 1)) strcpy(world->host, "?");
     int rc = load_topology(world, error);
     struct rp__node_rank own = {.quota = rp__cpu_quota("")};
-    if (rc == 0) rc = rp__cpuset_of_self(&own.binding);
+    if (rc == 0) rc = rp__cpuset_of_process(0, &own.binding);
+    /* mpirun binds each rank of its own accord. What a crew of all cores may take is what mpirun itself, or its daemon
+     * on this host, may use. srun's binding is the user's, and its daemon is not bound: there the rank's own counts. */
+    own.reach = own.binding;
+    if (!strcmp(world->launch.launcher, "mpirun")) (void)rp__cpuset_of_process(getppid(), &own.reach);
     if (rc == RP_ESYSTEM && !error->text[0]) rp__fail(error, rc, "cannot read the CPU affinity of this process");
     world->node = calloc((size_t)net->local_size, sizeof *world->node);
     if (!world->node && rc == 0) rc = rp__fail(error, RP_ENOMEM, "out of memory for the ranks of a host");
@@ -62,8 +66,9 @@ int rp__node_plan(rp_world *world, const struct rp__pool_wish *wish, rp_error *e
         .bind = options->bind, .bind_asked = options->bind_asked, .launched = world->launch.use_mpi};
     for (uint32_t i = 0; i < ranks; i++) {
         double quota = world->node[i].quota;
-        rank[i] =
-            (struct rp__topo_rank){.binding = world->node[i].binding, .workers = options->crew, .given = wish->given};
+        const struct rp__cpuset *own = &world->node[i].binding, *reach = &world->node[i].reach;
+        rank[i] = (struct rp__topo_rank){
+            .binding = options->crew == RP_CREW_CORES ? *reach : *own, .workers = options->crew, .given = wish->given};
         if (quota > 0 && (limits.quota <= 0 || quota < limits.quota)) limits.quota = quota;
     }
     rp__topo_plan_free(&world->plan);

@@ -20,6 +20,7 @@
 /* What each rank of this host brings to its plan. */
 struct rp__node_rank {
     struct rp__cpuset binding; /* as it was started */
+    struct rp__cpuset reach;   /* what it may bind to where all cores are asked for */
     double quota;
 };
 

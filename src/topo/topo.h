@@ -38,8 +38,9 @@ void rp__topo_where(const struct rp__topo *topo, const struct rp__cpuset *bindin
  * there are none, or if `set` lies in no single core. */
 void rp__topo_siblings(const struct rp__topo *topo, const struct rp__cpuset *set, struct rp__cpuset *siblings);
 
-/* The calling thread's own binding, from the system (not from hwloc). 0 or RP_ESYSTEM. */
-int rp__cpuset_of_self(struct rp__cpuset *set);
+/* The binding of the calling thread (pid 0) or of another process, from the system (not from hwloc). 0 or
+ * RP_ESYSTEM. */
+int rp__cpuset_of_process(int pid, struct rp__cpuset *set);
 /* Bind the calling thread; an empty set leaves it alone. 0 or RP_ESYSTEM (a cgroup may refuse). */
 int rp__cpuset_bind_self(const struct rp__cpuset *set);
 /* CPUs' worth of time a second that the cgroups of this process allow (v2 cpu.max, v1 cpu.cfs_quota_us, the

@@ -16,9 +16,9 @@
 /* glibc's type ends at 1024 CPUs; the kernel takes any length. */
 enum { MASKS = RP__CPU_MAX / CPU_SETSIZE };
 
-int rp__cpuset_of_self(struct rp__cpuset *set) {
+int rp__cpuset_of_process(int pid, struct rp__cpuset *set) {
     cpu_set_t mask[MASKS];
-    if (sched_getaffinity(0, sizeof mask, mask) != 0) return RP_ESYSTEM;
+    if (sched_getaffinity(pid, sizeof mask, mask) != 0) return RP_ESYSTEM;
     *set = (struct rp__cpuset){0};
     for (unsigned cpu = 0; cpu < RP__CPU_MAX; cpu++) {
         if (CPU_ISSET_S(cpu, sizeof mask, mask)) rp__cpuset_add(set, cpu);

@@ -101,31 +101,31 @@ static void text_stays_inside_every_size(void) {
 
 static void a_thread_reads_back_the_binding_it_was_given(void) {
     struct rp__cpuset before, one = {0}, now;
-    CU_ASSERT_EQUAL_FATAL(rp__cpuset_of_self(&before), 0);
+    CU_ASSERT_EQUAL_FATAL(rp__cpuset_of_process(0, &before), 0);
     CU_ASSERT_FALSE(rp__cpuset_is_empty(&before));
     rp__cpuset_add(&one, rp__cpuset_next(&before, 0));
     CU_ASSERT_EQUAL(rp__cpuset_bind_self(&one), 0);
-    CU_ASSERT_EQUAL(rp__cpuset_of_self(&now), 0);
+    CU_ASSERT_EQUAL(rp__cpuset_of_process(0, &now), 0);
     CU_ASSERT(rp__cpuset_equal(&now, &one));
     CU_ASSERT_EQUAL(rp__cpuset_bind_self(&before), 0);
-    CU_ASSERT_EQUAL(rp__cpuset_of_self(&now), 0);
+    CU_ASSERT_EQUAL(rp__cpuset_of_process(0, &now), 0);
     CU_ASSERT(rp__cpuset_equal(&now, &before));
 }
 
 static void an_empty_set_leaves_the_binding_alone(void) {
     struct rp__cpuset before, now;
-    CU_ASSERT_EQUAL_FATAL(rp__cpuset_of_self(&before), 0);
+    CU_ASSERT_EQUAL_FATAL(rp__cpuset_of_process(0, &before), 0);
     CU_ASSERT_EQUAL(rp__cpuset_bind_self(&(struct rp__cpuset){0}), 0);
-    CU_ASSERT_EQUAL(rp__cpuset_of_self(&now), 0);
+    CU_ASSERT_EQUAL(rp__cpuset_of_process(0, &now), 0);
     CU_ASSERT(rp__cpuset_equal(&now, &before));
 }
 
 static void a_cpu_that_the_machine_has_not_is_refused(void) {
     struct rp__cpuset before, now;
-    CU_ASSERT_EQUAL_FATAL(rp__cpuset_of_self(&before), 0);
+    CU_ASSERT_EQUAL_FATAL(rp__cpuset_of_process(0, &before), 0);
     if (rp__cpuset_has(&before, RP__CPU_MAX - 1)) return; /* 2048 CPUs: none is missing */
     CU_ASSERT_EQUAL(rp__cpuset_bind_self(AT(RP__CPU_MAX - 1)), RP_ESYSTEM);
-    CU_ASSERT_EQUAL(rp__cpuset_of_self(&now), 0);
+    CU_ASSERT_EQUAL(rp__cpuset_of_process(0, &now), 0);
     CU_ASSERT(rp__cpuset_equal(&now, &before));
 }
 
