@@ -19,6 +19,7 @@ int rp__ledger_init(struct rp__ledger *ledger, const rp_map_options *map, uint32
     bool fed = map->count == RP_FED;
     /* Equal parts need to know of what: a fed map that is static without a chunk deals one task at a time. */
     ledger->fixed = map->each_worker || (map->schedule.kind == RP_STATIC && !fed);
+    if (map->each_worker) ledger->map.edge = 0; /* one task each, wherever edges are */
     ledger->known = fed ? 0 : map->count;
     ledger->final = !fed;
     if (!ledger->fixed) return 0;
@@ -68,10 +69,19 @@ static void sift_up(struct rp__range *heap, size_t at) {
 }
 
 /* The lowest that came back and that `worker` may have: the heap's top, unless tasks belong to workers. */
+static size_t find_again(const struct rp__ledger *ledger, uint32_t worker) {
+    const struct rp__range *again = ledger->again;
+    size_t lowest = ledger->again_count;
+    if (!ledger->fixed) return 0;
+    for (size_t i = 0; i < ledger->again_count; i++)
+        if ((again[i].worker == RP__ANY_WORKER || again[i].worker == worker) &&
+            (lowest == ledger->again_count || again[i].begin < again[lowest].begin))
+            lowest = i;
+    return lowest;
+}
+
 static bool take_again(struct rp__ledger *ledger, uint32_t worker, struct rp__range *range) {
-    size_t at = 0;
-    while (at < ledger->again_count && ledger->again[at].worker != RP__ANY_WORKER && ledger->again[at].worker != worker)
-        at++;
+    size_t at = find_again(ledger, worker);
     if (at == ledger->again_count) return false;
     *range = ledger->again[at];
     ledger->again[at] = ledger->again[--ledger->again_count];
@@ -95,29 +105,32 @@ static bool take_part(struct rp__ledger *ledger, uint32_t worker, struct rp__ran
         uint64_t to_wall = ledger->map.wall - part->at % ledger->map.wall;
         if (end - part->at > to_wall) end = part->at + to_wall;
     }
-    *range = (struct rp__range){.begin = part->at, .end = end, .worker = worker};
+    *range = (struct rp__range){.begin = part->at, .end = end};
     part->at = end;
     ledger->next += range->end - range->begin;
     return true;
 }
 
-int rp__ledger_release(struct rp__ledger *ledger, uint32_t worker) {
-    if (!ledger->fixed || worker >= ledger->workers) return 0;
-    int rc = 0;
+/* Parts without an owner come before the worker's own, as what came back does. */
+static bool take_fixed(struct rp__ledger *ledger, uint32_t worker, struct rp__range *range) {
+    for (uint32_t i = 0; ledger->orphans && i < ledger->workers; i++)
+        if (ledger->part[i].orphan && take_part(ledger, i, range)) return true;
+    return worker < ledger->workers && take_part(ledger, worker, range);
+}
+
+void rp__ledger_release(struct rp__ledger *ledger, uint32_t worker) {
+    if (!ledger->fixed || worker >= ledger->workers) return;
+    ledger->part[worker].orphan = ledger->orphans = true;
     for (size_t i = 0; i < ledger->again_count; i++)
         if (ledger->again[i].worker == worker) ledger->again[i].worker = RP__ANY_WORKER;
-    for (struct rp__range range; rc == 0 && take_part(ledger, worker, &range);) {
-        range.worker = RP__ANY_WORKER;
-        rc = rp__ledger_again(ledger, &range);
-    }
-    return rc;
 }
 
 bool rp__ledger_take(struct rp__ledger *ledger, uint32_t worker, struct rp__schedule_ask *ask,
                      struct rp__range *range) {
-    if (ledger->again_count && take_again(ledger, worker, range)) return true;
-    if (ledger->fixed) return worker < ledger->workers && take_part(ledger, worker, range);
-    if (ledger->next == ledger->known) return false;
+    bool taken = ledger->again_count && take_again(ledger, worker, range);
+    if (!taken && ledger->fixed) taken = take_fixed(ledger, worker, range);
+    if (taken && ledger->fixed) range->worker = worker; /* and its own from now on */
+    if (taken || ledger->next == ledger->known || ledger->fixed) return taken;
     ask->remaining = ledger->known - ledger->next;
     ask->workers = ledger->workers;
     ask->batch_left = ledger->batch_left;
@@ -168,12 +181,14 @@ bool rp__ledger_splits(const struct rp__ledger *ledger, const struct rp__range *
 int rp__ledger_again_in_parts(struct rp__ledger *ledger, const struct rp__range *range) {
     uint64_t tasks = range->end - range->begin;
     uint64_t size = tasks / PARTS + (tasks % PARTS != 0);
+    /* The only edge may lie before the first part's end: then the range is cut there. What can be cut must be, or a
+     * task that kills its worker would do so for ever. */
+    if (first_cut(ledger, range, size) == range->end) size = 1;
     struct rp__range part = *range;
     int rc = 0;
     while (rc == 0 && part.begin < range->end) {
         struct rp__range rest = {.begin = part.begin, .end = range->end};
         part.end = first_cut(ledger, &rest, size);
-        /* A size below an edge's distance must still cut: the next edge is the least that there is. */
         rc = rp__ledger_again(ledger, &part);
         part.begin = part.end;
     }

@@ -26,7 +26,9 @@ struct rp__ledger {
     uint64_t batch_left, batch_size; /* factoring */
     struct rp__part_cursor {
         uint64_t index, at, end;
+        bool orphan;         /* its worker is gone */
     } * part;                /* fixed: [workers] */
+    bool orphans;            /* there are some */
     struct rp__range *again; /* a heap, lowest begin first; fixed: of any worker */
     size_t again_count, again_capacity;
     uint64_t again_tasks;
@@ -49,8 +51,8 @@ int rp__ledger_done(struct rp__ledger *ledger, uint64_t begin, uint64_t end);
 int rp__ledger_again(struct rp__ledger *ledger, const struct rp__range *range);
 /* The same in up to 16 parts cut at edges, to close in on a task that its worker died of, or that failed. */
 int rp__ledger_again_in_parts(struct rp__ledger *ledger, const struct rp__range *range);
-/* A fixed map's worker is gone: what was its own may go to anybody. 0 or RP_ENOMEM. */
-int rp__ledger_release(struct rp__ledger *ledger, uint32_t worker);
+/* A fixed map's worker is gone: what was its own may go to anybody. */
+void rp__ledger_release(struct rp__ledger *ledger, uint32_t worker);
 /* Can the range be cut at all? */
 bool rp__ledger_splits(const struct rp__ledger *ledger, const struct rp__range *range);
 

@@ -274,13 +274,13 @@ void rp__master_map_stats(const struct rp__master *master, const struct rp__mast
 /* ---- Results ---- */
 
 /* Are these the records of `tasks` tasks (one record for all of them, if it is a range kernel's)? Counts failures. */
-static bool check_records(const struct rp__buffer *bytes, uint64_t tasks, bool range, uint64_t *failed_count) {
+static bool check_records(const uint8_t *bytes, size_t bytes_size, uint64_t tasks, bool range, uint64_t *failed_count) {
     uint64_t count = 0, failed_tasks = 0;
-    for (size_t at = 0; at < bytes->size; count++) {
+    for (size_t at = 0; at < bytes_size; count++) {
         const uint8_t *data;
         size_t size;
         bool failed;
-        size_t length = rp__record_read(bytes->data + at, bytes->size - at, &data, &size, &failed);
+        size_t length = rp__record_read(bytes + at, bytes_size - at, &data, &size, &failed);
         if (!length) return false;
         failed_tasks += failed;
         at += length;
@@ -289,19 +289,18 @@ static bool check_records(const struct rp__buffer *bytes, uint64_t tasks, bool r
     return count == (range ? 1 : tasks);
 }
 
-/* The tasks have their answer: out of the ledger, into the window, and what is due out of it. Takes the bytes. */
-static int answer(struct rp__master_map *map, const struct rp__range *range, struct rp__buffer *bytes, bool died) {
-    struct rp__part *part = rp__part_new(range->begin, range->end, bytes->data, bytes->size);
+/* The tasks have their answer: out of the ledger, into the window, and what is due out of it. Takes the part (NULL:
+ * there was no memory for it). */
+static int answer(struct rp__master_map *map, struct rp__part *part) {
     if (!part) return RP_ENOMEM;
-    *bytes = (struct rp__buffer){0};
-    part->died = died;
-    int rc = rp__ledger_done(&map->ledger, range->begin, range->end);
+    uint64_t begin = part->begin, end = part->end;
+    int rc = rp__ledger_done(&map->ledger, begin, end);
     if (rc == 0) rc = rp__window_put(&map->window, part);
     if (rc) {
         rp__part_free(part);
         return rc;
     }
-    if (map->items.count) rp__items_done(&map->items, range->begin, range->end);
+    if (map->items.count) rp__items_done(&map->items, begin, end);
     while ((rc = rp__window_next(&map->window, &part)) == 0 && part) {
         map->unread += part->size + sizeof *part;
         *map->ready_tail = part;
@@ -313,15 +312,14 @@ static int answer(struct rp__master_map *map, const struct rp__range *range, str
 
 /* The task gets a failure for an answer: its worker died of it, or its answer made no sense, too often. */
 static int give_up(struct rp__master_map *map, const struct rp__range *range, const char *cause, size_t size) {
-    struct rp__buffer record = {0};
-    uint8_t head[RP__RECORD_HEAD_MAX];
-    if (rp__buffer_append(&record, head, rp__record_head(head, size, true)) ||
-        rp__buffer_append(&record, cause, size)) {
-        rp__buffer_free(&record);
-        return RP_ENOMEM;
-    }
+    uint8_t record[RP__RECORD_HEAD_MAX + 256];
+    size = size < 256 ? size : 256;
+    size_t head = rp__record_head(record, size, true);
+    memcpy(record + head, cause, size);
+    struct rp__part *part = rp__part_copy(range->begin, range->end, record, head + size);
+    if (part) part->died = true;
     map->stats.tasks_failed += range->end - range->begin;
-    return answer(map, range, &record, true);
+    return answer(map, part);
 }
 
 /* Tasks that a worker may have died of: closer in on the guilty one, or once more, or no more. */
@@ -333,13 +331,13 @@ static int suspect(struct rp__master_map *map, struct rp__range range, const cha
     return give_up(map, &range, cause, size);
 }
 
-static void learn(struct rp__master *master, const struct rp__chunk *chunk, uint64_t busy_ns) {
+static void learn(struct rp__master *master, const struct rp__chunk *chunk, size_t size, uint64_t busy_ns) {
     struct rp__master_map *map = chunk->map;
     struct rp__master_rank *rank = &master->rank[chunk->rank];
     struct rp__map_rank *seen = &map->rank[chunk->rank];
     uint64_t tasks = chunk->range.end - chunk->range.begin;
     double ns = busy_ns ? (double)busy_ns : 1, per_task = ns / (double)tasks;
-    double bytes = (double)chunk->bytes.size / (double)tasks;
+    double bytes = (double)size / (double)tasks;
     seen->ns_per_task += seen->ns_per_task > 0 ? 0.3 * (per_task - seen->ns_per_task) : per_task;
     map->bytes_per_task += map->bytes_per_task > 0 ? 0.3 * (bytes - map->bytes_per_task) : bytes;
     rank->chunk_ns += rank->chunk_ns > 0 ? 0.3 * (ns - rank->chunk_ns) : ns;
@@ -358,23 +356,30 @@ static int result_came(struct rp__master *master, struct rp__chunk *chunk, const
         if (!(frame->flags & RP__MORE)) free_chunk(master, chunk);
         return 0;
     }
-    if (rp__buffer_append(&chunk->bytes, frame->data, frame->size)) return RP_ENOMEM;
+    /* Most answers come in one frame and are copied once, into their part; others gather in the chunk first. */
+    bool whole = !chunk->bytes.size && !(frame->flags & RP__MORE);
+    if (!whole && rp__buffer_append(&chunk->bytes, frame->data, frame->size)) return RP_ENOMEM;
     if (frame->flags & RP__MORE) return 0;
+    const uint8_t *bytes = whole ? frame->data : chunk->bytes.data;
+    size_t size = whole ? frame->size : chunk->bytes.size;
     struct rp__range range = chunk->range;
     uint64_t failed = 0;
     int rc;
-    if (!check_records(&chunk->bytes, range.end - range.begin, map->range, &failed)) {
+    if (!check_records(bytes, size, range.end - range.begin, map->range, &failed)) {
         static const char cause[] = "its worker answered with bytes that make no sense";
         rc = suspect(map, range, cause, sizeof cause - 1);
     } else if (failed && map->range && rp__ledger_splits(&map->ledger, &range)) {
         map->stats.chunks_again++;
         rc = rp__ledger_again_in_parts(&map->ledger, &range);
     } else {
-        learn(master, chunk, frame->count);
+        learn(master, chunk, size, frame->count);
         map->stats.chunks++;
         map->stats.tasks_failed += failed;
         map->busy_ns += frame->count;
-        rc = answer(map, &range, &chunk->bytes, false);
+        struct rp__part *part = whole ? rp__part_copy(range.begin, range.end, bytes, size)
+                                      : rp__part_new(range.begin, range.end, chunk->bytes.data, size);
+        if (part && !whole) chunk->bytes = (struct rp__buffer){0};
+        rc = answer(map, part);
     }
     free_chunk(master, chunk);
     return rc;
@@ -443,8 +448,8 @@ int rp__master_lose(struct rp__master *master, uint32_t lost) {
             rc = chunk_returned(master, &master->chunk[i]);
         }
     for (struct rp__master_map *map = master->maps; map && rc == 0; map = map->next)
-        for (uint32_t i = 0; i < rp__map_workers(master, map, lost) && rc == 0; i++)
-            rc = rp__ledger_release(&map->ledger, rank->first + i);
+        for (uint32_t i = 0; i < rp__map_workers(master, map, lost); i++)
+            rp__ledger_release(&map->ledger, rank->first + i);
     rank->lost = true;
     rank->up = false;
     rank->held = 0;

@@ -4,6 +4,7 @@
 #include "rankpool.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct rp__part *rp__part_new(uint64_t begin, uint64_t end, uint8_t *data, size_t size) {
     struct rp__part *part = malloc(sizeof *part);
@@ -11,9 +12,22 @@ struct rp__part *rp__part_new(uint64_t begin, uint64_t end, uint8_t *data, size_
     return part;
 }
 
+struct rp__part *rp__part_copy(uint64_t begin, uint64_t end, const uint8_t *data, size_t size) {
+    struct rp__part *part = malloc(sizeof *part + size);
+    if (!part) return NULL;
+    *part = (struct rp__part){.begin = begin, .end = end, .data = part->inside, .size = size};
+    if (size) memcpy(part->inside, data, size);
+    return part;
+}
+
+static void free_data(struct rp__part *part) {
+    if (part->data != part->inside) free(part->data);
+    part->data = NULL;
+}
+
 void rp__part_free(struct rp__part *part) {
     if (!part) return;
-    free(part->data);
+    free_data(part);
     free(part);
 }
 
@@ -27,13 +41,17 @@ static bool room(struct rp__window *window) {
     return true;
 }
 
-/* Put the bytes of a part that is far ahead aside; where that fails they stay. */
-static void put_aside(struct rp__window *window, struct rp__part *part) {
-    if (!window->aside.write || window->aside.write(window->aside.self, part->data, part->size, &part->offset)) return;
-    free(part->data);
-    part->data = NULL;
+/* Put the bytes of a part that is far ahead aside; where that fails they stay. Returns the part, which may have moved
+ * since it gives its memory back. */
+static struct rp__part *put_aside(struct rp__window *window, struct rp__part *part) {
+    const struct rp__window_aside *aside = &window->aside;
+    if (!aside->write || aside->write(aside->self, part->data, part->size, &part->offset)) return part;
+    bool inside = part->data == part->inside;
+    free_data(part);
     part->aside = true;
     window->aside_count++;
+    struct rp__part *small = inside ? realloc(part, sizeof *part) : NULL;
+    return small ? small : part;
 }
 
 static int bring_back(struct rp__window *window, struct rp__part *part) {
@@ -53,7 +71,7 @@ static int bring_back(struct rp__window *window, struct rp__part *part) {
 int rp__window_put(struct rp__window *window, struct rp__part *part) {
     if (!room(window)) return RP_ENOMEM;
     bool due = window->unordered || part->begin == window->due;
-    if (!due && window->bytes + part->size > window->limit) put_aside(window, part);
+    if (!due && window->bytes + part->size > window->limit) part = put_aside(window, part);
     if (!part->aside) window->bytes += part->size;
     size_t at = window->count++;
     for (size_t up; at && window->heap[up = (at - 1) / 2]->begin > part->begin; at = up)

@@ -18,11 +18,14 @@ struct rp__part {
     bool aside; /* its bytes are put aside at `offset` */
     uint64_t offset;
     size_t size;
-    uint8_t *data; /* [size]; NULL while aside */
+    uint8_t *data;    /* [size]; NULL while aside */
+    uint8_t inside[]; /* where data points for a part that was made of a copy */
 };
 
 /* Takes `data`; NULL when out of memory (data is not taken then). */
 struct rp__part *rp__part_new(uint64_t begin, uint64_t end, uint8_t *data, size_t size);
+/* The same of a copy of the bytes, in one piece of memory. */
+struct rp__part *rp__part_copy(uint64_t begin, uint64_t end, const uint8_t *data, size_t size);
 void rp__part_free(struct rp__part *part);
 
 struct rp__window_aside {
@@ -43,7 +46,7 @@ struct rp__window {
     size_t count, capacity;
 };
 
-/* Takes the part. 0 or RP_ENOMEM (the part is the caller's still). */
+/* Takes the part, which may move in memory. 0 or RP_ENOMEM (the part is the caller's still). */
 int rp__window_put(struct rp__window *window, struct rp__part *part);
 /* The part that is due, given; NULL in *part when it has not come yet. 0, RP_ENOMEM or what `aside.read` returned:
  * the part stays. */

@@ -16,11 +16,8 @@ struct rp__arena *rp__arena_new(uint32_t slots, struct rp__bell *bell, const rp_
     struct rp__arena *arena = calloc(1, sizeof *arena);
     if (!arena) return NULL;
     const size_t slot_size = to_pages(sizeof(struct rp__slot)), first = to_pages(sizeof(struct rp__nursery_page));
-    *arena = (struct rp__arena){.slots = slots,
-                                .slot_size = slot_size,
-                                .size = first + slot_size * slots,
-                                .bell = bell,
-                                .kernels = kernels};
+    *arena = (struct rp__arena){
+        .slots = slots, .slot_size = slot_size, .size = first + slot_size * slots, .bell = bell, .kernels = kernels};
     while (kernels[arena->kernel_count]) arena->kernel_count++;
     void *memory = mmap(NULL, arena->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) {

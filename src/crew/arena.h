@@ -14,8 +14,8 @@
 #include "rankpool.h"
 
 enum {
-    RP__DEPTH = 1024,           /* chunks that one worker may have unanswered; a power of two */
-    RP__FRAGMENT = 32 * 1024    /* bytes of work or of results in one record of a ring, at most */
+    RP__DEPTH = 1024,        /* chunks that one worker may have unanswered; a power of two */
+    RP__FRAGMENT = 32 * 1024 /* bytes of work or of results in one record of a ring, at most */
 };
 
 /* Who may have chunk number n of a slot is decided in claim[n % RP__DEPTH] by compare-and-swap. The word holds the
@@ -35,10 +35,10 @@ struct rp__slot {
     bool spin; /* look for work for a few microseconds before sleeping */
 
     /* Orders. */
-    struct rp__bell wake;         /* the worker sleeps on it */
-    _Atomic uint32_t leave;       /* threads: end after the task in hand */
-    _Atomic uint32_t low;         /* ring the agent when no more chunks than these wait */
-    _Atomic uint64_t offered;     /* chunks given and not taken back, of this life */
+    struct rp__bell wake;     /* the worker sleeps on it */
+    _Atomic uint32_t leave;   /* threads: end after the task in hand */
+    _Atomic uint32_t low;     /* ring the agent when no more chunks than these wait */
+    _Atomic uint64_t offered; /* chunks given and not taken back, of this life */
 
     /* The worker of itself. */
     _Alignas(64) _Atomic uint64_t hand; /* number of the chunk that it computes, plus 1; 0: none */

@@ -16,7 +16,8 @@ struct rp__bell {
     _Atomic uint32_t sleeping;
 };
 
-/* A page shared with every child (and, by its descriptor, with other processes); *fd is a memfd to it. NULL: errno. */
+/* A page shared with every child (and, by its descriptor, with other processes); *fd is a memfd to it, close-on-exec,
+ * for the caller to close. NULL: errno. */
 struct rp__bell *rp__bell_new(int *fd);
 /* Another process's bell. NULL: errno. */
 struct rp__bell *rp__bell_map(int fd);
@@ -26,7 +27,7 @@ static inline uint32_t rp__bell_read(struct rp__bell *bell) {
     return atomic_load_explicit(&bell->count, memory_order_acquire);
 }
 void rp__bell_ring(struct rp__bell *bell);
-/* Sleep until rung (counted from `seen`), a signal, or `timeout_ns` (negative: for ever). */
+/* Sleep until rung (counted from `seen`), a signal, or `timeout_ns` (negative: for ever). One sleeper at a time. */
 void rp__bell_wait(struct rp__bell *bell, uint32_t seen, int64_t timeout_ns);
 
 #endif

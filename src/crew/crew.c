@@ -19,9 +19,12 @@ enum { STREAK = 64 }; /* events of one worker before the others are looked at */
 
 static const struct rp__crew_kind *kind_of(enum rp_workers workers) {
     switch (workers) {
-    case RP_WORKERS_PROCESS: return &rp__crew_process;
-    case RP_WORKERS_THREAD: return &rp__crew_thread;
-    case RP_WORKERS_INLINE: return &rp__crew_inline;
+    case RP_WORKERS_PROCESS:
+        return &rp__crew_process;
+    case RP_WORKERS_THREAD:
+        return &rp__crew_thread;
+    case RP_WORKERS_INLINE:
+        return &rp__crew_inline;
     }
     return NULL;
 }
@@ -137,10 +140,17 @@ int rp__crew_kill(struct rp__crew *crew, uint32_t index, const char *cause) {
 
 bool rp__crew_describe_left(uint32_t left, struct rp__crew_end *end) {
     switch ((enum rp__left)left) {
-    case RP__LEFT_BROKEN_RING: snprintf(end->cause, sizeof end->cause, "wrote over its ring"); return true;
-    case RP__LEFT_NO_MEMORY: snprintf(end->cause, sizeof end->cause, "ran out of memory"); return true;
-    case RP__LEFT_ASKED: snprintf(end->cause, sizeof end->cause, "was asked to end"); return true;
-    case RP__LEFT_NOT: break;
+    case RP__LEFT_BROKEN_RING:
+        snprintf(end->cause, sizeof end->cause, "wrote over its ring");
+        return true;
+    case RP__LEFT_NO_MEMORY:
+        snprintf(end->cause, sizeof end->cause, "ran out of memory");
+        return true;
+    case RP__LEFT_ASKED:
+        snprintf(end->cause, sizeof end->cause, "was asked to end");
+        return true;
+    case RP__LEFT_NOT:
+        break;
     }
     return false;
 }
@@ -160,8 +170,7 @@ static void pass_taken_back(struct rp__crew_worker *worker) {
 static void offer(struct rp__crew_worker *worker, struct rp__slot *slot, const struct rp__work *work) {
     const uint64_t number = worker->next;
     *given_at(worker, number) = (struct rp__given){.chunk = work->chunk, .begin = work->begin, .end = work->end};
-    atomic_store_explicit(&slot->claim[number % RP__DEPTH], rp__claim(number, RP__CLAIM_OFFERED),
-                          memory_order_relaxed);
+    atomic_store_explicit(&slot->claim[number % RP__DEPTH], rp__claim(number, RP__CLAIM_OFFERED), memory_order_relaxed);
 }
 
 /* One piece of it. false: no room. */
@@ -170,7 +179,8 @@ static bool give_piece(struct rp__crew *crew, struct rp__crew_worker *worker, st
     const bool chunk = work->type == RP__WORK_CHUNK, first = !work->started;
     const size_t left = work->size - work->given, size = left < RP__FRAGMENT ? left : RP__FRAGMENT;
     const bool last = size == left;
-    assert(!first || !worker->half_given); /* the agent finishes what it has begun to give, or takes it back */
+    assert(work->given <= work->size);
+    assert(!first || work->type == RP__WORK_FORGET || !worker->half_given); /* what is begun is finished first */
     if (first && chunk) {
         if (worker->next - worker->oldest == RP__DEPTH) return false;
         offer(worker, slot, work);

@@ -22,74 +22,87 @@ struct rp__arena *rp__arena_new(uint32_t slots, struct rp__bell *bell, const rp_
 void rp__arena_free(struct rp__arena *arena);
 uint32_t rp__arena_slots(const struct rp__arena *arena);
 
-/* The fork server, forked from here and now: single-threaded, before MPI. 0 or RP_ESYSTEM. */
+/* The fork server, forked from here and now: by the main thread while there is no other, before MPI. From then on
+ * any one thread may use it. 0, RP_ESYSTEM, RP_ENOMEM. */
 int rp__nursery_start(struct rp__arena *arena, struct rp__nursery **nursery, rp_error *error);
-/* Kills what is left of the crew, ends the nursery and reaps it. Blocks, milliseconds. */
+/* Kills what is left of the crew, ends the nursery and reaps it. The crew is closed before. Blocks, milliseconds;
+ * two seconds and a kill if the nursery is stuck. NULL is no error. */
 void rp__nursery_stop(struct rp__nursery *nursery);
 
-/* Work, as the agent gives it. Bytes are copied into the ring, in as many pieces as needed. */
+/* Work, as the agent gives it. Bytes are copied into the ring, in as many pieces as needed. What is given in part
+ * is given on before other work, but a FORGET may come at any time. A worker that has just started knows no map. */
 enum rp__work_type { RP__WORK_MAP = 1, RP__WORK_CHUNK, RP__WORK_FORGET };
 struct rp__work {
     enum rp__work_type type;
-    uint32_t map;      /* the map's number */
-    uint32_t kernel;   /* MAP: index in the table */
-    uint64_t chunk;    /* CHUNK: its number, answered with the results */
+    uint32_t map;    /* the map's number */
+    uint32_t kernel; /* MAP: index in the table */
+    uint64_t chunk;  /* CHUNK: its number, answered with the results */
     uint64_t begin, end;
-    const uint8_t *data; /* MAP: argument bytes. CHUNK: inputs, a record a task (see core/record.h); none in a range map */
+    const uint8_t
+        *data; /* MAP: argument bytes. CHUNK: inputs, a record a task (see core/record.h); none in a range map */
     size_t size;
-    size_t given;      /* in/out: bytes that went in so far; starts at 0 */
-    bool started;      /* in/out: whether the head of it went in */
+    size_t given; /* in/out: bytes that went in so far; starts at 0 */
+    bool started; /* in/out: whether the head of it went in */
 };
 
 enum rp__crew_event_type {
     RP__CREW_STARTED = 1, /* the worker is ready: pid and binding as it read them back */
-    RP__CREW_RESULT,      /* bytes of the oldest unanswered chunk's records; last: it is answered */
-    RP__CREW_ENDED        /* the worker is gone and reaped; its rings are empty; rp__crew_restart is the agent's to call */
+    RP__CREW_RESULT,      /* bytes of the oldest unanswered chunk's records, cut anywhere, at most 32 KiB (none for a
+                             last one at times); last: it is answered */
+    RP__CREW_ENDED        /* the worker is gone and reaped, all that it had finished was handed out, its rings are
+                             empty; rp__crew_restart is the agent's to call. Also when it could not be started */
 };
 struct rp__crew_event {
     enum rp__crew_event_type type;
-    uint32_t worker; /* 0.. in this crew */
-    int pid;                    /* STARTED, ENDED */
-    struct rp__cpuset binding;  /* STARTED */
-    uint64_t chunk;             /* RESULT; ENDED: chunk in hand, if in_hand */
-    const uint8_t *data;        /* RESULT: lent until the next rp__crew_poll */
+    uint32_t worker;           /* 0.. in this crew */
+    int pid;                   /* STARTED, ENDED (0: it could not be forked) */
+    struct rp__cpuset binding; /* STARTED */
+    uint64_t chunk;            /* RESULT; ENDED: chunk in hand, if in_hand */
+    const uint8_t *data;       /* RESULT: lent until the next rp__crew_poll */
     size_t size;
-    bool last;                  /* RESULT: the chunk is answered */
-    uint64_t busy_ns;           /* RESULT, last: how long the kernel computed */
-    bool in_hand;               /* ENDED: it was computing `chunk` */
-    bool task_known;            /* ENDED: and within it, the item numbered `task` */
+    bool last;        /* RESULT: the chunk is answered */
+    uint64_t busy_ns; /* RESULT, last: how long the kernel computed */
+    bool in_hand;     /* ENDED: it was computing `chunk`, its oldest unanswered one */
+    bool task_known;  /* ENDED: and within it, the item numbered `task`; never known of ranges and setup */
     uint64_t task;
-    char cause[96];             /* ENDED: "killed by signal 11 (Segmentation fault)", "wrote over its ring", ... */
+    char cause[96]; /* ENDED: "killed by signal 11 (Segmentation fault)", "wrote over its ring", ... */
 };
 
 struct rp__crew_options {
     enum rp_workers kind;
     uint32_t workers;
-    const struct rp__cpuset *binding; /* [workers], empty: not bound; copied */
+    const struct rp__cpuset *binding; /* [workers], empty: not bound; copied. Inline workers are never bound */
     const rp_where *where;            /* [workers], what rp_task_where shows (pid is filled in); copied */
 };
 
-/* Starts every worker; they report by STARTED. `nursery` may be NULL for thread and inline crews.
- * 0, RP_ESYSTEM, RP_ENOMEM, RP_EINVAL (more workers than slots). */
+/* Starts every worker; they report by STARTED. One crew at a time on an arena. `nursery` may be NULL for thread and
+ * inline crews. 0, RP_ESYSTEM, RP_ENOMEM, RP_EINVAL (no workers, or more than slots), RP_EBUSY (a killed process of
+ * an earlier crew still has not ended). */
 int rp__crew_open(struct rp__arena *arena, struct rp__nursery *nursery, const struct rp__crew_options *options,
                   struct rp__crew **crew, rp_error *error);
-/* Ends every worker: processes are killed; threads and inline workers end after the task in hand. Blocks. */
+/* Ends every worker. Processes are killed, and waited for at most two seconds. Threads end after the task in hand, and
+ * are waited for as long as that takes. Maps are torn down in threads and inline workers only. NULL is no error. */
 void rp__crew_close(struct rp__crew *crew);
 
-/* Put `work` into the worker's ring as far as it goes. true: all of it went in. */
+/* Put `work` into the worker's ring as far as it goes. true: all of it went in. false: call again later with the same
+ * work; at most 1024 chunks may be unanswered. Always false between ENDED and restart, and for a worker that wrote
+ * over its ring. */
 bool rp__crew_give(struct rp__crew *crew, uint32_t worker, struct rp__work *work);
 /* Wake a worker that sleeps on an empty ring: once after a batch of gives. */
 void rp__crew_wake(struct rp__crew *crew, uint32_t worker);
-/* Take the youngest chunk wholly given to this worker back if it has not started: true, and it will not be
- * computed or answered. */
+/* Take the youngest chunk given to this worker (all of it, or a part) back if it has not started: true, and it will
+ * not be computed or answered. false: it has started, or is not the youngest. */
 bool rp__crew_take_back(struct rp__crew *crew, uint32_t worker, uint64_t chunk);
-/* The worker rings the bell when no more than `low` chunks are left in its ring (it always does when none is). */
+/* After each answer, the worker rings the bell if no more than `low` chunks wait in its ring. It always rings before it
+ * goes to sleep for want of work. Holds for all later lives of the worker, too; 0 at first. */
 void rp__crew_low_water(struct rp__crew *crew, uint32_t worker, uint32_t low);
-/* The next event; false: none now. Inline crews compute a chunk in here. A dead nursery is an error: RP_ESYSTEM. */
+/* The next event; false: none now. Inline crews compute a chunk in here. A dead nursery is an error: RP_ESYSTEM. It
+ * cannot ring: to learn of it in time, poll at times. */
 int rp__crew_poll(struct rp__crew *crew, struct rp__crew_event *event, bool *got, rp_error *error);
-/* Kill the worker (-9); it comes back as ENDED with `cause`. RP_EUNSUPPORTED for thread and inline. */
+/* Kill the worker (-9); it comes back as ENDED with `cause`, after what it had finished. No error if it has ended.
+ * RP_EUNSUPPORTED for thread and inline, RP_ESYSTEM: the nursery is dead. */
 int rp__crew_kill(struct rp__crew *crew, uint32_t worker, const char *cause);
-/* Start a new worker in the slot of one that ENDED. */
+/* Start a new worker in the slot of one that ENDED. RP_EBUSY (it has not), RP_ESYSTEM, RP_ENOMEM: it is still ended. */
 int rp__crew_restart(struct rp__crew *crew, uint32_t worker, rp_error *error);
 
 #endif

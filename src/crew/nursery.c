@@ -141,14 +141,16 @@ _Noreturn static void be_worker(const struct nursery *nursery, uint32_t slot) {
 _Noreturn static void leave(struct nursery *nursery) {
     for (uint32_t slot = 0; slot < nursery->arena->slots; slot++)
         if (nursery->pids[slot] > 0) kill(nursery->pids[slot], SIGKILL);
-    while (waitpid(-1, NULL, 0) > 0 || errno == EINTR) {}
+    while (waitpid(-1, NULL, 0) > 0 || errno == EINTR) {
+    }
     _exit(0);
 }
 
 /* The socket may be full while the agent is busy; it takes in reports before it sends more, so this ends. */
 static void report(struct nursery *nursery, const struct rp__report *what) {
     ssize_t sent;
-    while ((sent = send(AGENT, what, sizeof *what, MSG_NOSIGNAL)) < 0 && errno == EINTR) {}
+    while ((sent = send(AGENT, what, sizeof *what, MSG_NOSIGNAL)) < 0 && errno == EINTR) {
+    }
     if (sent < 0) leave(nursery);
     atomic_fetch_add(&rp__arena_nursery_page(nursery->arena)->posted, 1);
     rp__bell_ring(nursery->arena->bell);
@@ -158,8 +160,10 @@ static void spawn(struct nursery *nursery, uint32_t slot) {
     const pid_t pid = fork();
     if (pid == 0) be_worker(nursery, slot);
     struct rp__report what = {.type = RP__REPORT_SPAWNED, .slot = slot, .pid = pid};
-    if (pid < 0) what = (struct rp__report){.type = RP__REPORT_REFUSED, .slot = slot, .status = errno};
-    else nursery->pids[slot] = pid;
+    if (pid < 0)
+        what = (struct rp__report){.type = RP__REPORT_REFUSED, .slot = slot, .status = errno};
+    else
+        nursery->pids[slot] = pid;
     report(nursery, &what);
 }
 
@@ -210,8 +214,10 @@ void rp__nursery_main(const struct rp__arena *arena, int agent) {
     for (;;) {
         if (poll(polled, 2, -1) < 0 && errno != EINTR) leave(&nursery);
         struct signalfd_siginfo death;
-        while (read(nursery.deaths, &death, sizeof death) > 0) {}
+        while (read(nursery.deaths, &death, sizeof death) > 0) {
+        }
         reap(&nursery);
-        while (take_order(&nursery)) {}
+        while (take_order(&nursery)) {
+        }
     }
 }

@@ -21,8 +21,8 @@ struct rp__nursery {
     pid_t pid;
     int socket;
     bool dead;
-    uint32_t seen;       /* reports that were there at the last look */
-    int64_t looked_ns;   /* when it was last made sure that it lives, by the coarse clock */
+    uint32_t seen;     /* reports that were there at the last look */
+    int64_t looked_ns; /* when it was last made sure that it lives, by the coarse clock */
     struct rp__life life[];
 };
 
@@ -76,8 +76,12 @@ static void note(struct rp__nursery *nursery, const struct rp__report *report) {
     if (report->slot >= nursery->arena->slots) return;
     struct rp__life *life = &nursery->life[report->slot];
     switch ((enum rp__report_type)report->type) {
-    case RP__REPORT_SPAWNED: *life = (struct rp__life){.state = RP__LIFE_RUNNING, .pid = report->pid}; return;
-    case RP__REPORT_REFUSED: *life = (struct rp__life){.state = RP__LIFE_ENDED, .refused = report->status}; return;
+    case RP__REPORT_SPAWNED:
+        *life = (struct rp__life){.state = RP__LIFE_RUNNING, .pid = report->pid};
+        return;
+    case RP__REPORT_REFUSED:
+        *life = (struct rp__life){.state = RP__LIFE_ENDED, .refused = report->status};
+        return;
     case RP__REPORT_ENDED:
         life->state = RP__LIFE_ENDED;
         life->status = report->status;
@@ -90,9 +94,12 @@ static int take_in(struct rp__nursery *nursery, rp_error *error) {
     while (!nursery->dead) {
         struct rp__report report;
         const ssize_t size = recv(nursery->socket, &report, sizeof report, MSG_DONTWAIT);
-        if (size == sizeof report) note(nursery, &report);
-        else if (size < 0 && errno == EAGAIN) return 0;
-        else if (!(size < 0 && errno == EINTR)) nursery->dead = true;
+        if (size == sizeof report)
+            note(nursery, &report);
+        else if (size < 0 && errno == EAGAIN)
+            return 0;
+        else if (!(size < 0 && errno == EINTR))
+            nursery->dead = true;
     }
     return rp__fail(error, RP_ESYSTEM,
                     "the nursery (process %d) died, and its workers with it: nothing can start new ones; "
@@ -118,8 +125,9 @@ static int request(struct rp__nursery *nursery, enum rp__order_type type, uint32
 int rp__nursery_spawn(struct rp__nursery *nursery, uint32_t slot, rp_error *error) {
     const struct rp__life *old = &nursery->life[slot];
     if (old->state == RP__LIFE_ASKED || old->state == RP__LIFE_RUNNING)
-        return rp__fail(error, RP_EBUSY, "worker %u cannot start: process %d before it has been killed but does not end",
-                        slot, old->pid);
+        return rp__fail(error, RP_EBUSY,
+                        "worker %u cannot start: process %d before it has been killed but does not end", slot,
+                        old->pid);
     nursery->life[slot] = (struct rp__life){.state = RP__LIFE_ASKED};
     return request(nursery, RP__ORDER_SPAWN, slot, error);
 }

@@ -18,7 +18,9 @@ void rp__ring_reset(struct rp__ring *ring) {
     atomic_store(&ring->wanted, 0);
 }
 
-void rp__ring_attach(struct rp__ring_side *side, struct rp__ring *ring) { *side = (struct rp__ring_side){.ring = ring}; }
+void rp__ring_attach(struct rp__ring_side *side, struct rp__ring *ring) {
+    *side = (struct rp__ring_side){.ring = ring};
+}
 
 static void copy_in(struct rp__ring *ring, uint64_t position, const void *from, size_t size) {
     if (size == 0) return;
@@ -65,8 +67,7 @@ enum rp__ring_state rp__ring_read(struct rp__ring_side *reader, void *record, si
     }
     const uint64_t there = reader->peer - reader->own; /* a broken head stays here, and stays broken */
     if (there > RP__RING_SIZE || there < WORD) return RP__RING_BROKEN;
-    const uint64_t bytes =
-        __atomic_load_n(&ring->word[(reader->own & (RP__RING_SIZE - 1)) / WORD], __ATOMIC_RELAXED);
+    const uint64_t bytes = __atomic_load_n(&ring->word[(reader->own & (RP__RING_SIZE - 1)) / WORD], __ATOMIC_RELAXED);
     if (bytes > RP__RING_RECORD || bytes > capacity || WORD + to_words(bytes) > there) return RP__RING_BROKEN;
 
     copy_out(ring, reader->own + WORD, record, bytes);

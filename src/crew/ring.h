@@ -13,8 +13,8 @@
 #include <stdint.h>
 
 enum {
-    RP__RING_SIZE = 256 * 1024,   /* a power of two */
-    RP__RING_RECORD = 33 * 1024   /* the largest record; several fit, so both sides work at once */
+    RP__RING_SIZE = 256 * 1024, /* a power of two */
+    RP__RING_RECORD = 33 * 1024 /* the largest record; several fit, so both sides work at once */
 };
 
 struct rp__ring {

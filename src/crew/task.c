@@ -1,7 +1,9 @@
 /* The calls that a kernel may make, all on memory of its own worker.
  *
  * The head of a record comes before its bytes and is as long as their number needs, which nobody knows until the
- * kernel is done. So the bytes are collected behind room for the longest head and moved up to the real one. */
+ * kernel is done. Most records are small, so the bytes are collected behind room for the shortest head and moved
+ * only if they need a longer one. Room for that move is kept behind them at all times: ending a record cannot
+ * fail. */
 #include "crew/task.h"
 
 #include "core/record.h"
@@ -10,10 +12,18 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { SHORTEST_HEAD = 1 };
+
+/* Room for `size` bytes of the record, and for its head to grow. */
+static uint8_t *reserve(rp_task *task, size_t size) {
+    if (size > PTRDIFF_MAX) return NULL;
+    return rp__buffer_reserve(&task->out, size + RP__RECORD_HEAD_MAX);
+}
+
 bool rp__task_begin(rp_task *task, uint64_t index) {
-    if (!rp__buffer_reserve(&task->out, RP__RECORD_HEAD_MAX + RP__MESSAGE_MAX)) return false;
+    if (!reserve(task, SHORTEST_HEAD + RP__MESSAGE_MAX)) return false;
     task->record = task->out.size;
-    task->out.size += RP__RECORD_HEAD_MAX;
+    task->out.size += SHORTEST_HEAD;
     task->promised = 0;
     task->index = index;
     task->failed = false;
@@ -23,8 +33,8 @@ bool rp__task_begin(rp_task *task, uint64_t index) {
 const char *rp__task_message(const rp_task *task, int code) { return task->failed ? task->message : rp_strerror(code); }
 
 void rp__task_end(rp_task *task, int code) {
-    uint8_t *at = task->out.data + task->record, *bytes = at + RP__RECORD_HEAD_MAX;
-    size_t size = task->out.size - task->record - RP__RECORD_HEAD_MAX;
+    uint8_t *at = task->out.data + task->record, *bytes = at + SHORTEST_HEAD;
+    size_t size = task->out.size - task->record - SHORTEST_HEAD;
     const bool failed = task->failed || code != 0;
     if (failed) { /* what it wrote so far is dropped */
         const char *message = rp__task_message(task, code);
@@ -33,8 +43,8 @@ void rp__task_end(rp_task *task, int code) {
     }
     uint8_t head[RP__RECORD_HEAD_MAX];
     const size_t length = rp__record_head(head, size, failed);
-    memmove(at + length, bytes, size);
-    memcpy(at, head, length);
+    if (length != SHORTEST_HEAD) memmove(at + length, bytes, size);
+    for (size_t i = 0; i < length; i++) at[i] = head[i];
     task->out.size = task->record + length + size;
 }
 
@@ -42,13 +52,17 @@ void rp__task_drop(rp_task *task) { task->out.size = task->record; }
 
 int rp_task_write(rp_task *task, const void *data, size_t size) {
     task->promised = 0;
-    return rp__buffer_append(&task->out, data, size);
+    uint8_t *at = reserve(task, size);
+    if (!at) return RP_ENOMEM;
+    if (size) memcpy(at, data, size);
+    task->out.size += size;
+    return 0;
 }
 
 int rp_task_printf(rp_task *task, const char *format, ...) {
     task->promised = 0;
-    /* Most texts fit in what is there already; begin left some room in any case. */
-    size_t room = task->out.capacity - task->out.size;
+    /* Most texts fit in what is there already. */
+    size_t room = task->out.capacity - task->out.size - RP__RECORD_HEAD_MAX;
     va_list arguments;
     va_start(arguments, format);
     int length = vsnprintf((char *)task->out.data + task->out.size, room, format, arguments);
@@ -56,7 +70,7 @@ int rp_task_printf(rp_task *task, const char *format, ...) {
     if (length < 0) return RP_EINVAL;
     if ((size_t)length >= room) {
         room = (size_t)length + 1;
-        char *at = (char *)rp__buffer_reserve(&task->out, room);
+        char *at = (char *)reserve(task, room);
         if (!at) return RP_ENOMEM;
         va_start(arguments, format);
         vsnprintf(at, room, format, arguments);
@@ -67,7 +81,7 @@ int rp_task_printf(rp_task *task, const char *format, ...) {
 }
 
 void *rp_task_reserve(rp_task *task, size_t size) {
-    void *at = rp__buffer_reserve(&task->out, size);
+    void *at = reserve(task, size);
     task->promised = at ? size : 0;
     return at;
 }

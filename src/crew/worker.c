@@ -18,8 +18,8 @@
 #include <unistd.h>
 
 enum {
-    SPINS = 100,          /* looks for work before sleeping: about 5 us */
-    KEEP = 1024 * 1024    /* larger buffers are given back after use */
+    SPINS = 100,       /* looks for work before sleeping: about 5 us */
+    KEEP = 1024 * 1024 /* larger buffers are given back after use */
 };
 
 struct map {
@@ -281,16 +281,40 @@ static void forget_map(struct rp__worker *worker, uint32_t number) {
 
 static void do_work(struct rp__worker *worker, const struct rp__work_head *head, const uint8_t *data, int code) {
     switch ((enum rp__work_type)head->type) {
-    case RP__WORK_MAP: learn_map(worker, head, data, code); return;
-    case RP__WORK_CHUNK: do_chunk(worker, head, data, code); return;
-    case RP__WORK_FORGET: forget_map(worker, head->map); return;
+    case RP__WORK_MAP:
+        learn_map(worker, head, data, code);
+        return;
+    case RP__WORK_CHUNK:
+        do_chunk(worker, head, data, code);
+        return;
+    case RP__WORK_FORGET:
+        forget_map(worker, head->map);
+        return;
     }
     leave(worker, RP__LEFT_BROKEN_RING);
 }
 
-/* One record of the work ring. Most work is in one and is done where it stands; the rest is put together first.
- * A first piece ends what came before it: the agent has taken that back half given. */
-static void take_piece(struct rp__worker *worker, size_t size) {
+/* A piece of larger work. The first one ends what came in pieces before: the agent has taken that back half given. */
+static void collect_piece(struct rp__worker *worker, const struct rp__work_head *head, const uint8_t *data,
+                          size_t size) {
+    struct rp__buffer *pieces = &worker->pieces;
+    if (head->pieces & RP__PIECE_FIRST) {
+        pieces->size = 0;
+        worker->lost = !rp__buffer_reserve(pieces, head->size);
+    }
+    if (!worker->lost) worker->lost = rp__buffer_append(pieces, data, size) != 0;
+    if (!(head->pieces & RP__PIECE_LAST)) return;
+    if (worker->lost)
+        do_work(worker, head, NULL, RP_ENOMEM);
+    else if (pieces->size == head->size)
+        do_work(worker, head, pieces->data, 0);
+    else
+        leave(worker, RP__LEFT_BROKEN_RING);
+    if (pieces->capacity > KEEP) rp__buffer_free(pieces);
+}
+
+/* One record of the work ring. Most work is in one and is done where it stands, be it between pieces of other work. */
+static void take_record(struct rp__worker *worker, size_t size) {
     struct rp__work_head head;
     if (size < sizeof head) {
         leave(worker, RP__LEFT_BROKEN_RING);
@@ -299,24 +323,12 @@ static void take_piece(struct rp__worker *worker, size_t size) {
     memcpy(&head, worker->record, sizeof head);
     const uint8_t *data = worker->record + sizeof head;
     size -= sizeof head;
-    const bool first = head.pieces & RP__PIECE_FIRST, last = head.pieces & RP__PIECE_LAST;
-    struct rp__buffer *pieces = &worker->pieces;
-    if (!first || !last) {
-        if (first) {
-            pieces->size = 0;
-            worker->lost = !rp__buffer_reserve(pieces, head.size);
-        }
-        if (!worker->lost) worker->lost = rp__buffer_append(pieces, data, size) != 0;
-        if (!last) return;
-        data = pieces->data;
-        size = pieces->size;
-    }
-    const bool lost = !(first && last) && worker->lost;
-    if (size == head.size || lost)
-        do_work(worker, &head, data, lost ? RP_ENOMEM : 0);
+    if (head.pieces != (RP__PIECE_FIRST | RP__PIECE_LAST))
+        collect_piece(worker, &head, data, size);
+    else if (size == head.size)
+        do_work(worker, &head, data, 0);
     else
         leave(worker, RP__LEFT_BROKEN_RING);
-    if (pieces->capacity > KEEP) rp__buffer_free(pieces);
 }
 
 enum rp__worker_did rp__worker_step(struct rp__worker *worker) {
@@ -327,9 +339,14 @@ enum rp__worker_did rp__worker_step(struct rp__worker *worker) {
 
     size_t size;
     switch (rp__ring_read(&worker->work, worker->record, sizeof worker->record, &size)) {
-    case RP__RING_WAIT: return RP__WORKER_IDLE;
-    case RP__RING_BROKEN: leave(worker, RP__LEFT_BROKEN_RING); break;
-    case RP__RING_DONE: take_piece(worker, size); break;
+    case RP__RING_WAIT:
+        return RP__WORKER_IDLE;
+    case RP__RING_BROKEN:
+        leave(worker, RP__LEFT_BROKEN_RING);
+        break;
+    case RP__RING_DONE:
+        take_record(worker, size);
+        break;
     }
     return worker->left ? RP__WORKER_LEFT : RP__WORKER_WORKED;
 }

@@ -41,6 +41,7 @@ struct held {
     struct rp__work work;
     struct rp__buffer inputs;
     bool targeted;
+    bool half_answered; /* a first part of its result has gone to the master */
 };
 
 struct queue {
@@ -53,6 +54,7 @@ struct agent_worker {
     struct rp__work map_work; /* a MAP on its way into the ring */
     bool map_started;
     bool ever_started;
+    bool killed;     /* by us, and not ENDED yet */
     uint32_t deaths; /* since it last answered */
 };
 
@@ -129,14 +131,29 @@ static void free_map(struct agent_map *map) {
     free(map);
 }
 
-/* An ended map goes when its last chunk has gone; workers that know it are told first. */
+/* Is a chunk half in this worker's ring? Then nothing else may go in before the rest of it. */
+static bool is_half_given(const struct agent_worker *worker) {
+    return worker->waiting.first && worker->waiting.first->work.started;
+}
+
+static bool forget(struct rp__agent *agent, uint32_t at, const struct agent_map *map) {
+    struct rp__work work = {.type = RP__WORK_FORGET, .map = map->number};
+    if (is_half_given(&agent->worker[at]) || !agent->ops->give(agent->crew, at, &work)) return false;
+    agent->worker[at].map_started = false; /* a map of which half had gone in is begun again */
+    agent->ops->wake(agent->crew, at);
+    return true;
+}
+
+/* An ended map goes when its last chunk has gone and the workers that know it have been told, which may have to wait
+ * for room in their rings. */
 static void let_go(struct rp__agent *agent, struct agent_map *map) {
+    bool known = false;
     if (!map->ended || map->chunks) return;
     for (uint32_t i = 0; i < agent->workers; i++) {
-        struct rp__work forget = {.type = RP__WORK_FORGET, .map = map->number};
-        /* A full ring loses the notice: the worker then keeps a closed map's arguments until it ends. */
-        if (map->known[i] && agent->ops->give(agent->crew, i, &forget)) agent->ops->wake(agent->crew, i);
+        if (map->known[i]) map->known[i] = !forget(agent, i, map);
+        known |= map->known[i];
     }
+    if (known) return;
     struct agent_map **at = &agent->maps;
     while (*at != map) at = &(*at)->next;
     *at = map->next;
@@ -196,6 +213,8 @@ static void pump(struct rp__agent *agent, uint32_t at) {
     bool any = false;
     for (struct held *held; (held = worker->waiting.first);) {
         struct agent_map *map = held->map;
+        /* Half of another map is in the ring, whose chunk was moved away: the worker drops that half at what is next. */
+        if (worker->map_work.map != map->number) worker->map_started = false;
         if (!map->known[at]) {
             if (!worker->map_started)
                 worker->map_work = (struct rp__work){.type = RP__WORK_MAP, .map = map->number, .kernel = map->kernel};
@@ -255,20 +274,30 @@ static int work_came(struct rp__agent *agent, const struct rp__frame *frame) {
     return 0;
 }
 
-/* The youngest chunk that this worker has not started and that need not stay with it, unlinked; or NULL. */
-static struct held *take_unstarted(struct rp__agent *agent, uint32_t at, const struct agent_map *only) {
+/* Which chunks are to leave a worker: those of one map, or those that need not stay and that worker `to` may have. */
+struct wish {
+    const struct agent_map *only;
+    uint32_t to;
+};
+
+static bool fits(const struct held *held, struct wish wish) {
+    return wish.only ? held->map == wish.only : !held->targeted && wish.to < held->map->active;
+}
+
+/* The youngest such chunk that this worker has not started, unlinked; or NULL. */
+static struct held *take_unstarted(struct rp__agent *agent, uint32_t at, struct wish wish) {
     struct agent_worker *worker = &agent->worker[at];
     struct held **waiting = NULL, **given = NULL, *held = NULL;
     for (struct held **i = &worker->waiting.first; *i; i = &(*i)->next)
-        if (!(*i)->work.started && (only ? (*i)->map == only : !(*i)->targeted)) waiting = i;
+        if (!(*i)->work.started && fits(*i, wish)) waiting = i;
     if (waiting) {
         held = *waiting;
         unlink_at(&worker->waiting, waiting);
         return held;
     }
-    if (worker->waiting.count && worker->waiting.first->work.started) return NULL; /* half in the ring: leave it be */
+    if (is_half_given(worker)) return NULL; /* leave it be */
     for (struct held **i = &worker->given.first; *i; i = &(*i)->next)
-        if (only ? (*i)->map == only : !(*i)->targeted) given = i;
+        if (fits(*i, wish)) given = i;
     if (!given || !agent->ops->take_back(agent->crew, at, (*given)->work.chunk)) return NULL;
     held = *given;
     unlink_at(&worker->given, given);
@@ -288,7 +317,7 @@ static int take_back(struct rp__agent *agent, uint64_t count) {
     int rc = 0;
     while (count-- && rc == 0) {
         uint32_t at = most_loaded(agent);
-        struct held *held = load(&agent->worker[at]) > 1 ? take_unstarted(agent, at, NULL) : NULL;
+        struct held *held = load(&agent->worker[at]) > 1 ? take_unstarted(agent, at, (struct wish){0}) : NULL;
         if (!held) break;
         rc = give_back(agent, held);
     }
@@ -305,11 +334,9 @@ static int map_ended(struct rp__agent *agent, uint32_t number) {
     for (uint32_t at = 0; at < agent->workers && rc == 0; at++) {
         struct agent_worker *worker = &agent->worker[at];
         bool had = load(worker) != 0;
-        for (struct held *held; rc == 0 && (held = take_unstarted(agent, at, map));) rc = give_back(agent, held);
+        for (struct held *held; rc == 0 && (held = take_unstarted(agent, at, (struct wish){.only = map}));)
+            rc = give_back(agent, held);
         if (had) count_idle(agent, at);
-        /* What it computes of this map is no longer wanted. Threads cannot be killed: they finish the chunk. */
-        if (worker->given.first && worker->given.first->map == map)
-            (void)agent->ops->kill(agent->crew, at, "its map was closed");
     }
     map->chunks--;
     let_go(agent, map);
@@ -342,6 +369,7 @@ static int result(struct rp__agent *agent, const struct rp__crew_event *event) {
                               .data = event->data,
                               .size = event->size};
     int rc = rp__outbox_put(agent->out, &frame);
+    if (worker->given.first) worker->given.first->half_answered = true;
     if (!event->last || rc) return rc;
     double ns = (double)event->busy_ns;
     agent->chunk_ns += agent->chunk_ns > 0 ? 0.2 * (ns - agent->chunk_ns) : ns;
@@ -352,7 +380,33 @@ static int result(struct rp__agent *agent, const struct rp__crew_event *event) {
     return 0;
 }
 
-/* A worker is gone: tell what it had in hand, keep the rest for the one that takes its place. */
+/* The chunk that a worker died of, unlinked; or NULL. What is half answered was in hand, whatever the worker's slot
+ * says of it: its answer cannot begin again under the same number. */
+static struct held *take_guilty(struct agent_worker *worker, const struct rp__crew_event *event) {
+    const struct held *oldest = worker->given.first;
+    if (!oldest) return NULL;
+    bool in_hand = event->in_hand && oldest->work.chunk == event->chunk;
+    return in_hand || oldest->half_answered ? pop(&worker->given) : NULL;
+}
+
+/* All that a worker was given waits again, for the one that takes its place; what its map no longer wants goes back. */
+static int wait_again(struct rp__agent *agent, struct agent_worker *worker) {
+    int rc = 0;
+    prepend(&worker->waiting, &worker->given);
+    for (struct held **at = &worker->waiting.first, *held; (held = *at) && rc == 0;) {
+        held->work.given = 0;
+        held->work.started = false;
+        if (!held->map->ended) {
+            at = &held->next;
+            continue;
+        }
+        unlink_at(&worker->waiting, at);
+        rc = give_back(agent, held);
+    }
+    return rc;
+}
+
+/* A worker is gone: tell what it had in hand, keep the rest for the next one. */
 static int ended(struct rp__agent *agent, const struct rp__crew_event *event, rp_error *error) {
     struct agent_worker *worker = &agent->worker[event->worker];
     struct rp__frame died = {.type = RP__FRAME_DIED,
@@ -360,22 +414,18 @@ static int ended(struct rp__agent *agent, const struct rp__crew_event *event, rp
                              .data = (const uint8_t *)event->cause,
                              .size = strlen(event->cause)};
     bool had = load(worker) != 0;
-    struct held *guilty = NULL;
-    if (event->in_hand && worker->given.first && worker->given.first->work.chunk == event->chunk) {
-        guilty = pop(&worker->given);
+    struct held *guilty = take_guilty(worker, event);
+    if (guilty) {
+        bool known = event->in_hand && event->task_known;
         died.flags = RP__IN_HAND;
-        died.chunk = event->chunk;
-        died.begin = event->task_known ? event->task : guilty->work.begin;
-        died.end = event->task_known ? event->task + 1 : guilty->work.end;
-    }
-    prepend(&worker->waiting, &worker->given);
-    for (struct held *held = worker->waiting.first; held; held = held->next) {
-        held->work.given = 0;
-        held->work.started = false;
+        died.chunk = guilty->work.chunk;
+        died.begin = known ? event->task : guilty->work.begin;
+        died.end = known ? event->task + 1 : guilty->work.end;
     }
     for (struct agent_map *map = agent->maps; map; map = map->next) map->known[event->worker] = false;
-    worker->map_started = false;
+    worker->map_started = worker->killed = false;
     int rc = rp__outbox_put(agent->out, &died);
+    if (rc == 0) rc = wait_again(agent, worker);
     if (guilty) free_held(agent, guilty);
     if (had) count_idle(agent, event->worker);
     if (rc) return rc;
@@ -397,14 +447,19 @@ static void even_out(struct rp__agent *agent) {
         if (load(&agent->worker[at])) continue;
         uint32_t from = most_loaded(agent);
         if (load(&agent->worker[from]) < 2) return;
-        struct held *held = take_unstarted(agent, from, NULL);
+        struct held *held = take_unstarted(agent, from, (struct wish){.to = at});
         if (!held) return;
-        if (at >= held->map->active) { /* it may not compute this one: put it back where it was */
-            push(&agent->worker[from].waiting, held);
-            return;
-        }
         enqueue(agent, at, held);
     }
+}
+
+/* What a worker computes of an ended map is no longer wanted. To be called when all answers were taken, so that it is
+ * that chunk that it computes, and not one behind it. Threads cannot be killed: they finish the chunk. */
+static void kill_unwanted(struct rp__agent *agent, uint32_t at) {
+    struct agent_worker *worker = &agent->worker[at];
+    if (worker->killed || !worker->given.first || !worker->given.first->map->ended) return;
+    worker->killed = true;
+    (void)agent->ops->kill(agent->crew, at, "its map was closed");
 }
 
 int rp__agent_poll(struct rp__agent *agent, uint32_t *events, rp_error *error) {
@@ -429,9 +484,14 @@ int rp__agent_poll(struct rp__agent *agent, uint32_t *events, rp_error *error) {
         }
         if (rc == RP_ENOMEM) rp__fail(error, rc, "the agent is out of memory");
     }
+    for (uint32_t i = 0; i < agent->workers && !got; i++) kill_unwanted(agent, i);
     if (agent->idle && !count) even_out(agent);
     for (uint32_t i = 0; i < agent->workers && rc == 0; i++)
         if (agent->worker[i].waiting.first) pump(agent, i);
+    for (struct agent_map *map = agent->maps, *next; map; map = next) {
+        next = map->next;
+        let_go(agent, map);
+    }
     *events = count;
     return rc;
 }

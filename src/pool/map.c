@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { HELD_MAX = 16 * 1024 * 1024, HELD_LOW = 12 * 1024 * 1024 };
+enum { HELD_MAX = 16 * 1024 * 1024, HELD_LOW = 12 * 1024 * 1024, HAND_OVER = 1024 * 1024 };
 
 static double now_s(void) { return (double)rp__now_ns() * 1e-9; }
 
@@ -78,6 +78,8 @@ static void free_parts(struct rp__part *part) {
 static void free_map(rp_map *map) {
     free_parts(map->ready);
     free_parts(map->reading);
+    free_parts(map->read);
+    free_parts(map->spent);
     rp__buffer_free(&map->feed);
     rp__spill_free(map->aside);
     pthread_cond_destroy(&map->readable);
@@ -162,6 +164,8 @@ int rp__map_exchange(rp_map *map) {
     if (map->fed && map->ended && rc == 0) rp__master_map_final(master, map->state);
     if (map->consumed_parts) rp__master_map_consumed(master, map->state, map->consumed_parts, map->consumed_bytes);
     map->consumed_parts = map->consumed_bytes = 0;
+    struct rp__part *spent = map->spent;
+    map->spent = NULL;
     for (struct rp__part *part; (part = rp__master_map_take(map->state));) {
         *map->ready_tail = part;
         map->ready_tail = &part->next;
@@ -173,6 +177,7 @@ int rp__map_exchange(rp_map *map) {
     rp__master_map_stats(master, map->state, &map->stats);
     if (map->readers && (map->ready || map->complete)) pthread_cond_broadcast(&map->readable);
     pthread_mutex_unlock(&map->lock);
+    free_parts(spent);
     return rc;
 }
 
@@ -213,10 +218,11 @@ static void begin_part(rp_map *map) {
     map->task = map->reading ? map->reading->begin : 0;
 }
 
-/* Wait until parts are ready and take them all. `until` NULL: for ever. Map lock held. */
-static int wait_ready(rp_map *map, const struct timespec *until) {
+/* Wait until parts are ready and take them all: for ever if timeout_s < 0, else until `until`. Map lock held. */
+static int wait_ready(rp_map *map, double timeout_s, const struct timespec *until) {
     map->readers++;
     int rc = 0;
+    bool late = timeout_s == 0;
     while (!map->ready && rc == 0) {
         if (map->error)
             rc = map->error;
@@ -224,11 +230,12 @@ static int wait_ready(rp_map *map, const struct timespec *until) {
             rc = RP_END;
         else if (map->closing)
             rc = RP_ECLOSED;
-        else if (!until)
+        else if (late)
+            rc = RP_ETIMEDOUT;
+        else if (timeout_s < 0)
             pthread_cond_wait(&map->readable, &map->lock);
-        else if (pthread_cond_timedwait(&map->readable, &map->lock, until) == ETIMEDOUT && !map->ready &&
-                 !map->complete)
-            rc = map->error ? map->error : RP_ETIMEDOUT;
+        else
+            late = pthread_cond_timedwait(&map->readable, &map->lock, until) == ETIMEDOUT;
     }
     map->readers--;
     if (rc) return rc;
@@ -238,40 +245,59 @@ static int wait_ready(rp_map *map, const struct timespec *until) {
     return 0;
 }
 
+/* The part being read is done with: on to the next. What was read is handed over a batch at a time. */
+static void end_part(rp_map *map) {
+    struct rp__part *done = map->reading;
+    map->reading = done->next;
+    done->next = map->read;
+    map->read = done;
+    map->read_parts++;
+    map->read_bytes += done->size;
+    begin_part(map);
+}
+
+static void hand_over(rp_map *map) {
+    struct rp__part **last = &map->spent;
+    if (map->read) {
+        while (*last) last = &(*last)->next;
+        *last = map->read;
+    }
+    map->consumed_parts += map->read_parts;
+    map->consumed_bytes += map->read_bytes;
+    map->read = NULL;
+    map->read_parts = map->read_bytes = 0;
+}
+
+static struct timespec time_after(double seconds) {
+    struct timespec at;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    double whole = seconds > 1e9 ? 1e9 : seconds;
+    at.tv_sec += (time_t)whole;
+    at.tv_nsec += (long)((whole - (double)(time_t)whole) * 1e9);
+    if (at.tv_nsec >= 1000000000) {
+        at.tv_sec++;
+        at.tv_nsec -= 1000000000;
+    }
+    return at;
+}
+
 int rp_map_next(rp_map *map, double timeout_s, rp_result *result) {
     if (!map || !result) return RP_EINVAL;
-    struct timespec until;
-    bool timed = false;
     for (;;) {
         bool got = false;
         int rc = map->reading ? read_record(map, result, &got) : 0;
         if (rc || got) return rc;
-        size_t bytes = 0;
-        bool had = map->reading != NULL;
-        if (had) {
-            struct rp__part *done = map->reading;
-            bytes = done->size;
-            map->reading = done->next;
-            rp__part_free(done);
-            begin_part(map);
-        }
-        if (timeout_s >= 0 && !timed) {
-            clock_gettime(CLOCK_MONOTONIC, &until);
-            double whole = timeout_s > 1e9 ? 1e9 : timeout_s;
-            until.tv_sec += (time_t)whole;
-            until.tv_nsec += (long)((whole - (double)(time_t)whole) * 1e9);
-            if (until.tv_nsec >= 1000000000) until.tv_sec++, until.tv_nsec -= 1000000000;
-            timed = true;
-        }
-        if (map->reading && !had) continue;
+        if (map->reading) end_part(map);
+        if (map->reading && map->read_bytes < HAND_OVER) continue;
+        struct timespec until;
+        if (!map->reading && timeout_s > 0) until = time_after(timeout_s);
         pthread_mutex_lock(&map->lock);
-        map->consumed_parts += had;
-        map->consumed_bytes += bytes;
-        bool low = map->consumed_bytes > HELD_LOW; /* dealing may wait for this: tell */
+        hand_over(map);
         if (!map->reading) {
-            rc = wait_ready(map, timeout_s >= 0 ? &until : NULL);
+            rc = wait_ready(map, timeout_s, &until);
             if (rc == 0) begin_part(map);
         }
+        bool low = map->consumed_bytes > HELD_LOW; /* dealing may wait for this: tell */
         pthread_mutex_unlock(&map->lock);
         if (low) rp__service_ring(map->world);
         if (rc) return rc;

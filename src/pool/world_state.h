@@ -52,6 +52,7 @@ struct rp_map {
     size_t held; /* bytes of inputs that the master holds */
     bool fed, ended;
     struct rp__part *ready, **ready_tail;
+    struct rp__part *spent; /* read; the service frees what it has made, which malloc likes better */
     size_t consumed_parts, consumed_bytes;
     size_t readers; /* waiting for a part */
     bool complete, closing;
@@ -59,7 +60,8 @@ struct rp_map {
     rp_map_stats stats;
 
     /* the reader's own */
-    struct rp__part *reading;
+    struct rp__part *reading, *read;
+    size_t read_parts, read_bytes;
     size_t at;
     uint64_t task;
 };
