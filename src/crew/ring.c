@@ -68,7 +68,7 @@ enum rp__ring_state rp__ring_read(struct rp__ring_side *reader, void *record, si
     const uint64_t there = reader->peer - reader->own; /* a broken head stays here, and stays broken */
     if (there > RP__RING_SIZE || there < WORD) return RP__RING_BROKEN;
     const uint64_t bytes = __atomic_load_n(&ring->word[(reader->own & (RP__RING_SIZE - 1)) / WORD], __ATOMIC_RELAXED);
-    if (bytes > RP__RING_RECORD || bytes > capacity || WORD + to_words(bytes) > there) return RP__RING_BROKEN;
+    if (bytes > capacity || WORD + to_words(bytes) > there) return RP__RING_BROKEN;
 
     copy_out(ring, reader->own + WORD, record, bytes);
     *size = bytes;

@@ -83,6 +83,17 @@ int rp__node_plan(rp_world *world, const struct rp__pool_wish *wish, rp_error *e
     return 0;
 }
 
+/* The agent lives on a hardware thread that the first worker's core has to spare, or floats inside its crew's cores. */
+static void settle_agent(const rp_world *world, const struct rp__cpuset *binding, uint32_t workers) {
+    struct rp__cpuset crew = {0}, spare = {0}, beside;
+    rp__topo_siblings(world->topo, &binding[0], &beside);
+    for (uint32_t i = 0; i < workers; i++)
+        for (unsigned word = 0; word < RP__CPU_WORDS; word++) crew.word[word] |= binding[i].word[word];
+    for (unsigned word = 0; word < RP__CPU_WORDS; word++) spare.word[word] = beside.word[word] & ~crew.word[word];
+    /* Where the system refuses it stays where it is, which is no harm. */
+    (void)rp__cpuset_bind_self(rp__cpuset_is_empty(&spare) ? &crew : &spare);
+}
+
 int rp__node_start(rp_world *world, uint32_t first, rp_error *error) {
     uint32_t own = (uint32_t)world->net->local_rank, workers = world->plan.workers[own];
     const struct rp__cpuset *binding = world->plan.binding + world->plan.first[own];
@@ -102,13 +113,16 @@ int rp__node_start(rp_world *world, uint32_t first, rp_error *error) {
     int rc = rp__crew_open(world->arena, world->nursery, &options, &world->crew, error);
     free(where);
     if (rc) return rc;
+    if (world->wish.options.workers != RP_WORKERS_INLINE) settle_agent(world, binding, workers);
     world->agent = rp__agent_new(&rp__agent_real_crew, world->crew, workers, &world->out);
     return world->agent ? 0 : rp__fail(error, RP_ENOMEM, "out of memory for an agent");
 }
 
 void rp__node_stop(rp_world *world) {
     rp__agent_free(world->agent);
-    if (world->crew) rp__crew_close(world->crew);
+    if (!world->crew) return;
+    rp__crew_close(world->crew);
+    (void)rp__cpuset_bind_self(&world->node[world->net->local_rank].binding);
     world->agent = NULL;
     world->crew = NULL;
 }
