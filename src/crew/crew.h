@@ -29,8 +29,9 @@ int rp__nursery_start(struct rp__arena *arena, struct rp__nursery **nursery, rp_
  * two seconds and a kill if the nursery is stuck. NULL is no error. */
 void rp__nursery_stop(struct rp__nursery *nursery);
 
-/* Work, as the agent gives it. Bytes are copied into the ring, in as many pieces as needed. What is given in part
- * is given on before other work, but a FORGET may come at any time. A worker that has just started knows no map. */
+/* Work, as the agent gives it. Bytes are copied into the ring, in as many pieces as needed. A chunk given in part is
+ * given on, or taken back, before other maps and chunks; a MAP given in part is dropped when other work follows it
+ * instead. A FORGET may come at any time. A worker that has just started knows no map. */
 enum rp__work_type { RP__WORK_MAP = 1, RP__WORK_CHUNK, RP__WORK_FORGET };
 struct rp__work {
     enum rp__work_type type;

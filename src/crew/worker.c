@@ -294,7 +294,7 @@ static void do_work(struct rp__worker *worker, const struct rp__work_head *head,
     leave(worker, RP__LEFT_BROKEN_RING);
 }
 
-/* A piece of larger work. The first one ends what came in pieces before: the agent has taken that back half given. */
+/* A piece of larger work. The first one ends what came in pieces before: the agent has given that up half way. */
 static void collect_piece(struct rp__worker *worker, const struct rp__work_head *head, const uint8_t *data,
                           size_t size) {
     struct rp__buffer *pieces = &worker->pieces;

@@ -177,9 +177,9 @@ static void this_machine_allows_what_this_thread_is_bound_to(void) {
     struct rp__topo *topo = NULL;
     rp_error error = {0};
     struct rp__cpuset own, allowed, later;
-    CU_ASSERT_EQUAL_FATAL(rp__cpuset_of_self(&own), 0);
+    CU_ASSERT_EQUAL_FATAL(rp__cpuset_of_process(0, &own), 0);
     CU_ASSERT_EQUAL_FATAL(rp__topo_load(&topo, &error), 0);
-    CU_ASSERT_EQUAL_FATAL(rp__cpuset_of_self(&later), 0);
+    CU_ASSERT_EQUAL_FATAL(rp__cpuset_of_process(0, &later), 0);
     CU_ASSERT(rp__cpuset_equal(&own, &later));
     rp__topo_allowed(topo, &allowed);
     CU_ASSERT(is_part_of(&own, &allowed));

@@ -1,0 +1,415 @@
+/* The agent against a played crew, a claim at a time: chunks reach workers behind their map, come back when they may,
+ * and are given again when a worker dies. */
+#include "agent_stage.h"
+
+/* Chunks first, first + 10, ... of map 10, none of which carry bytes; to the workers. */
+static void send_chunks(struct stage *stage, uint64_t first, int count, uint32_t worker) {
+    for (int i = 0; i < count; i++) CU_ASSERT_EQUAL(send_chunk(stage, 10, first + 10 * (uint64_t)i, worker), 0);
+    poll_and_listen(stage);
+}
+
+static void end_map(struct stage *stage, uint32_t map) {
+    CU_ASSERT_EQUAL(rp__agent_receive(stage->agent, &(struct rp__frame){.type = RP__FRAME_MAP_END, .map = map}), 0);
+    listen_to(stage);
+}
+
+static void take_back(struct stage *stage, uint64_t count) {
+    CU_ASSERT_EQUAL(rp__agent_receive(stage->agent, &(struct rp__frame){.type = RP__FRAME_TAKE_BACK, .count = count}),
+                    0);
+    listen_to(stage);
+}
+
+/* A stage with map 10 open on all workers. */
+static struct stage *open_stage_with_map(uint32_t workers, size_t room) {
+    struct stage *stage = open_stage(workers, room);
+    CU_ASSERT_EQUAL(send_map(stage, 10, 0), 0);
+    return stage;
+}
+
+/* The worker answers all it has been given. */
+static void answer_all(struct stage *stage, uint32_t worker) {
+    do start_next(&stage->crew, worker);
+    while (answer(&stage->crew, worker, false));
+    poll_and_listen(stage);
+}
+
+/* ---- Dealing to workers -------------------------------------------------------------------------------- */
+
+static void chunks_go_to_the_least_loaded_worker(void) {
+    struct stage *stage = open_stage_with_map(3, ROOMY);
+    CU_ASSERT_EQUAL(rp__agent_idle(stage->agent), 3);
+    send_chunks(stage, 10, 9, RP__ANY_WORKER);
+    for (uint32_t i = 0; i < 3; i++) CU_ASSERT_EQUAL(chunks_of(&stage->crew, i), 3);
+    CU_ASSERT_EQUAL(rp__agent_idle(stage->agent), 0);
+    start_next(&stage->crew, 1);
+    answer(&stage->crew, 1, false);
+    start_next(&stage->crew, 1);
+    answer(&stage->crew, 1, false);
+    poll_and_listen(stage);
+    send_chunks(stage, 1000, 2, RP__ANY_WORKER);
+    for (uint32_t i = 0; i < 3; i++) CU_ASSERT_EQUAL(chunks_of(&stage->crew, i), 3);
+    close_stage(stage);
+}
+
+static void results_pass_through_with_their_bytes(void) {
+    struct stage *stage = open_stage_with_map(1, ROOMY);
+    send_chunks(stage, 70, 1, RP__ANY_WORKER);
+    start_next(&stage->crew, 0);
+    answer(&stage->crew, 0, true);
+    answer(&stage->crew, 0, false);
+    poll_and_listen(stage);
+    CU_ASSERT_EQUAL_FATAL(stage->count, 2);
+    const struct rp__frame *first = &stage->heard[0].frame, *last = &stage->heard[1].frame;
+    CU_ASSERT_TRUE(first->type == RP__FRAME_RESULT && first->chunk == 70 && first->flags == RP__MORE);
+    CU_ASSERT_TRUE(last->type == RP__FRAME_RESULT && last->chunk == 70 && last->flags == 0 && last->count == 1000);
+    CU_ASSERT_TRUE(first->size == 4 && last->size == 4 && stage->heard[0].bytes[0] == 70);
+    CU_ASSERT_EQUAL(rp__agent_chunk_ns(stage->agent), 1000);
+    CU_ASSERT_EQUAL(rp__agent_idle(stage->agent), 1);
+    close_stage(stage);
+}
+
+static void full_ring_is_filled_as_it_empties(void) {
+    struct stage *stage = open_stage(1, 4);
+    CU_ASSERT_EQUAL(send_map(stage, 19, 0), 0); /* 15 pieces of arguments, and 15 for each chunk's inputs */
+    for (uint64_t chunk = 9; chunk < 99; chunk += 10) CU_ASSERT_EQUAL(send_chunk(stage, 19, chunk, RP__ANY_WORKER), 0);
+    uint64_t due = 9;
+    for (int i = 0; i < 1000 && due < 99; i++) {
+        poll_and_listen(stage);
+        if (find(stage, RP__FRAME_RESULT, due)) due += 10;
+        start_next(&stage->crew, 0);
+        answer(&stage->crew, 0, false);
+    }
+    CU_ASSERT_EQUAL(due, 99);
+    close_stage(stage);
+}
+
+static void inactive_workers_get_nothing(void) {
+    struct stage *stage = open_stage(4, ROOMY);
+    CU_ASSERT_EQUAL(send_map(stage, 10, 2), 0);
+    send_chunks(stage, 10, 8, RP__ANY_WORKER);
+    for (uint32_t i = 0; i < 4; i++) CU_ASSERT_EQUAL(chunks_of(&stage->crew, i), i < 2 ? 4 : 0);
+    CU_ASSERT_EQUAL(rp__agent_idle(stage->agent), 2);
+    close_stage(stage);
+}
+
+static void work_that_idle_workers_may_not_have_is_left_in_peace(void) {
+    struct stage *stage = open_stage(2, ROOMY);
+    CU_ASSERT_EQUAL(send_map(stage, 10, 1), 0);
+    send_chunks(stage, 10, 4, RP__ANY_WORKER);
+    unsigned wakes = stage->crew.worker[0].wakes;
+    for (int i = 0; i < 10; i++) poll_once(stage);
+    CU_ASSERT_EQUAL(stage->crew.worker[0].wakes, wakes);
+    for (const struct played_work *work = stage->crew.worker[0].first; work; work = work->next)
+        CU_ASSERT_FALSE(work->taken_back);
+    close_stage(stage);
+}
+
+static void work_moves_to_a_worker_that_runs_dry(void) {
+    struct stage *stage = open_stage_with_map(2, ROOMY);
+    send_chunks(stage, 10, 8, RP__ANY_WORKER);
+    start_next(&stage->crew, 0);
+    answer_all(stage, 1);
+    poll_once(stage);
+    CU_ASSERT_EQUAL(chunks_of(&stage->crew, 0), 3);
+    CU_ASSERT_EQUAL(chunks_of(&stage->crew, 1), 1);
+    CU_ASSERT_EQUAL(rp__agent_idle(stage->agent), 0);
+    close_stage(stage);
+}
+
+static void targeted_chunks_stay_with_their_worker(void) {
+    struct stage *stage = open_stage_with_map(3, ROOMY);
+    send_chunks(stage, 10, 5, 2);
+    CU_ASSERT_EQUAL(chunks_of(&stage->crew, 2), 5);
+    for (int i = 0; i < 5; i++) poll_once(stage); /* two idle workers get none of them */
+    CU_ASSERT_EQUAL(chunks_of(&stage->crew, 2), 5);
+    CU_ASSERT_EQUAL(rp__agent_idle(stage->agent), 2);
+    take_back(stage, 5);
+    CU_ASSERT_EQUAL(stage->count, 1);
+    CU_ASSERT_EQUAL(stage->heard[0].frame.flags, RP__LAST);
+    close_stage(stage);
+}
+
+static void take_back_returns_only_what_has_not_started(void) {
+    struct stage *stage = open_stage_with_map(2, ROOMY);
+    send_chunks(stage, 10, 6, RP__ANY_WORKER);
+    start_next(&stage->crew, 0);
+    start_next(&stage->crew, 1);
+    uint64_t in_hand[] = {stage->crew.worker[0].hand->head.chunk, stage->crew.worker[1].hand->head.chunk};
+    take_back(stage, 1);
+    CU_ASSERT_EQUAL(stage->count, 2);
+    take_back(stage, 100);
+    CU_ASSERT_EQUAL(stage->count, 4); /* three, and the end of the answer */
+    CU_ASSERT_TRUE(stage->heard[3].frame.flags == RP__LAST && stage->heard[3].frame.chunk == 0);
+    for (int i = 0; i < 2; i++) {
+        CU_ASSERT_PTR_NULL(find(stage, RP__FRAME_RETURNED, in_hand[i]));
+        CU_ASSERT_EQUAL(chunks_of(&stage->crew, (uint32_t)i), 1);
+    }
+    answer_all(stage, 0);
+    CU_ASSERT_PTR_NOT_NULL(find(stage, RP__FRAME_RESULT, in_hand[0]));
+    CU_ASSERT_EQUAL(rp__agent_idle(stage->agent), 1);
+    close_stage(stage);
+}
+
+/* ---- Death --------------------------------------------------------------------------------------------- */
+
+static void started_workers_are_reported_once(void) {
+    struct stage *stage = open_stage(2, ROOMY);
+    CU_ASSERT_EQUAL(stage->count, 2);
+    die(&stage->crew, 0, "killed by signal 9", UINT64_MAX);
+    poll_and_listen(stage);
+    CU_ASSERT_EQUAL(stage->crew.worker[0].starts, 2);
+    CU_ASSERT_EQUAL(stage->count, 1); /* DIED, and no second WORKER */
+    CU_ASSERT_TRUE(stage->heard[0].frame.type == RP__FRAME_DIED && stage->heard[0].frame.flags == 0);
+    close_stage(stage);
+}
+
+static void chunk_in_hand_is_reported_with_the_guilty_task(void) {
+    struct stage *stage = open_stage_with_map(2, ROOMY);
+    send_chunks(stage, 10, 1, 1);
+    start_next(&stage->crew, 1);
+    die(&stage->crew, 1, "killed by signal 11 (Segmentation fault)", 107);
+    poll_and_listen(stage);
+    const struct rp__frame *died = find(stage, RP__FRAME_DIED, 10);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(died);
+    CU_ASSERT_TRUE(died->flags == RP__IN_HAND && died->worker == 1 && died->begin == 107 && died->end == 108);
+    CU_ASSERT_STRING_EQUAL(stage->heard[0].bytes, "killed by signal 11 (Segmentation fault)");
+    CU_ASSERT_EQUAL(chunks_of(&stage->crew, 1), 0); /* the master decides what becomes of it */
+    CU_ASSERT_EQUAL(rp__agent_idle(stage->agent), 2);
+
+    send_chunks(stage, 20, 1, 1);
+    start_next(&stage->crew, 1);
+    die(&stage->crew, 1, "killed by signal 9", UINT64_MAX); /* and where the task is not known, the whole chunk */
+    poll_and_listen(stage);
+    died = find(stage, RP__FRAME_DIED, 20);
+    CU_ASSERT_TRUE(died && died->flags == RP__IN_HAND && died->begin == 200 && died->end == 210);
+    close_stage(stage);
+}
+
+static void what_a_dead_worker_had_not_answered_is_given_again_after_its_map(void) {
+    struct stage *stage = open_stage(1, ROOMY);
+    CU_ASSERT_EQUAL(send_map(stage, 19, 0), 0);
+    for (uint64_t chunk = 1; chunk <= 5; chunk++) CU_ASSERT_EQUAL(send_chunk(stage, 19, chunk, RP__ANY_WORKER), 0);
+    poll_and_listen(stage);
+    start_next(&stage->crew, 0);
+    answer(&stage->crew, 0, false);
+    start_next(&stage->crew, 0);
+    die(&stage->crew, 0, "killed by signal 9", UINT64_MAX);
+    poll_and_listen(stage);
+    CU_ASSERT_PTR_NOT_NULL(find(stage, RP__FRAME_RESULT, 1));
+    CU_ASSERT_PTR_NOT_NULL(find(stage, RP__FRAME_DIED, 2));
+    CU_ASSERT_EQUAL(chunks_of(&stage->crew, 0), 3);
+    answer_all(stage, 0); /* a fault, if the map or the inputs were not given first */
+    for (uint64_t chunk = 3; chunk <= 5; chunk++) CU_ASSERT_PTR_NOT_NULL(find(stage, RP__FRAME_RESULT, chunk));
+    CU_ASSERT_EQUAL(rp__agent_idle(stage->agent), 1);
+    close_stage(stage);
+}
+
+static void half_answered_chunk_counts_as_in_hand_whatever_the_worker_says(void) {
+    struct stage *stage = open_stage_with_map(1, ROOMY);
+    send_chunks(stage, 10, 1, RP__ANY_WORKER);
+    start_next(&stage->crew, 0);
+    answer(&stage->crew, 0, true);
+    stage->crew.forgets_hand = true;
+    die(&stage->crew, 0, "wrote over its ring", UINT64_MAX);
+    poll_and_listen(stage);
+    /* Given again under its number, its second answer would be glued to the half of the first. */
+    const struct rp__frame *died = find(stage, RP__FRAME_DIED, 10);
+    CU_ASSERT_TRUE(died && died->flags == RP__IN_HAND);
+    CU_ASSERT_EQUAL(chunks_of(&stage->crew, 0), 0);
+    close_stage(stage);
+}
+
+static void worker_that_only_dies_ends_its_rank(void) {
+    struct stage *stage = open_stage(1, ROOMY);
+    uint32_t events;
+    int rc = 0, deaths = 0;
+    for (; rc == 0 && deaths < 1000; deaths++) {
+        die(&stage->crew, 0, "exited with code 127", UINT64_MAX);
+        rc = rp__agent_poll(stage->agent, &events, &stage->error);
+    }
+    CU_ASSERT_EQUAL(rc, RP_ESYSTEM);
+    CU_ASSERT_TRUE(deaths > 10 && deaths < 100);
+    CU_ASSERT_PTR_NOT_NULL(strstr(stage->error.text, "exited with code 127"));
+    close_stage(stage);
+}
+
+/* ---- The end of a map ---------------------------------------------------------------------------------- */
+
+static void end_of_a_map_returns_what_is_unstarted_and_kills_what_runs(void) {
+    struct stage *stage = open_stage_with_map(2, ROOMY);
+    send_chunks(stage, 10, 6, RP__ANY_WORKER);
+    start_next(&stage->crew, 0);
+    uint64_t in_hand = stage->crew.worker[0].hand->head.chunk;
+    end_map(stage, 10);
+    CU_ASSERT_EQUAL(stage->count, 5);
+    CU_ASSERT_PTR_NULL(find(stage, RP__FRAME_RETURNED, in_hand));
+    poll_and_listen(stage);
+    CU_ASSERT_EQUAL(stage->crew.kills, 1);
+    CU_ASSERT_PTR_NOT_NULL(find(stage, RP__FRAME_DIED, in_hand));
+    CU_ASSERT_EQUAL(rp__agent_idle(stage->agent), 2);
+    start_next(&stage->crew, 0);
+    start_next(&stage->crew, 1);
+    for (int i = 0; i < 2; i++) CU_ASSERT_FALSE(stage->crew.worker[i].knows[10]);
+    close_stage(stage);
+}
+
+static void worker_that_has_answered_already_is_not_killed(void) {
+    struct stage *stage = open_stage_with_map(1, ROOMY);
+    CU_ASSERT_EQUAL(send_map(stage, 20, 0), 0);
+    send_chunks(stage, 10, 1, RP__ANY_WORKER);
+    CU_ASSERT_EQUAL(send_chunk(stage, 20, 500, RP__ANY_WORKER), 0);
+    poll_and_listen(stage);
+    start_next(&stage->crew, 0);
+    answer(&stage->crew, 0, false);
+    start_next(&stage->crew, 0); /* another map's chunk is in hand, and the agent has not heard of it yet */
+    end_map(stage, 10);
+    poll_and_listen(stage);
+    CU_ASSERT_EQUAL(stage->crew.kills, 0);
+    CU_ASSERT_PTR_NOT_NULL(find(stage, RP__FRAME_RESULT, 10));
+    close_stage(stage);
+}
+
+static void workers_that_cannot_be_killed_finish_their_chunk(void) {
+    struct stage *stage = open_stage_with_map(1, ROOMY);
+    stage->crew.cannot_kill = true;
+    send_chunks(stage, 10, 2, RP__ANY_WORKER);
+    start_next(&stage->crew, 0);
+    end_map(stage, 10);
+    CU_ASSERT_PTR_NOT_NULL(find(stage, RP__FRAME_RETURNED, 20));
+    answer_all(stage, 0);
+    CU_ASSERT_PTR_NOT_NULL(find(stage, RP__FRAME_RESULT, 10));
+    start_next(&stage->crew, 0);
+    CU_ASSERT_FALSE(stage->crew.worker[0].knows[10]);
+    close_stage(stage);
+}
+
+static void chunks_of_a_closed_map_are_not_given_to_the_next_worker(void) {
+    struct stage *stage = open_stage_with_map(1, ROOMY);
+    CU_ASSERT_EQUAL(send_map(stage, 20, 0), 0);
+    send_chunks(stage, 10, 2, RP__ANY_WORKER);
+    CU_ASSERT_EQUAL(send_chunk(stage, 20, 500, RP__ANY_WORKER), 0);
+    poll_and_listen(stage);
+    start_next(&stage->crew, 0);
+    end_map(stage, 10); /* 20 lies below 500 in the ring: it cannot be had back */
+    CU_ASSERT_EQUAL(stage->count, 0);
+    poll_and_listen(stage);
+    CU_ASSERT_PTR_NOT_NULL(find(stage, RP__FRAME_DIED, 10));
+    CU_ASSERT_PTR_NOT_NULL(find(stage, RP__FRAME_RETURNED, 20));
+    CU_ASSERT_EQUAL(chunks_of(&stage->crew, 0), 1);
+    answer_all(stage, 0);
+    CU_ASSERT_PTR_NOT_NULL(find(stage, RP__FRAME_RESULT, 500));
+    close_stage(stage);
+}
+
+static void chunk_of_a_closed_map_is_not_computed_behind_another_ones(void) {
+    struct stage *stage = open_stage_with_map(1, ROOMY);
+    CU_ASSERT_EQUAL(send_map(stage, 20, 0), 0);
+    CU_ASSERT_EQUAL(send_chunk(stage, 20, 500, RP__ANY_WORKER), 0);
+    send_chunks(stage, 10, 1, RP__ANY_WORKER);
+    CU_ASSERT_EQUAL(send_chunk(stage, 20, 510, RP__ANY_WORKER), 0);
+    poll_and_listen(stage);
+    start_next(&stage->crew, 0);
+    end_map(stage, 10); /* its chunk lies between the two of map 20 */
+    poll_and_listen(stage);
+    CU_ASSERT_EQUAL(stage->crew.kills, 0);
+    answer(&stage->crew, 0, false);
+    start_next(&stage->crew, 0);
+    CU_ASSERT_EQUAL(stage->crew.worker[0].hand->head.chunk, 10);
+    poll_and_listen(stage);
+    CU_ASSERT_EQUAL(stage->crew.kills, 1);
+    CU_ASSERT_PTR_NOT_NULL(find(stage, RP__FRAME_DIED, 10));
+    answer_all(stage, 0);
+    CU_ASSERT_PTR_NOT_NULL(find(stage, RP__FRAME_RESULT, 510));
+    close_stage(stage);
+}
+
+static void half_told_map_is_begun_again_after_its_chunk_went(void) {
+    struct stage *stage = open_stage(1, 4);
+    CU_ASSERT_EQUAL(send_map(stage, 19, 0), 0); /* more than the ring holds */
+    CU_ASSERT_EQUAL(send_map(stage, 29, 0), 0);
+    CU_ASSERT_EQUAL(send_chunk(stage, 19, 9, RP__ANY_WORKER), 0);
+    poll_and_listen(stage);
+    end_map(stage, 19);
+    CU_ASSERT_PTR_NOT_NULL(find(stage, RP__FRAME_RETURNED, 9));
+    CU_ASSERT_EQUAL(send_chunk(stage, 29, 19, RP__ANY_WORKER), 0);
+    for (int i = 0; i < 100 && !find(stage, RP__FRAME_RESULT, 19); i++) answer_all(stage, 0);
+    CU_ASSERT_PTR_NOT_NULL(find(stage, RP__FRAME_RESULT, 19));
+    close_stage(stage);
+}
+
+static void nothing_is_said_of_a_closed_map_in_the_middle_of_a_chunk(void) {
+    struct stage *stage = open_stage_with_map(1, 4);
+    CU_ASSERT_EQUAL(send_map(stage, 20, 0), 0);
+    send_chunks(stage, 10, 1, RP__ANY_WORKER);
+    answer_all(stage, 0); /* the worker knows map 10 */
+    CU_ASSERT_EQUAL(send_chunk(stage, 20, 9, RP__ANY_WORKER), 0);
+    poll_and_listen(stage);
+    start_next(&stage->crew, 0); /* the ring has room, and chunk 9 has more bytes */
+    end_map(stage, 10);
+    for (int i = 0; i < 100 && !find(stage, RP__FRAME_RESULT, 9); i++) answer_all(stage, 0);
+    CU_ASSERT_PTR_NOT_NULL(find(stage, RP__FRAME_RESULT, 9));
+    answer_all(stage, 0);
+    CU_ASSERT_FALSE(stage->crew.worker[0].knows[10]); /* and it was said afterwards */
+    CU_ASSERT_TRUE(stage->crew.worker[0].knows[20]);
+    close_stage(stage);
+}
+
+static void worker_with_a_full_ring_forgets_a_closed_map_later(void) {
+    struct stage *stage = open_stage_with_map(1, 3);
+    CU_ASSERT_EQUAL(send_map(stage, 20, 0), 0);
+    send_chunks(stage, 10, 1, RP__ANY_WORKER);
+    answer_all(stage, 0);
+    for (uint64_t chunk = 500; chunk < 550; chunk += 10)
+        CU_ASSERT_EQUAL(send_chunk(stage, 20, chunk, RP__ANY_WORKER), 0);
+    poll_and_listen(stage);
+    end_map(stage, 10);
+    for (int i = 0; i < 10; i++) answer_all(stage, 0);
+    CU_ASSERT_FALSE(stage->crew.worker[0].knows[10]);
+    close_stage(stage);
+}
+
+static void messages_that_make_no_sense_are_refused(void) {
+    struct stage *stage = open_stage_with_map(2, ROOMY);
+    const struct rp__frame half_map = {.type = RP__FRAME_MAP, .map = 30, .flags = RP__MORE};
+    const struct rp__frame half_chunk = {.type = RP__FRAME_WORK, .map = 10, .chunk = 7, .flags = RP__MORE};
+    CU_ASSERT_EQUAL(send_map(stage, 10, 0), RP_EPROTOCOL);
+    CU_ASSERT_EQUAL(send_chunk(stage, 20, 1, RP__ANY_WORKER), RP_EPROTOCOL);
+    CU_ASSERT_EQUAL(send_chunk(stage, 10, 1, 2), RP_EPROTOCOL);
+    CU_ASSERT_EQUAL(rp__agent_receive(stage->agent, &half_map), 0);
+    CU_ASSERT_EQUAL(send_chunk(stage, 30, 1, RP__ANY_WORKER), RP_EPROTOCOL);
+    CU_ASSERT_EQUAL(rp__agent_receive(stage->agent, &(struct rp__frame){.type = RP__FRAME_MAP_END, .map = 40}),
+                    RP_EPROTOCOL);
+    CU_ASSERT_EQUAL(rp__agent_receive(stage->agent, &(struct rp__frame){.type = RP__FRAME_RESULT}), RP_EPROTOCOL);
+    CU_ASSERT_EQUAL(rp__agent_receive(stage->agent, &half_chunk), 0);
+    CU_ASSERT_EQUAL(send_chunk(stage, 10, 8, RP__ANY_WORKER), RP_EPROTOCOL);
+    close_stage(stage); /* with half a map and half a chunk: nothing is lost */
+}
+
+int main(void) {
+    static const struct unit_test tests[] = {
+        UNIT(chunks_go_to_the_least_loaded_worker),
+        UNIT(results_pass_through_with_their_bytes),
+        UNIT(full_ring_is_filled_as_it_empties),
+        UNIT(inactive_workers_get_nothing),
+        UNIT(work_that_idle_workers_may_not_have_is_left_in_peace),
+        UNIT(work_moves_to_a_worker_that_runs_dry),
+        UNIT(targeted_chunks_stay_with_their_worker),
+        UNIT(take_back_returns_only_what_has_not_started),
+        UNIT(started_workers_are_reported_once),
+        UNIT(chunk_in_hand_is_reported_with_the_guilty_task),
+        UNIT(what_a_dead_worker_had_not_answered_is_given_again_after_its_map),
+        UNIT(half_answered_chunk_counts_as_in_hand_whatever_the_worker_says),
+        UNIT(worker_that_only_dies_ends_its_rank),
+        UNIT(end_of_a_map_returns_what_is_unstarted_and_kills_what_runs),
+        UNIT(worker_that_has_answered_already_is_not_killed),
+        UNIT(workers_that_cannot_be_killed_finish_their_chunk),
+        UNIT(chunks_of_a_closed_map_are_not_given_to_the_next_worker),
+        UNIT(chunk_of_a_closed_map_is_not_computed_behind_another_ones),
+        UNIT(half_told_map_is_begun_again_after_its_chunk_went),
+        UNIT(nothing_is_said_of_a_closed_map_in_the_middle_of_a_chunk),
+        UNIT(worker_with_a_full_ring_forgets_a_closed_map_later),
+        UNIT(messages_that_make_no_sense_are_refused),
+        {NULL, NULL},
+    };
+    return unit_run("agent", tests);
+}
