@@ -167,7 +167,7 @@ typedef struct rp_pool_options {
 /* Rank 0. One pool at a time on a world. Blocks until every rank's crew is there.
  * Errors: RP_EBUSY, RP_EINVAL, RP_EUNSUPPORTED, RP_ESYSTEM, RP_ENOMEM, RP_ELOST, RP_ESTOPPED. */
 RP_API int rp_pool_open(rp_world *world, const rp_pool_options *options, rp_pool **pool, rp_error *error);
-/* Rank 0. Ends the crews; its maps must be closed. Blocks, a second at most. */
+/* Rank 0. Ends the crews; its maps must be closed. Does not block: ranks do it in the order of what they are told. */
 RP_API void rp_pool_close(rp_pool *pool);
 RP_API uint32_t rp_pool_workers(const rp_pool *pool);
 RP_API uint32_t rp_pool_hosts(const rp_pool *pool);

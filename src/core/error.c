@@ -54,7 +54,6 @@ int rp__fail(rp_error *error, int code, const char *format, ...) {
     va_start(arguments, format);
     int length = vsnprintf(filled.text, sizeof filled.text, format, arguments);
     va_end(arguments);
-    if (length < 0) memcpy(filled.text, format, strnlen(format, sizeof filled.text - 1));
     if (length >= (int)sizeof filled.text) memcpy(filled.text + sizeof filled.text - 4, "...", 4);
     keep_to_one_line(filled.text);
     *error = filled;

@@ -101,11 +101,12 @@ int rp__crew_open(struct rp__arena *arena, struct rp__nursery *nursery, const st
     return 0;
 }
 
-void rp__crew_close(struct rp__crew *crew) {
-    if (!crew) return;
-    crew->kind->stop(crew);
+bool rp__crew_close(struct rp__crew *crew) {
+    if (!crew) return true;
+    if (!crew->kind->stop(crew)) return false;
     for (uint32_t i = 0; i < crew->workers; i++) rp__arena_release(crew->arena, i);
     free_crew(crew);
+    return true;
 }
 
 int rp__crew_restart(struct rp__crew *crew, uint32_t index, rp_error *error) {

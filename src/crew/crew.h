@@ -82,8 +82,9 @@ struct rp__crew_options {
 int rp__crew_open(struct rp__arena *arena, struct rp__nursery *nursery, const struct rp__crew_options *options,
                   struct rp__crew **crew, rp_error *error);
 /* Ends every worker. Processes are killed, and waited for at most two seconds. Threads end after the task in hand, and
- * are waited for as long as that takes. Maps are torn down in threads and inline workers only. NULL is no error. */
-void rp__crew_close(struct rp__crew *crew);
+ * are waited for at most half a second: where one still computes then, the crew's memory and its arena must stay until
+ * the process ends, and false is returned. Maps are torn down in threads and inline workers only. NULL is no error. */
+bool rp__crew_close(struct rp__crew *crew);
 
 /* Put `work` into the worker's ring as far as it goes. true: all of it went in. false: call again later with the same
  * work; at most 1024 chunks may be unanswered. Always false between ENDED and restart, and for a worker that wrote

@@ -34,11 +34,12 @@ static void inline_describe(struct rp__crew *crew, uint32_t index, struct rp__cr
     (void)rp__crew_describe_left(left, end);
 }
 
-static void inline_stop(struct rp__crew *crew) {
+static bool inline_stop(struct rp__crew *crew) {
     for (uint32_t i = 0; i < crew->workers; i++) {
         if (crew->worker[i].worker) rp__worker_free(crew->worker[i].worker);
         crew->worker[i].worker = NULL;
     }
+    return true;
 }
 
 const struct rp__crew_kind rp__crew_inline = {.start = inline_start,

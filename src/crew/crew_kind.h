@@ -28,8 +28,8 @@ struct rp__crew_kind {
     void (*describe)(struct rp__crew *crew, uint32_t index, struct rp__crew_end *end);
     /* End it now. NULL: this kind cannot. */
     int (*kill)(struct rp__crew *crew, uint32_t index, rp_error *error);
-    /* End every worker that has not ended, and wait for it. */
-    void (*stop)(struct rp__crew *crew);
+    /* End every worker that has not ended, and wait for it; not for ever. false: one still runs, in our memory. */
+    bool (*stop)(struct rp__crew *crew);
 };
 
 extern const struct rp__crew_kind rp__crew_process, rp__crew_thread, rp__crew_inline;

@@ -61,16 +61,18 @@ static bool is_held(const struct rp__crew *crew, uint32_t index) {
     return state == RP__LIFE_ASKED || state == RP__LIFE_RUNNING;
 }
 
-static void process_stop(struct rp__crew *crew) {
+/* One that the system holds has memory of its own. */
+static bool process_stop(struct rp__crew *crew) {
     for (uint32_t i = 0; i < crew->workers; i++)
-        if (is_held(crew, i) && process_kill(crew, i, NULL)) return; /* dead, and its workers with it */
+        if (is_held(crew, i) && process_kill(crew, i, NULL)) return true; /* dead, and its workers with it */
     const int64_t until = now_ms() + STOP_MS;
     for (uint32_t i = 0; i < crew->workers; i++) {
         while (is_held(crew, i)) {
             const int64_t left = until - now_ms();
-            if (left <= 0 || rp__nursery_wait(crew->nursery, (int)left, NULL)) return;
+            if (left <= 0 || rp__nursery_wait(crew->nursery, (int)left, NULL)) return true;
         }
     }
+    return true;
 }
 
 const struct rp__crew_kind rp__crew_process = {.start = process_start,

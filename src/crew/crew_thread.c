@@ -7,7 +7,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { STOP_NS = 500 * 1000 * 1000 };
 
 static void *be_worker(void *argument) {
     const struct rp__crew_worker *self = argument;
@@ -52,13 +55,24 @@ static void thread_describe(struct rp__crew *crew, uint32_t index, struct rp__cr
     if (!rp__crew_describe_left(left, end)) snprintf(end->cause, sizeof end->cause, "ended");
 }
 
-static void thread_stop(struct rp__crew *crew) {
+static bool thread_stop(struct rp__crew *crew) {
     for (uint32_t i = 0; i < crew->workers; i++) {
         struct rp__slot *slot = rp__crew_slot(crew, i);
         atomic_store(&slot->leave, 1);
         rp__bell_ring(&slot->wake);
     }
-    for (uint32_t i = 0; i < crew->workers; i++) join(&crew->worker[i]);
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until); /* the clock of pthread_timedjoin_np */
+    until.tv_nsec += STOP_NS;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    bool all = true;
+    for (uint32_t i = 0; i < crew->workers; i++) {
+        struct rp__crew_worker *worker = &crew->worker[i];
+        if (worker->joinable && pthread_timedjoin_np(worker->thread, NULL, &until) == 0) worker->joinable = false;
+        all = all && !worker->joinable;
+    }
+    return all;
 }
 
 const struct rp__crew_kind rp__crew_thread = {

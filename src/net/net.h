@@ -36,13 +36,13 @@ struct rp__net {
     int rank, size;
     int local_rank, local_size; /* among the ranks of this host */
     int hosts;
-    int host;                   /* 0..: which of them this rank is on, in order of their lowest rank */
+    int host; /* 0..: which of them this rank is on, in order of their lowest rank */
 };
 
 /* What the net needs of the agent's doorbell (crew/bell.h), so that ranks of one host wake each other. */
 struct rp__net_bell {
-    int fd;                      /* of this rank's own bell page */
-    void *(*map)(int fd);        /* another rank's page; NULL: it cannot be mapped */
+    int fd;               /* of this rank's own bell page */
+    void *(*map)(int fd); /* another rank's page; NULL: it cannot be mapped */
     void (*ring)(void *page);
     void (*unmap)(void *page);
 };

@@ -121,7 +121,7 @@ int rp__node_start(rp_world *world, uint32_t first, rp_error *error) {
 void rp__node_stop(rp_world *world) {
     rp__agent_free(world->agent);
     if (!world->crew) return;
-    rp__crew_close(world->crew);
+    if (!rp__crew_close(world->crew)) world->abandoned = true;
     (void)rp__cpuset_bind_self(&world->node[world->net->local_rank].binding);
     world->agent = NULL;
     world->crew = NULL;

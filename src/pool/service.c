@@ -11,11 +11,9 @@
 #include <errno.h>
 #include <poll.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -109,9 +107,23 @@ static void keep_notes(rp_world *world, const struct rp__frame *frame) {
     }
 }
 
-static void stop_by_signal(rp_world *world) {
-    if (world->error.code) return;
-    fail_world(world, RP_ESTOPPED, "stopped by a signal");
+static void stop_by_signal(rp_world *world) { fail_world(world, RP_ESTOPPED, "stopped by a signal"); }
+
+void rp__service_stop(rp_world *world) {
+    if (world->launch.rank_hint <= 0) {
+        rp__world_lock(world);
+        if (world->open) stop_by_signal(world);
+        rp__world_unlock(world);
+    }
+    rp__service_ring(world);
+}
+
+/* A signal came before there was anything to stop, or to a rank that does not decide. */
+static void pass_signal_on(rp_world *world) {
+    if (world->told_signal || !atomic_load(&world->signalled)) return;
+    world->told_signal = true;
+    struct rp__frame frame = {.type = RP__FRAME_SIGNAL, .count = (uint64_t)atomic_load(&world->signalled)};
+    if (rp__outbox_put(&world->out, &frame)) world->net->ops->abort(world->net, 3);
 }
 
 /* World lock held. */
@@ -223,23 +235,6 @@ void rp__world_unlock(rp_world *world) { pthread_mutex_unlock(&world->lock); }
 
 /* ---- Waiting ---- */
 
-static void look_for_signals(rp_world *world) {
-    struct signalfd_siginfo info;
-    if (world->signal_fd < 0) return;
-    while (read(world->signal_fd, &info, sizeof info) == sizeof info) {
-        if (world->signals++) { /* the second one means at once: die of it; the nursery sees the end and follows */
-            sigset_t set;
-            sigemptyset(&set);
-            sigaddset(&set, (int)info.ssi_signo);
-            signal((int)info.ssi_signo, SIG_DFL);
-            kill(getpid(), (int)info.ssi_signo);
-            pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-        }
-        struct rp__frame frame = {.type = RP__FRAME_SIGNAL, .count = info.ssi_signo};
-        if (rp__outbox_put(&world->out, &frame)) world->net->ops->abort(world->net, 3);
-    }
-}
-
 /* srun copies stdin to every rank, and a rank that does not read it stalls rank 0. true: something was there. */
 static bool drain_stdin(rp_world *world) {
     char bytes[65536];
@@ -270,9 +265,19 @@ static void wait_for_work(rp_world *world, uint32_t seen, uint64_t *since) {
         sched_yield();
         return;
     }
-    look_for_signals(world);
     if (world->out.count || drain_stdin(world)) return;
     rp__bell_wait(world->bell, seen, sleep_for(world, quiet));
+}
+
+/* The lock is held for the master's part only: an inline crew computes in rp__agent_poll. */
+static void lock_master(rp_world *world) {
+    if (!world->master) return;
+    while (atomic_load(&world->callers)) sched_yield();
+    pthread_mutex_lock(&world->lock);
+}
+
+static void unlock_master(rp_world *world) {
+    if (world->master) pthread_mutex_unlock(&world->lock);
 }
 
 void rp__service_run(rp_world *world) {
@@ -280,18 +285,18 @@ void rp__service_run(rp_world *world) {
     while (!world->quit) {
         uint32_t seen = rp__bell_read(world->bell), events = 0;
         rp_error error = {0};
-        if (world->master) {
-            while (atomic_load(&world->callers)) sched_yield();
-            pthread_mutex_lock(&world->lock);
-        }
+        lock_master(world);
         bool busy = take_messages(world);
+        unlock_master(world);
         if (world->agent && !world->failed && rp__agent_poll(world->agent, &events, &error)) fail_rank(world, &error);
+        pass_signal_on(world);
+        lock_master(world);
         if (world->out.count) send_all(world, 0, &world->out);
         if (world->master) {
             exchange_maps(world);
             busy |= master_acts(world);
-            pthread_mutex_unlock(&world->lock);
         }
+        unlock_master(world);
         if (busy || events)
             since = 0;
         else

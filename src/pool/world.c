@@ -3,14 +3,16 @@
 #include "pool/world_state.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { SLOTS = 512 }; /* workers a rank, at most: address space only until they are used */
+enum {
+    SLOTS = 512, /* workers a rank, at most: address space only until they are used */
+    STOP_NS = 500 * 1000 * 1000
+};
 
 /* What every rank must have alike: the kernels, their kinds and flags, and the layout of what is sent as it lies in
  * memory. FNV-1a [Fowler, Noll, Vo]. */
@@ -72,6 +74,7 @@ static int start(rp_world *world, rp_error *error) {
 
 static void free_world(rp_world *world) {
     if (!world) return;
+    rp__signals_release(world);
     for (uint32_t i = 0; world->to && i < world->ranks; i++) rp__outbox_free(&world->to[i]);
     rp__outbox_free(&world->out);
     rp__master_free(world->master);
@@ -79,26 +82,15 @@ static void free_world(rp_world *world) {
     if (world->net) world->net->ops->close(world->net);
     rp__node_close(world);
     if (world->nursery) rp__nursery_stop(world->nursery);
+    if (world->abandoned) return; /* the process is about to end, with the threads that still compute */
     rp__arena_free(world->arena);
     rp__bell_free(world->bell);
     if (world->bell_fd >= 0) close(world->bell_fd);
-    if (world->signal_fd >= 0) close(world->signal_fd);
     for (size_t i = 0; i < world->notes; i++) free(world->note[i]);
     free(world->note);
     free(world->to);
     free(world->dirty);
     free(world);
-}
-
-static int catch_signals(rp_world *world, rp_error *error) {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGUSR1);
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
-    world->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    return world->signal_fd >= 0 ? 0 : rp__fail(error, RP_ESYSTEM, "cannot watch signals: %s", strerror(errno));
 }
 
 /* Everything that must be there before a thread or MPI is: the fork comes first of all. */
@@ -113,7 +105,7 @@ static int prepare(rp_world *world, rp_error *error) {
         return rp__fail(error, RP_ESYSTEM, "no shared memory for the workers' rings: %s", strerror(errno));
     fflush(NULL); /* workers are copies: nothing may be in stdio's buffers twice */
     rc = rp__nursery_start(world->arena, &world->nursery, error);
-    if (rc == 0 && world->options.catch_signals) rc = catch_signals(world, error);
+    if (rc == 0 && world->options.catch_signals) rc = rp__signals_take(world, error);
     return rc;
 }
 
@@ -168,7 +160,7 @@ int rp_world_open(const rp_world_options *options, rp_world **out, int *exit_cod
     rp_world *world = calloc(1, sizeof *world);
     if (!world) return rp__fail(error, RP_ENOMEM, "out of memory for a world");
     world->options = *options;
-    world->bell_fd = world->signal_fd = -1;
+    world->bell_fd = -1;
     int rc = prepare(world, error);
     if (rc) {
         free_world(world);
@@ -192,13 +184,25 @@ int rp_world_open(const rp_world_options *options, rp_world **out, int *exit_cod
     return rc;
 }
 
+/* A stopped world does not wait for a task that the service computes in line: it ends with the process. */
+static bool join_service(rp_world *world) {
+    if (world->error.code != RP_ESTOPPED || world->wish.options.workers != RP_WORKERS_INLINE)
+        return pthread_join(world->thread, NULL) == 0;
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until); /* the clock of pthread_timedjoin_np */
+    until.tv_nsec += STOP_NS;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    return pthread_timedjoin_np(world->thread, NULL, &until) == 0;
+}
+
 void rp_world_close(rp_world *world, int exit_code) {
     if (!world) return;
     rp__world_lock(world);
     rp__master_quit(world->master, exit_code);
     rp__world_unlock(world);
     rp__service_ring(world);
-    pthread_join(world->thread, NULL);
+    if (!join_service(world)) return;
     pthread_cond_destroy(&world->changed);
     pthread_mutex_destroy(&world->lock);
     free_world(world);

@@ -15,6 +15,7 @@
 #include "topo/topo.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 
 /* What each rank of this host brings to its plan. */
@@ -70,7 +71,7 @@ struct rp_world {
     rp_world_options options;
     struct rp__launch launch;
     struct rp__bell *bell;
-    int bell_fd, signal_fd;
+    int bell_fd;
     bool drain_stdin;
     struct rp__arena *arena;
     struct rp__nursery *nursery;
@@ -90,8 +91,15 @@ struct rp_world {
     uint32_t *dirty, dirty_count; /* ranks with something in `to` */
     bool failed;                  /* this rank's crew cannot go on; it only serves messages now */
     bool quit;
-    int exit_code, signals;
+    int exit_code;
+    bool told_signal; /* rank 0 was told of it */
     uint64_t hash;
+
+    pthread_t watcher; /* signals.c */
+    bool watching;
+    sigset_t mask_before;
+    _Atomic int signalled; /* the first signal that came; 0: none */
+    bool abandoned;        /* threads still compute: what they use must stay until the process ends */
 
     pthread_t thread;
     pthread_mutex_t lock; /* rank 0; guards from here on */
@@ -124,6 +132,12 @@ static inline void rp__service_ring(rp_world *world) { rp__bell_ring(world->bell
 void rp__world_lock(rp_world *world);
 void rp__world_unlock(rp_world *world);
 uint64_t rp__now_ns(void);
+/* Any thread: a signal came. */
+void rp__service_stop(rp_world *world);
+
+/* signals.c: take INT, TERM and USR1 from the program, and give them back. */
+int rp__signals_take(rp_world *world, rp_error *error);
+void rp__signals_release(rp_world *world);
 
 /* map.c, for the service under the world's lock: move what the program put to the master and what is due to it. */
 int rp__map_exchange(rp_map *map);

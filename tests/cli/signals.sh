@@ -40,6 +40,12 @@ done
 processes=4
 start env "$mark" "$RANKPOOL" --crew 2 sleep 1000 1000
 stopped_by "long tasks" TERM "$child"
+for kind in thread inline; do # which cannot be killed
+    processes=2               # agent, nursery
+    start env "$mark" "$RANKPOOL" --crew 2 --workers "$kind" sleep 1000 1000
+    stopped_by "long tasks of $kind workers" INT "$child"
+    claim "they are stopped with exit code 75" test "$code" = 75
+done
 
 # shellcheck disable=SC2016
 run timeout 30 bash -c '{ "$0" squares 1 1e7 2>"$1/stderr"; echo $? >"$1/code"; } | head -n 1' "$RANKPOOL" "$tmp"

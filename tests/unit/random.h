@@ -45,7 +45,8 @@ static inline uint64_t random_between(uint64_t *state, uint64_t low, uint64_t hi
 
 /* Of every size alike: as many numbers of 3 bits as of 60. At most `max`. */
 static inline uint64_t random_size(uint64_t *state, uint64_t max) {
-    uint64_t number = random_next(state) >> random_below(state, 64);
+    uint64_t number = random_next(state);
+    number >>= random_below(state, 64);
     return number <= max ? number : random_between(state, 0, max);
 }
 

@@ -283,7 +283,7 @@ static bool every_task_once(uint64_t seed) {
     return true;
 }
 
-static void every_task_is_dealt_and_done_exactly_once(void) { run_seeds(6000, every_task_once); }
+static void every_task_is_dealt_and_done_exactly_once(void) { run_seeds(2500, every_task_once); }
 
 /* ---- One claim each ------------------------------------------------------------------------------------ */
 

@@ -45,11 +45,13 @@ static struct rp__window_aside aside_to(struct disk *disk) {
     return (struct rp__window_aside){.self = disk, .write = disk_write, .read = disk_read, .reset = disk_reset};
 }
 
-/* A part whose bytes follow from its tasks. */
+/* A part whose bytes follow from its tasks, of either make. */
 static struct rp__part *part_of(uint64_t begin, uint64_t end, size_t size) {
     uint8_t *data = malloc(size ? size : 1);
     for (size_t i = 0; i < size; i++) data[i] = (uint8_t)(begin * 7 + i);
-    struct rp__part *part = rp__part_new(begin, end, data, size);
+    bool copied = (begin + end) % 3 != 0;
+    struct rp__part *part = copied ? rp__part_copy(begin, end, data, size) : rp__part_new(begin, end, data, size);
+    if (copied) free(data);
     CU_ASSERT_PTR_NOT_NULL_FATAL(part);
     return part;
 }

@@ -1,0 +1,61 @@
+/* Signals that stop a run, for worlds that were asked to take them. They are blocked in every thread but wait on one of
+ * their own, so that they are heard at once whatever the others do, even where the service computes in line.
+ * The first one stops the world in good order; the second one means at once, and the process dies of it: the nursery
+ * sees that and takes the workers along. */
+#include "core/error.h"
+#include "pool/world_state.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+static void stop_signals(sigset_t *set) {
+    sigemptyset(set);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGUSR1);
+}
+
+static void die_of(int number) {
+    sigset_t one;
+    sigemptyset(&one);
+    sigaddset(&one, number);
+    signal(number, SIG_DFL);
+    kill(getpid(), number);
+    pthread_sigmask(SIG_UNBLOCK, &one, NULL);
+}
+
+static void *watch(void *self) {
+    rp_world *world = self;
+    sigset_t set;
+    int before;
+    stop_signals(&set);
+    for (;;) {
+        int number = sigwaitinfo(&set, NULL); /* where rp__signals_release ends this thread */
+        if (number < 0) continue;
+        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+        if (atomic_exchange(&world->signalled, number)) die_of(number);
+        rp__service_stop(world);
+        pthread_setcancelstate(before, NULL);
+    }
+    return NULL;
+}
+
+int rp__signals_take(rp_world *world, rp_error *error) {
+    sigset_t set;
+    stop_signals(&set);
+    pthread_sigmask(SIG_BLOCK, &set, &world->mask_before);
+    int why = pthread_create(&world->watcher, NULL, watch, world);
+    if (why) return rp__fail(error, RP_ESYSTEM, "cannot start the thread that waits for signals: %s", strerror(why));
+    world->watching = true;
+    return 0;
+}
+
+void rp__signals_release(rp_world *world) {
+    if (!world->watching) return;
+    pthread_cancel(world->watcher);
+    pthread_join(world->watcher, NULL);
+    pthread_sigmask(SIG_SETMASK, &world->mask_before, NULL);
+    world->watching = false;
+}
