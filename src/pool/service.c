@@ -282,9 +282,11 @@ static void unlock_master(rp_world *world) {
 
 void rp__service_run(rp_world *world) {
     uint64_t since = 0;
+    uint32_t seen = rp__bell_read(world->bell);
     while (!world->quit) {
-        uint32_t seen = rp__bell_read(world->bell), events = 0;
+        uint32_t events = 0, before = seen;
         rp_error error = {0};
+        seen = rp__bell_read(world->bell);
         lock_master(world);
         bool busy = take_messages(world);
         unlock_master(world);
@@ -297,7 +299,8 @@ void rp__service_run(rp_world *world) {
             busy |= master_acts(world);
         }
         unlock_master(world);
-        if (busy || events)
+        /* A ring counts, too: the message that it tells of may need more than one look to be there. */
+        if (busy || events || seen != before)
             since = 0;
         else
             wait_for_work(world, seen, &since);

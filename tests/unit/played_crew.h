@@ -172,8 +172,8 @@ static inline void die(struct rp__crew *crew, uint32_t at, const char *cause, ui
 }
 
 static int played_kill(struct rp__crew *crew, uint32_t at, const char *cause) {
-    if (crew->cannot_kill) return RP_EUNSUPPORTED;
     crew->kills++;
+    if (crew->cannot_kill) return RP_EUNSUPPORTED;
     die(crew, at, cause, UINT64_MAX);
     return 0;
 }

@@ -204,6 +204,24 @@ static void what_a_dead_worker_had_not_answered_is_given_again_after_its_map(voi
     close_stage(stage);
 }
 
+static void order_is_kept_over_a_death(void) {
+    struct stage *stage = open_stage_with_map(1, 4); /* the map and three chunks are in the ring, the others wait */
+    send_chunks(stage, 10, 9, RP__ANY_WORKER);
+    CU_ASSERT_EQUAL(chunks_of(&stage->crew, 0), 3);
+    die(&stage->crew, 0, "killed by signal 9", UINT64_MAX);
+    uint64_t due = 10;
+    for (int i = 0; i < 9; i++) {
+        answer_all(stage, 0);
+        for (size_t k = 0; k < stage->count; k++) {
+            if (stage->heard[k].frame.type != RP__FRAME_RESULT) continue;
+            CU_ASSERT_EQUAL(stage->heard[k].frame.chunk, due);
+            due += 10;
+        }
+    }
+    CU_ASSERT_EQUAL(due, 100);
+    close_stage(stage);
+}
+
 static void half_answered_chunk_counts_as_in_hand_whatever_the_worker_says(void) {
     struct stage *stage = open_stage_with_map(1, ROOMY);
     send_chunks(stage, 10, 1, RP__ANY_WORKER);
@@ -254,18 +272,21 @@ static void end_of_a_map_returns_what_is_unstarted_and_kills_what_runs(void) {
 }
 
 static void worker_that_has_answered_already_is_not_killed(void) {
+    enum { MANY = 900 }; /* answers, more than are taken in one poll */
     struct stage *stage = open_stage_with_map(1, ROOMY);
     CU_ASSERT_EQUAL(send_map(stage, 20, 0), 0);
-    send_chunks(stage, 10, 1, RP__ANY_WORKER);
-    CU_ASSERT_EQUAL(send_chunk(stage, 20, 500, RP__ANY_WORKER), 0);
+    send_chunks(stage, 10, MANY, RP__ANY_WORKER);
+    CU_ASSERT_EQUAL(send_chunk(stage, 20, 500000, RP__ANY_WORKER), 0);
     poll_and_listen(stage);
-    start_next(&stage->crew, 0);
-    answer(&stage->crew, 0, false);
+    for (int i = 0; i < MANY; i++) {
+        start_next(&stage->crew, 0);
+        CU_ASSERT_TRUE(answer(&stage->crew, 0, false));
+    }
     start_next(&stage->crew, 0); /* another map's chunk is in hand, and the agent has not heard of it yet */
     end_map(stage, 10);
     poll_and_listen(stage);
     CU_ASSERT_EQUAL(stage->crew.kills, 0);
-    CU_ASSERT_PTR_NOT_NULL(find(stage, RP__FRAME_RESULT, 10));
+    CU_ASSERT_EQUAL(stage->count, MANY);
     close_stage(stage);
 }
 
@@ -276,10 +297,27 @@ static void workers_that_cannot_be_killed_finish_their_chunk(void) {
     start_next(&stage->crew, 0);
     end_map(stage, 10);
     CU_ASSERT_PTR_NOT_NULL(find(stage, RP__FRAME_RETURNED, 20));
+    for (int i = 0; i < 5; i++) poll_once(stage);
+    CU_ASSERT_EQUAL(stage->crew.kills, 1); /* asked once */
     answer_all(stage, 0);
     CU_ASSERT_PTR_NOT_NULL(find(stage, RP__FRAME_RESULT, 10));
     start_next(&stage->crew, 0);
     CU_ASSERT_FALSE(stage->crew.worker[0].knows[10]);
+    close_stage(stage);
+}
+
+static void chunk_that_is_still_coming_when_its_map_ends_goes_back(void) {
+    struct stage *stage = open_stage_with_map(1, ROOMY);
+    struct rp__frame part = {.type = RP__FRAME_WORK, .map = 10, .chunk = 7, .worker = RP__ANY_WORKER};
+    part.flags = RP__MORE;
+    CU_ASSERT_EQUAL(rp__agent_receive(stage->agent, &part), 0);
+    end_map(stage, 10);
+    CU_ASSERT_EQUAL(stage->count, 0);
+    part.flags = 0;
+    CU_ASSERT_EQUAL(rp__agent_receive(stage->agent, &part), 0);
+    poll_and_listen(stage);
+    CU_ASSERT_PTR_NOT_NULL(find(stage, RP__FRAME_RETURNED, 7));
+    CU_ASSERT_EQUAL(chunks_of(&stage->crew, 0), 0);
     close_stage(stage);
 }
 
@@ -398,11 +436,13 @@ int main(void) {
         UNIT(started_workers_are_reported_once),
         UNIT(chunk_in_hand_is_reported_with_the_guilty_task),
         UNIT(what_a_dead_worker_had_not_answered_is_given_again_after_its_map),
+        UNIT(order_is_kept_over_a_death),
         UNIT(half_answered_chunk_counts_as_in_hand_whatever_the_worker_says),
         UNIT(worker_that_only_dies_ends_its_rank),
         UNIT(end_of_a_map_returns_what_is_unstarted_and_kills_what_runs),
         UNIT(worker_that_has_answered_already_is_not_killed),
         UNIT(workers_that_cannot_be_killed_finish_their_chunk),
+        UNIT(chunk_that_is_still_coming_when_its_map_ends_goes_back),
         UNIT(chunks_of_a_closed_map_are_not_given_to_the_next_worker),
         UNIT(chunk_of_a_closed_map_is_not_computed_behind_another_ones),
         UNIT(half_told_map_is_begun_again_after_its_chunk_went),

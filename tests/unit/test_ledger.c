@@ -350,6 +350,19 @@ static void largest_map_is_counted_to_its_end(void) {
     rp__ledger_free(&ledger);
 }
 
+static void factoring_deals_batches_of_equal_chunks(void) {
+    static const uint64_t sizes[] = {125, 125, 125, 125, 63, 63, 63, 63, 31, 31, 31, 31, 16, 16, 16, 16, 8};
+    struct rp__ledger ledger;
+    struct rp__schedule_ask ask = {0};
+    struct rp__range range;
+    CU_ASSERT_EQUAL(rp__ledger_init(&ledger, &(rp_map_options){.count = 1000, .schedule.kind = RP_FACTORING}, 4), 0);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        CU_ASSERT_TRUE(rp__ledger_take(&ledger, RP__ANY_WORKER, &ask, &range));
+        CU_ASSERT_EQUAL(range.end - range.begin, sizes[i]);
+    }
+    rp__ledger_free(&ledger);
+}
+
 static void thousand_returns_come_out_lowest_first(void) {
     struct rp__ledger ledger;
     struct rp__schedule_ask ask = {0};
@@ -375,6 +388,7 @@ int main(void) {
         UNIT(each_worker_gets_its_own_task_whatever_the_edges),
         UNIT(static_part_of_a_lost_worker_costs_no_memory),
         UNIT(largest_map_is_counted_to_its_end),
+        UNIT(factoring_deals_batches_of_equal_chunks),
         UNIT(thousand_returns_come_out_lowest_first),
         {NULL, NULL},
     };

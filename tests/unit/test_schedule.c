@@ -320,6 +320,8 @@ static bool auto_keeps_its_promises(uint64_t seed) {
     REQUIRE(size == 1 || ns <= RP__AUTO_TARGET_NS);
     REQUIRE(size == 1 || (double)size * ask.bytes_per_task <= RP__AUTO_BYTES);
     REQUIRE(size <= divide_up(ask.remaining, 2 * ask.workers) || ns <= RP__AUTO_LEAST_NS);
+    /* And no shorter than is worth dealing, for the tail's sake alone. */
+    REQUIRE(ask.bytes_per_task > 0 || size >= ask.grown || ns + ask.ns_per_task > RP__AUTO_LEAST_NS);
     return true;
 }
 

@@ -152,6 +152,25 @@ static void long_result_fills_its_messages(void) {
     free(bytes);
 }
 
+static void long_result_does_not_begin_with_a_crumb(void) {
+    enum { LONG = RP__MESSAGE_MAX / 2 };
+    static const uint8_t bytes[LONG];
+    for (size_t used = RP__MESSAGE_MAX - 1000; used < RP__MESSAGE_MAX - 60; used += 7) {
+        struct rp__outbox outbox = {0};
+        for (size_t done = 0, size; done < used; done += size) {
+            size = used - done < LONG / 4 ? used - done : LONG / 4;
+            CU_ASSERT_EQUAL(
+                rp__outbox_put(&outbox, &(struct rp__frame){.type = RP__FRAME_POOL, .data = bytes, .size = size}), 0);
+        }
+        const size_t before = outbox.message[0].size;
+        CU_ASSERT_EQUAL(
+            rp__outbox_put(&outbox, &(struct rp__frame){.type = RP__FRAME_RESULT, .data = bytes, .size = LONG}), 0);
+        CU_ASSERT_EQUAL(outbox.count, 2);
+        CU_ASSERT_EQUAL(outbox.message[0].size, before);
+        rp__outbox_free(&outbox);
+    }
+}
+
 static void more_of_the_callers_own_stays(void) {
     struct rp__outbox outbox = {0};
     struct rp__frame got;
@@ -238,6 +257,7 @@ int main(void) {
         UNIT(every_frame_reads_back_as_it_was_put),
         UNIT(small_frames_share_a_message),
         UNIT(long_result_fills_its_messages),
+        UNIT(long_result_does_not_begin_with_a_crumb),
         UNIT(more_of_the_callers_own_stays),
         UNIT(cut_message_is_refused_where_it_is_cut),
         UNIT(forged_heads_are_refused),
