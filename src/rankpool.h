@@ -181,7 +181,8 @@ enum rp_schedule_kind { RP_AUTO, RP_STATIC, RP_DYNAMIC, RP_GUIDED, RP_FACTORING 
 
 typedef struct rp_schedule {
     enum rp_schedule_kind kind;
-    uint64_t chunk; /* static: tasks a chunk, 0: equal parts; dynamic: 0 means 1; guided, factoring: the least */
+    uint64_t
+        chunk; /* static: tasks a chunk, 0: equal parts; dynamic: 0 means chunk_min or 1; guided, factoring: the least */
 } rp_schedule;
 
 #define RP_FED UINT64_MAX /* rp_map_options.count: tasks come by rp_map_put, until rp_map_end */

@@ -430,6 +430,8 @@ int rp__master_receive(struct rp__master *master, uint32_t from, const struct rp
         master->restless = true;
         return chunk ? chunk_returned(master, chunk) : 0;
     case RP__FRAME_DIED:
+        /* Killed for a map that was closed, while it may have begun a chunk of another: nobody is to blame. */
+        if (frame->flags & RP__KILLED) return chunk ? chunk_returned(master, chunk) : 0;
         for (struct rp__master_map *map = master->maps; map; map = map->next)
             if (!map->closing && (!chunk || chunk->map == map)) map->stats.deaths++;
         return chunk && frame->flags & RP__IN_HAND ? worker_died(master, chunk, frame) : 0;

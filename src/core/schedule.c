@@ -26,9 +26,9 @@ static uint64_t auto_size(const struct rp__schedule_ask *ask) {
 uint64_t rp__schedule_size(const rp_schedule *schedule, const rp_map_options *map, const struct rp__schedule_ask *ask) {
     uint64_t size = most(schedule->chunk, 1);
     switch (schedule->kind) {
-    case RP_STATIC: /* only reached for tasks that come back: their parts are fixed by rp__schedule_part */
+    case RP_STATIC: /* only reached for a fed map, and for tasks that come back: parts are cut by rp__schedule_part */
     case RP_DYNAMIC:
-        return size;
+        return schedule->chunk ? size : most(map->chunk_min, 1); /* who names a chunk gets that one */
     case RP_GUIDED:
         size = most(size, divide_up(ask->remaining, ask->workers));
         break;

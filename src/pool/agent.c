@@ -417,7 +417,7 @@ static int ended(struct rp__agent *agent, const struct rp__crew_event *event, rp
     struct held *guilty = take_guilty(worker, event);
     if (guilty) {
         bool known = event->in_hand && event->task_known;
-        died.flags = RP__IN_HAND;
+        died.flags = RP__IN_HAND | (worker->killed ? RP__KILLED : 0);
         died.chunk = guilty->work.chunk;
         died.begin = known ? event->task : guilty->work.begin;
         died.end = known ? event->task + 1 : guilty->work.end;

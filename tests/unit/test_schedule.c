@@ -123,7 +123,7 @@ static bool deals_on(struct subject *subject, uint64_t *random, uint64_t from) {
             REQUIRE(size >= map->chunk_min);
             REQUIRE(!map->chunk_max || size <= map->chunk_max);
         } else {
-            REQUIRE(size == (subject->schedule.chunk ? subject->schedule.chunk : 1));
+            REQUIRE(size == (subject->schedule.chunk ? subject->schedule.chunk : map->chunk_min ? map->chunk_min : 1));
         }
         dealer.next = end;
     }
@@ -213,6 +213,8 @@ static void dynamic_deals_what_was_asked(void) {
     struct dealer dealer = {.subject = &subject};
     uint64_t size;
     CU_ASSERT_EQUAL(deal(&dealer, &size), 1);
+    subject.map.chunk_min = 20; /* what the job finds worth dealing, unless the user knows better */
+    CU_ASSERT_EQUAL(deal(&dealer, &size), 20);
     subject.schedule.chunk = 7;
     CU_ASSERT_EQUAL(deal(&dealer, &size), 7);
     dealer.next = 98;
