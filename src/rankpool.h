@@ -195,6 +195,8 @@ typedef struct rp_map_options {
     bool unordered; /* results as they come */
     rp_schedule schedule;
     uint64_t chunk_min, chunk_max; /* the job's own bounds, in tasks; 0: none */
+    uint64_t chunk_best;           /* auto: tasks of a chunk while 4 of them a worker remain, whatever they take;
+                                      0: by measured time */
     uint64_t edge, edge_phase;     /* chunks end at edge_phase + k edge (and at the map's end); 0: anywhere */
     uint64_t wall;                 /* no chunk crosses a multiple of it; 0: none */
     bool each_worker;              /* task i is computed by worker i; count must be the number of workers */

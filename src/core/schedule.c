@@ -36,10 +36,7 @@ uint64_t rp__schedule_size(const rp_schedule *schedule, const rp_map_options *ma
         size = ask->batch_left ? ask->batch_size : most(size, divide_up(ask->remaining, 2 * ask->workers));
         break;
     case RP_AUTO:
-        size = auto_size(ask);
-        /* The job's own bounds know what a chunk costs: its largest only while 8 of them a worker remain. */
-        if (map->chunk_max && ask->remaining / (8 * ask->workers) < map->chunk_max)
-            size = least(size, most(ask->remaining / (8 * ask->workers), map->chunk_min));
+        size = map->chunk_best ? least(map->chunk_best, ask->remaining / (4 * ask->workers)) : auto_size(ask);
         break;
     }
     if (map->chunk_max) size = least(size, map->chunk_max);

@@ -1,6 +1,7 @@
 /* How large the next chunk is. OpenMP's rules, factoring [Hummel, Schonberg, Flynn: Factoring, CACM 35 (8), 1992],
  * and `auto`: chunks of an agreed length in time, from the measured speed of the rank that asks, shrinking at the
- * end as in factoring, so that all workers finish together.
+ * end as in factoring, so that all workers finish together. A job whose chunks have a cost of their own, which it knows,
+ * names the size instead.
  * Pure functions of their arguments; edges and walls (where a chunk may end) are applied by rp__schedule_end. */
 #ifndef RP_CORE_SCHEDULE_H
 #define RP_CORE_SCHEDULE_H

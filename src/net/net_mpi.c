@@ -189,6 +189,9 @@ static int look_at_receives(struct net_mpi *m, rp_error *error) {
     int done, index[RECEIVES];
     MPI_Status result[RECEIVES];
     int status = MPI_Testsome(RECEIVES, m->receive, &done, index, result);
+    /* Open MPI looks at the requests, makes progress if none is done, and does not look again: a rank that was rung
+     * would go back to sleep with its message at hand. */
+    if (status == MPI_SUCCESS && done == 0) status = MPI_Testsome(RECEIVES, m->receive, &done, index, result);
     status = what_failed(status, done, result);
     if (status != MPI_SUCCESS) return fail_out_of_step(m, error, "MPI_Testsome", status);
     for (int i = 0; done != MPI_UNDEFINED && i < done; i++) {

@@ -32,6 +32,9 @@ static int check(const rp_pool *pool, const rp_map_options *options, struct rp__
                         options->kernel ? options->kernel : "NULL");
     if (options->chunk_max && options->chunk_min > options->chunk_max)
         return rp__fail(error, RP_EINVAL, "chunk_min is above chunk_max");
+    if (options->chunk_best &&
+        (options->chunk_best < options->chunk_min || (options->chunk_max && options->chunk_best > options->chunk_max)))
+        return rp__fail(error, RP_EINVAL, "chunk_best is not between chunk_min and chunk_max");
     if (options->each_worker && options->count != workers)
         return rp__fail(error, RP_EINVAL, "a task for each worker needs as many tasks as workers, %u", workers);
     if (options->active > workers)

@@ -339,8 +339,12 @@ static bool jobs_bounds_win(uint64_t seed) {
                                    .grown = random_size(&random, UINT64_MAX / 2)};
     uint64_t size = rp__schedule_size(&schedule, &map, &ask);
     REQUIRE(size >= map.chunk_min && size <= map.chunk_max);
-    /* The largest only while eight of them a worker remain. */
-    REQUIRE(size == map.chunk_min || size <= ask.remaining / (8 * ask.workers));
+    /* The best, whatever it takes, while four of them a worker remain. */
+    map.chunk_best = random_between(&random, map.chunk_min, map.chunk_max);
+    ask.ns_per_task = (double)random_size(&random, 1000000);
+    size = rp__schedule_size(&schedule, &map, &ask);
+    uint64_t share = ask.remaining / (4 * ask.workers);
+    REQUIRE(size == (share > map.chunk_best ? map.chunk_best : share > map.chunk_min ? share : map.chunk_min));
     return true;
 }
 
