@@ -7,6 +7,7 @@
 #include <string.h>
 
 enum { SLOT_BITS = 24, DEFAULT_RETRIES = 2 };
+static const double HOLD_NS = 20e6, LONG_NS = 500e6;
 
 struct rp__master *rp__master_new(uint32_t ranks) {
     struct rp__master *master = calloc(1, sizeof *master);
@@ -342,11 +343,12 @@ static void learn(struct rp__master *master, const struct rp__chunk *chunk, size
     map->bytes_per_task += map->bytes_per_task > 0 ? 0.3 * (bytes - map->bytes_per_task) : bytes;
     rank->chunk_ns += rank->chunk_ns > 0 ? 0.3 * (ns - rank->chunk_ns) : ns;
     if (tasks >= seen->grown && seen->grown < UINT64_MAX / 2) seen->grown = 2 * tasks;
-    /* A worker holds about 4 ms of work besides the chunk in hand; of long chunks one, of very long ones none. An auto
-     * chunk grows to a length at which a few are enough, and would grow late if many small ones were out already. */
-    double extra = 4e6 / rank->chunk_ns;
+    /* A worker holds about 20 ms of work besides the chunk in hand, so that its agent need not wake for each chunk; of
+     * long chunks one, of very long ones none. An auto chunk grows to a length at which a few are enough, and would
+     * grow late if many small ones were out already. */
+    double extra = HOLD_NS / rank->chunk_ns;
     uint32_t most = map->ledger.map.schedule.kind == RP_AUTO ? RP__DEPTH_AUTO : RP__DEPTH_MAX;
-    uint32_t wanted = rank->chunk_ns > 500e6 ? 1 : extra > most - 2 ? most : 2 + (uint32_t)extra;
+    uint32_t wanted = rank->chunk_ns > LONG_NS ? 1 : extra > most - 2 ? most : 2 + (uint32_t)extra;
     rank->depth = wanted < 2 * rank->depth ? wanted : 2 * rank->depth;
 }
 

@@ -11,8 +11,10 @@
 #include <string.h>
 
 enum {
-    EVENTS_MAX = 512,    /* of one poll, so that messages are not starved */
-    DEATHS_IN_A_ROW = 32 /* of a worker that never answered anything: it will not get better */
+    EVENTS_MAX = 512, /* of one poll, so that messages are not starved */
+    DEATHS_IN_A_ROW = 32 /* of a worker that never answered anything: it will not get better */,
+    SPARES_MAX = 1024,
+    SPARE_BYTES = 1024 /* used chunks that are kept, and the largest of them */
 };
 
 const struct rp__agent_crew rp__agent_real_crew = {
@@ -67,6 +69,9 @@ struct rp__agent {
     struct agent_map *maps;
     struct held *incoming; /* a chunk of which more bytes are to come */
     double chunk_ns;
+    uint64_t held;      /* chunks here */
+    struct held *spare; /* used and kept, since most chunks are small and many */
+    uint32_t spares;
 };
 
 static void push(struct queue *queue, struct held *held) {
@@ -182,10 +187,38 @@ static int map_came(struct rp__agent *agent, const struct rp__frame *frame) {
 
 /* ---- Chunks ---- */
 
-static void free_held(struct rp__agent *agent, struct held *held) {
-    struct agent_map *map = held->map;
+/* Chunks are many and mostly small: a used one is kept with its memory for the next. */
+static struct held *new_held(struct rp__agent *agent, struct agent_map *map) {
+    struct held *held = agent->spare;
+    if (held) {
+        agent->spare = held->next;
+        agent->spares--;
+        held->inputs.size = 0;
+        *held = (struct held){.inputs = held->inputs};
+    } else if (!(held = calloc(1, sizeof *held))) {
+        return NULL;
+    }
+    held->map = map;
+    map->chunks++;
+    agent->held++;
+    return held;
+}
+
+static void drop(struct held *held) {
     rp__buffer_free(&held->inputs);
     free(held);
+}
+
+static void free_held(struct rp__agent *agent, struct held *held) {
+    struct agent_map *map = held->map;
+    agent->held--;
+    if (agent->spares < SPARES_MAX && held->inputs.capacity <= SPARE_BYTES) {
+        held->next = agent->spare;
+        agent->spare = held;
+        agent->spares++;
+    } else {
+        drop(held);
+    }
     map->chunks--;
     let_go(agent, map);
 }
@@ -254,9 +287,7 @@ static int work_came(struct rp__agent *agent, const struct rp__frame *frame) {
         struct agent_map *map = find_map(agent, frame->map);
         if (!map || !map->whole || (frame->worker != RP__ANY_WORKER && frame->worker >= agent->workers))
             return RP_EPROTOCOL;
-        if (!(held = calloc(1, sizeof *held))) return RP_ENOMEM;
-        held->map = map;
-        map->chunks++;
+        if (!(held = new_held(agent, map))) return RP_ENOMEM;
         held->work = (struct rp__work){
             .type = RP__WORK_CHUNK, .map = frame->map, .chunk = frame->chunk, .begin = frame->begin, .end = frame->end};
         agent->incoming = held;
@@ -500,18 +531,20 @@ uint32_t rp__agent_idle(const struct rp__agent *agent) { return agent->idle; }
 
 uint64_t rp__agent_chunk_ns(const struct rp__agent *agent) { return (uint64_t)agent->chunk_ns; }
 
+uint64_t rp__agent_held(const struct rp__agent *agent) { return agent->held; }
+
 void rp__agent_free(struct rp__agent *agent) {
     if (!agent) return;
     for (uint32_t i = 0; i < agent->workers; i++) {
         struct queue *queues[] = {&agent->worker[i].waiting, &agent->worker[i].given};
         for (int q = 0; q < 2; q++)
-            for (struct held *held; (held = pop(queues[q]));) {
-                rp__buffer_free(&held->inputs);
-                free(held);
-            }
+            for (struct held *held; (held = pop(queues[q]));) drop(held);
     }
-    if (agent->incoming) rp__buffer_free(&agent->incoming->inputs);
-    free(agent->incoming);
+    if (agent->incoming) drop(agent->incoming);
+    for (struct held *held; (held = agent->spare);) {
+        agent->spare = held->next;
+        drop(held);
+    }
     for (struct agent_map *map; (map = agent->maps);) {
         agent->maps = map->next;
         free_map(map);

@@ -34,5 +34,7 @@ int rp__agent_poll(struct rp__agent *agent, uint32_t *events, rp_error *error);
 uint32_t rp__agent_idle(const struct rp__agent *agent);
 /* A moving mean of how long a chunk takes, ns; 0: not known. */
 uint64_t rp__agent_chunk_ns(const struct rp__agent *agent);
+/* Chunks that the master has given and that are not answered. */
+uint64_t rp__agent_held(const struct rp__agent *agent);
 
 #endif

@@ -24,6 +24,7 @@ enum {
     SLEEP_QUIET_NS = 5 * 1000 * 1000,  /* other hosts may have something, but nobody waits for it */
     SLEEP_LOCAL_NS = 20 * 1000 * 1000, /* whoever has something rings; signals are looked for at each wake-up */
     SLEEP_SENDING_NS = 100 * 1000,     /* messages need our polls to leave */
+    FEW = 4,
     MESSAGES_MAX = 64,
     ACTIONS_MAX = 4096
 };
@@ -255,13 +256,20 @@ static int64_t sleep_for(const rp_world *world, uint64_t quiet_ns) {
     return now < most ? now : most;
 }
 
+/* A few short chunks and no more: their answers come sooner than a sleep would end. Where many stream, the workers ring
+ * when it is worth while. */
+static bool answers_soon(const struct rp__agent *agent) {
+    uint64_t chunk_ns = rp__agent_chunk_ns(agent);
+    return chunk_ns && chunk_ns < SPIN_NS && rp__agent_held(agent) < FEW;
+}
+
 static void wait_for_work(rp_world *world, uint32_t seen, uint64_t *since) {
     uint64_t now = rp__now_ns();
     if (!*since) *since = now;
     uint64_t quiet = now - *since;
     bool idle = !world->agent || rp__agent_idle(world->agent);
-    if (idle && quiet < SPIN_NS) return;
-    if (idle && quiet < YIELD_NS) {
+    if (quiet < SPIN_NS && (idle || answers_soon(world->agent))) return;
+    if (quiet < YIELD_NS && idle) {
         sched_yield();
         return;
     }

@@ -130,7 +130,11 @@ static void *serve(void *self) {
 }
 
 static int open_rank_0(rp_world *world, rp_error *error) {
-    pthread_mutex_init(&world->lock, NULL);
+    pthread_mutexattr_t kind; /* the lock is held for microseconds: look again before sleeping */
+    pthread_mutexattr_init(&kind);
+    pthread_mutexattr_settype(&kind, PTHREAD_MUTEX_ADAPTIVE_NP);
+    pthread_mutex_init(&world->lock, &kind);
+    pthread_mutexattr_destroy(&kind);
     pthread_cond_init(&world->changed, NULL);
     if (pthread_create(&world->thread, NULL, serve, world))
         return rp__fail(error, RP_ESYSTEM, "cannot start the service thread: %s", strerror(errno));
