@@ -74,7 +74,13 @@ static const char *or_dash(int n, char text[16]) {
 static int faults(rp_job_run *run, const struct answers *answers) {
     char cpus[256];
     int count = 0;
-    for (size_t i = 0; i < answers->count; i++)
+    for (size_t i = 0; i < answers->count; i++) {
+        const rp_where *where = &answers->at[i].where;
+        if (where->core >= 0 && !where->bound) { /* it was to be there, and reads back something else */
+            fprintf(stderr, "rankpool: fault: worker %u was to be pinned to core %d of %s, and may use CPUs %s\n",
+                    where->worker, where->core, where->host, mask_text(&answers->at[i].mask, cpus, sizeof cpus));
+            count++;
+        }
         for (size_t k = 0; k < i; k++) {
             const struct answer *a = &answers->at[k], *b = &answers->at[i];
             cpu_set_t both;
@@ -86,6 +92,7 @@ static int faults(rp_job_run *run, const struct answers *answers) {
                     b->where.worker, mask_text(&both, cpus, sizeof cpus), a->where.host);
             count++;
         }
+    }
     return count ? rp_job_fail(run, "%d fault%s in the placement: look at how the ranks were bound by their launcher",
                                count, count == 1 ? "" : "s")
                  : 0;

@@ -377,9 +377,13 @@ static void bind_self(const struct rp__cpuset *binding) {
     if (!rp__cpuset_is_empty(binding)) (void)sched_setaffinity(0, sizeof *binding, (const cpu_set_t *)binding);
 }
 
+/* The binding as the system has it, not as it was asked for. */
 static void report_start(struct rp__worker *worker) {
+    const struct rp__cpuset *asked = &worker->slot->binding;
     struct rp__cpuset binding = {0};
     if (sched_getaffinity(0, sizeof binding, (cpu_set_t *)&binding) != 0) binding = (struct rp__cpuset){0};
+    if (worker->own_thread && !rp__cpuset_is_empty(asked) && !rp__cpuset_equal(asked, &binding))
+        worker->where.bound = false;
     const struct rp__result_head head = {.type = RP__RESULT_STARTED, .pid = worker->where.pid};
     put(worker, &head, &binding, sizeof binding);
     ring(worker);

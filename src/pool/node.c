@@ -100,8 +100,9 @@ int rp__node_start(rp_world *world, uint32_t first, rp_error *error) {
     rp_where *where = calloc(workers, sizeof *where);
     if (!where) return rp__fail(error, RP_ENOMEM, "out of memory for a crew");
     for (uint32_t i = 0; i < workers; i++) {
-        /* A worker that the pool does not bind runs where its rank may. */
-        const struct rp__cpuset *lives = rp__cpuset_is_empty(&binding[i]) ? &world->node[own].binding : &binding[i];
+        /* A worker that the pool does not bind, or that computes in the rank's own thread, runs where its rank may. */
+        bool bound = !rp__cpuset_is_empty(&binding[i]) && world->wish.options.workers != RP_WORKERS_INLINE;
+        const struct rp__cpuset *lives = bound ? &binding[i] : &world->node[own].binding;
         rp__topo_where(world->topo, lives, &where[i]);
         where[i].worker = first + i;
         where[i].rank = world->net->rank;

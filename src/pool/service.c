@@ -95,16 +95,24 @@ static int to_agent(rp_world *world, const struct rp__frame *frame, rp_error *er
     }
 }
 
+/* Hosts say the same in the same words: once is enough. Out of memory, a note is lost and nothing else. */
+static void keep_note(rp_world *world, const char *text, size_t length) {
+    for (size_t i = 0; i < world->notes; i++)
+        if (strlen(world->note[i]) == length && !memcmp(world->note[i], text, length)) return;
+    char **note = realloc(world->note, (world->notes + 1) * sizeof *note);
+    if (!note) return;
+    world->note = note;
+    note[world->notes] = strndup(text, length);
+    if (note[world->notes]) world->notes++;
+}
+
 static void keep_notes(rp_world *world, const struct rp__frame *frame) {
-    for (size_t at = 0; at < frame->size;) {
-        const uint8_t *end = memchr(frame->data + at, '\n', frame->size - at);
-        size_t length = end ? (size_t)(end - (frame->data + at)) : frame->size - at;
-        char **note = realloc(world->note, (world->notes + 1) * sizeof *note);
-        if (!note) return;
-        world->note = note;
-        if (!(note[world->notes] = strndup((const char *)frame->data + at, length))) return;
-        world->notes++;
-        at += length + 1;
+    const char *at = (const char *)frame->data, *end = at + frame->size;
+    while (at < end) {
+        const char *line = memchr(at, '\n', (size_t)(end - at));
+        if (!line) line = end;
+        keep_note(world, at, (size_t)(line - at));
+        at = line + 1;
     }
 }
 

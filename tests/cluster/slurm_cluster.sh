@@ -36,7 +36,7 @@ claim "srun with a crew of two a node counts the primes" gave 5761455
 srun -N3 --ntasks-per-node=2 "$RANKPOOL" hello
 for host in host1 host2 host3; do claim "hello shows two workers on $host" says "$out" "\b$host\b" 2; done
 
-seq 1000000007 2 1000020007 >"$tmp/numbers"
+seq 1000000000000000000 1000000000002621440 >"$tmp/numbers"
 run bare isprime - <"$tmp/numbers"
 cp "$out" "$tmp/verdicts"
 srun -N3 --ntasks-per-node=2 "$RANKPOOL" --quiet isprime - <"$tmp/numbers"

@@ -10,16 +10,19 @@ layouts=(on_two_ranks on_crews_of_two)
 on_two_ranks() { on_hosts 2 --quiet "$@"; }
 on_crews_of_two() { on_hosts 1 --crew 2 --quiet "$@"; }
 
-run bare primes 1e8
+# Another range, for a run by hand: STOP=1e11 PRIMES=4118054813
+stop=${STOP:-1e8} primes=${PRIMES:-5761455}
+
+run bare primes "$stop"
 cp "$out" "$tmp/primes"
 run bare cubes 1 1000
 cp "$out" "$tmp/cubes"
 run from_numbers bare isprime -
 cp "$out" "$tmp/verdicts"
-claim "a bare run gives what to compare with" diff <(echo 5761455) "$tmp/primes"
+claim "a bare run gives what to compare with" diff <(echo "$primes") "$tmp/primes"
 
 for layout in "${layouts[@]}"; do
-    claim "$layout a host: primes" same_as "$tmp/primes" "$layout" primes 1e8
+    claim "$layout a host: primes" same_as "$tmp/primes" "$layout" primes "$stop"
     claim "$layout a host: cubes" same_as "$tmp/cubes" "$layout" cubes 1 1000
     claim "$layout a host: isprime from stdin" same_as "$tmp/verdicts" from_numbers "$layout" isprime -
     for job in hello topo; do

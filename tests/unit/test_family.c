@@ -127,9 +127,15 @@ static const rp_kernel square_kernel = {.name = "square", .item = square},
                        surroundings_kernel = {.name = "surroundings", .item = surroundings},
                        gate_kernel = {.name = "gate", .item = wait_at_gate},
                        range_fault_kernel = {.name = "range fault", .range = fault_range};
-static const rp_kernel *const kernels[] = {&square_kernel,   &fault_kernel,       &leave_kernel,
-                                           &scribble_kernel, &hang_kernel,        &surroundings_kernel,
-                                           &gate_kernel,     &range_fault_kernel, NULL};
+static int bound_task(rp_task *task, const void *input, size_t size) {
+    return rp_task_write(task, &rp_task_where(task)->bound, sizeof(bool));
+}
+static const rp_kernel bound_kernel = {.name = "bound", .item = bound_task};
+
+static const rp_kernel *const kernels[] = {
+    &square_kernel,       &fault_kernel, &leave_kernel,       &scribble_kernel, &hang_kernel,
+    &surroundings_kernel, &gate_kernel,  &range_fault_kernel, &bound_kernel,    NULL};
+enum { BOUND_KERNEL = 8 };
 
 static void open_family(struct agent *agent, uint32_t workers) {
     agent_prepare(agent, kernels, true);
@@ -416,6 +422,34 @@ static void worker_is_pinned_and_proves_it(void) {
     agent_close(&agent);
 }
 
+/* The system refuses a CPU that the machine does not have: then the worker must not claim that it is pinned. */
+static void worker_that_could_not_be_pinned_says_so(void) {
+    struct rp__cpuset binding[2] = {{{0}}, {{0}}};
+    unsigned cpu = 0;
+    struct rp__cpuset allowed = {0};
+    CU_ASSERT_EQUAL_FATAL(sched_getaffinity(0, sizeof allowed, (cpu_set_t *)&allowed), 0);
+    while (!rp__cpuset_has(&allowed, cpu)) cpu++;
+    rp__cpuset_add(&binding[0], cpu);
+    rp__cpuset_add(&binding[1], RP__CPU_MAX - 1);
+    const rp_where where[2] = {{.bound = true}, {.bound = true}};
+
+    struct agent agent;
+    agent_prepare(&agent, kernels, true);
+    const struct rp__crew_options options = {RP_WORKERS_PROCESS, 2, binding, where};
+    CU_ASSERT_EQUAL_FATAL(rp__crew_open(agent.arena, agent.nursery, &options, &agent.crew, &agent.error), 0);
+    agent_wait_started(&agent, 2);
+    for (uint32_t worker = 0; worker < 2; worker++) {
+        struct rp__crew_event event;
+        size_t at = 0;
+        const bool bound = worker == 0;
+        agent_give_map(&agent, worker, 1, BOUND_KERNEL, NULL, 0);
+        CU_ASSERT_TRUE(agent_give_chunk(&agent, worker, 1, 1, 0, 1));
+        CU_ASSERT_TRUE_FATAL(agent_answer(&agent, &event));
+        CU_ASSERT_TRUE(agent_record_is(agent.answered, &at, false, &bound, sizeof bound));
+    }
+    agent_close(&agent);
+}
+
 /* ---- Nothing outlives its agent -------------------------------------------------------------------------- */
 
 static void nothing_is_left_after_the_nursery_stops(void) {
@@ -519,6 +553,7 @@ int main(void) {
                                              UNIT(worker_cannot_touch_its_neighbour),
                                              UNIT(worker_keeps_nothing_of_the_agent_but_stderr),
                                              UNIT(worker_is_pinned_and_proves_it),
+                                             UNIT(worker_that_could_not_be_pinned_says_so),
                                              UNIT(nothing_is_left_after_the_nursery_stops),
                                              UNIT(nursery_takes_a_crew_along_that_nobody_closed),
                                              UNIT(nothing_is_left_when_the_agent_is_killed),
