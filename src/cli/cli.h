@@ -46,6 +46,7 @@ int run_job(const struct options *options, rp_job_run *run);
 struct progress {
     enum progress_kind kind;
     double next_s, step_s;
+    bool in_the_way; /* results go to the terminal, too */
     bool drawn;
 };
 void progress_begin(struct progress *progress, const struct options *options);

@@ -7,11 +7,12 @@
 
 enum { BAR_WIDTH = 28 };
 
-/* Under mpirun stderr is never a terminal: where its own goes is what counts. */
-static bool launcher_has_terminal(void) {
+/* Is this descriptor a terminal to the user? Under mpirun stderr is never one and stdout always looks like one: where
+ * the launcher's own go is what counts. */
+static bool is_terminal(int fd) {
     char link[64], target[256];
-    if (!getenv("OMPI_COMM_WORLD_SIZE") && !getenv("PMIX_RANK")) return false;
-    snprintf(link, sizeof link, "/proc/%ld/fd/2", (long)getppid());
+    if (!getenv("OMPI_COMM_WORLD_SIZE") && !getenv("PMIX_RANK")) return isatty(fd);
+    snprintf(link, sizeof link, "/proc/%ld/fd/%d", (long)getppid(), fd);
     ssize_t length = readlink(link, target, sizeof target - 1);
     if (length < 0) return false;
     target[length] = 0;
@@ -20,8 +21,8 @@ static bool launcher_has_terminal(void) {
 
 void progress_begin(struct progress *progress, const struct options *options) {
     *progress = (struct progress){.kind = options->quiet ? PROGRESS_NONE : options->progress};
-    if (progress->kind == PROGRESS_AUTO)
-        progress->kind = isatty(2) || launcher_has_terminal() ? PROGRESS_BAR : PROGRESS_LINES;
+    if (progress->kind == PROGRESS_AUTO) progress->kind = is_terminal(2) ? PROGRESS_BAR : PROGRESS_LINES;
+    progress->in_the_way = !options->output && is_terminal(1);
     /* A run of a second needs no bar, one of ten seconds no line; long ones get a line every few minutes at last. */
     progress->next_s = progress->kind == PROGRESS_BAR ? 0.5 : 10;
     progress->step_s = progress->kind == PROGRESS_BAR ? 0.2 : 10;

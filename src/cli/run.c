@@ -74,6 +74,7 @@ static void collect_all(rp_job_run *run, rp_map *map, struct progress *progress,
             progress_show(progress, &stats);
         }
         if (rc == RP_ETIMEDOUT) continue;
+        if (progress->in_the_way) progress_clear(progress);
         if (rc)
             outcome->rc = rc;
         else if (result.status)
