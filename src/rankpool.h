@@ -151,6 +151,9 @@ RP_API int rp_world_open(const rp_world_options *options, rp_world **world, int 
 /* Rank 0. Ends every crew and rank, which return `exit_code` from main; pools must be closed. Blocks. */
 RP_API void rp_world_close(rp_world *world, int exit_code);
 RP_API int rp_world_ranks(const rp_world *world);
+/* Rank 0. Why the world cannot go on (a map then ends with the code), in words that name the rank; "" while it can.
+ * Lent until the world closes. */
+RP_API const char *rp_world_error(rp_world *world);
 
 enum rp_workers { RP_WORKERS_PROCESS, RP_WORKERS_THREAD, RP_WORKERS_INLINE };
 enum rp_bind { RP_BIND_CORE, RP_BIND_PU, RP_BIND_NONE };

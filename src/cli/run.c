@@ -104,7 +104,8 @@ static int say(struct progress *progress, int exit_code, const char *text) {
 }
 
 /* How the run ended, in words and as an exit code. */
-static int judge(rp_job_run *run, rp_map *map, struct progress *progress, struct outcome *outcome, int feed_rc) {
+static int judge(rp_job_run *run, rp_world *world, rp_map *map, struct progress *progress, struct outcome *outcome,
+                 int feed_rc) {
     char text[512];
     rp_map_stats stats;
     rp_map_stats_get(map, &stats);
@@ -129,7 +130,7 @@ static int judge(rp_job_run *run, rp_map *map, struct progress *progress, struct
                  stats.tasks_final ? "" : " or more");
         return say(progress, EXIT_STOPPED, text);
     default:
-        return say(progress, EXIT_ENVIRONMENT, rp_strerror(rc));
+        return say(progress, EXIT_ENVIRONMENT, *rp_world_error(world) ? rp_world_error(world) : rp_strerror(rc));
     }
     progress_clear(progress);
     if (!outcome->failed) return EXIT_DONE;
@@ -138,7 +139,7 @@ static int judge(rp_job_run *run, rp_map *map, struct progress *progress, struct
     return EXIT_TASKS_FAILED;
 }
 
-static int run_map(const struct options *options, rp_job_run *run, rp_pool *pool, int ranks) {
+static int run_map(const struct options *options, rp_job_run *run, rp_world *world, rp_pool *pool) {
     rp_error error = {0};
     rp_map *map;
     struct progress progress;
@@ -164,8 +165,8 @@ static int run_map(const struct options *options, rp_job_run *run, rp_pool *pool
         if (outcome.rc != RP_END) pthread_cancel(feeder.thread);
         pthread_join(feeder.thread, NULL);
     }
-    int exit_code = judge(run, map, &progress, &outcome, feeder.rc);
-    if (outcome.rc == RP_END && !feeder.rc && !options->quiet) summary_print(&stats, pool, ranks);
+    int exit_code = judge(run, world, map, &progress, &outcome, feeder.rc);
+    if (outcome.rc == RP_END && !feeder.rc && !options->quiet) summary_print(&stats, pool, rp_world_ranks(world));
     rp_map_close(map);
     return exit_code;
 }
@@ -207,7 +208,7 @@ int run_job(const struct options *options, rp_job_run *run) {
         exit_code = open_output(options, run);
         if (!exit_code && (rc = rp_pool_open(world, &options->pool, &pool, &error)) == 0) {
             if (!options->quiet) print_notes(pool);
-            exit_code = run_map(options, run, pool, rp_world_ranks(world));
+            exit_code = run_map(options, run, world, pool);
             rp_pool_close(pool);
         }
     }

@@ -213,3 +213,10 @@ void rp_world_close(rp_world *world, int exit_code) {
 }
 
 int rp_world_ranks(const rp_world *world) { return (int)world->ranks; }
+
+const char *rp_world_error(rp_world *world) {
+    rp__world_lock(world); /* what it says is said once and stays */
+    const char *text = world->error.text;
+    rp__world_unlock(world);
+    return text;
+}
