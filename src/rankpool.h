@@ -97,7 +97,7 @@ enum rp_kernel_flags {
 
 /* A kernel: exactly one of `item` and `range`, which run in a worker and return 0 or a negative code (a task
  * that fails with rp_task_fail says why). Neither may call MPI, open a pool or exit.
- * `item`  computes one task from its input (NULL and 0 in a map of a plain range) and makes one record.
+ * `item`  computes one task from its input (not aligned; NULL and 0 in a map of a plain range) and makes one record.
  * `range` computes tasks [begin, end) at one go and makes one record of them: how large a run is, the
  *         schedule decides, so results must combine the same for every way to cut.
  * `setup` runs in each worker before its first task of a map, `teardown` after its last (not if it dies). */
@@ -213,7 +213,7 @@ typedef struct rp_map_options {
 typedef struct rp_result {
     uint64_t begin, end; /* its tasks */
     int status;          /* 0, or RP_ETASK, RP_EDIED: then data is a message, not ended by 0 */
-    const void *data;    /* lent until the next rp_map_next or rp_map_close */
+    const void *data;    /* lent until the next rp_map_next or rp_map_close; not aligned */
     size_t size;
 } rp_result;
 
