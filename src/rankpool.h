@@ -182,10 +182,10 @@ RP_API const char *rp_pool_note(const rp_pool *pool, size_t index);
 
 enum rp_schedule_kind { RP_AUTO, RP_STATIC, RP_DYNAMIC, RP_GUIDED, RP_FACTORING };
 
+/* chunk: for static, tasks a chunk, 0: equal parts; for dynamic, 0: chunk_min or 1; for guided and factoring the least. */
 typedef struct rp_schedule {
     enum rp_schedule_kind kind;
-    uint64_t
-        chunk; /* static: tasks a chunk, 0: equal parts; dynamic: 0 means chunk_min or 1; guided, factoring: the least */
+    uint64_t chunk;
 } rp_schedule;
 
 #define RP_FED UINT64_MAX /* rp_map_options.count: tasks come by rp_map_put, until rp_map_end */

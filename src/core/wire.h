@@ -28,10 +28,10 @@ enum rp__frame_type {
     RP__FRAME_WORKER,   /* worker: it has started for the first time */
     RP__FRAME_RESULT,   /* chunk, count = busy ns; data = records. Without MORE the chunk is answered */
     RP__FRAME_RETURNED, /* chunk: not computed; with LAST: the end of the answer to TAKE_BACK */
-    RP__FRAME_DIED, /* worker, chunk, begin and end = the tasks it may have died of, data = cause; flag IN_HAND. KILLED: by the agent, and not for
-                           what it computed */
-    RP__FRAME_FAILED, /* count = code, data = words: this rank cannot go on */
-    RP__FRAME_SIGNAL, /* count = its number: someone wants the run to stop */
+    RP__FRAME_DIED,     /* worker, chunk, begin and end = the tasks it may have died of, data = cause; flag IN_HAND.
+                           KILLED: by the agent, and not for what it computed */
+    RP__FRAME_FAILED,   /* count = code, data = words: this rank cannot go on */
+    RP__FRAME_SIGNAL,   /* count = its number: someone wants the run to stop */
     RP__FRAME_TYPES
 };
 

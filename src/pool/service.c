@@ -22,7 +22,7 @@ enum {
     YIELD_NS = 60 * 1000,
     SLEEP_REMOTE_NS = 1000 * 1000,     /* other hosts may have work for us, or need us */
     SLEEP_QUIET_NS = 5 * 1000 * 1000,  /* other hosts may have something, but nobody waits for it */
-    SLEEP_LOCAL_NS = 20 * 1000 * 1000, /* whoever has something rings; signals are looked for at each wake-up */
+    SLEEP_LOCAL_NS = 20 * 1000 * 1000, /* whoever has something rings, but a dead nursery cannot */
     SLEEP_SENDING_NS = 100 * 1000,     /* messages need our polls to leave */
     FEW = 4,
     MESSAGES_MAX = 64,
