@@ -225,7 +225,6 @@ struct rp__part *rp__master_map_take(struct rp__master_map *map) {
     if (!part) return NULL;
     map->ready = part->next;
     if (!map->ready) map->ready_tail = &map->ready;
-    map->ready_count--;
     part->next = NULL;
     return part;
 }
@@ -306,7 +305,6 @@ static int answer(struct rp__master_map *map, struct rp__part *part) {
         map->unread += part->size + sizeof *part;
         *map->ready_tail = part;
         map->ready_tail = &part->next;
-        map->ready_count++;
     }
     return rc;
 }
@@ -413,8 +411,7 @@ static int worker_died(struct rp__master *master, struct rp__chunk *chunk, const
     return rc;
 }
 
-int rp__master_receive(struct rp__master *master, uint32_t from, const struct rp__frame *frame, uint64_t now_ns) {
-    (void)now_ns;
+int rp__master_receive(struct rp__master *master, uint32_t from, const struct rp__frame *frame) {
     if (from >= master->ranks) return RP_EPROTOCOL;
     struct rp__master_rank *rank = &master->rank[from];
     if (rank->lost) return 0;

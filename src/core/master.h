@@ -1,5 +1,5 @@
 /* The master: which rank computes what. A state machine without clock, MPI or threads: frames and requests go in,
- * with the time; frames for ranks and parts of results come out. Whoever drives it (pool/service.c, or a test that
+ * frames for ranks and parts of results come out. Whoever drives it (pool/service.c, or a test that
  * plays the cluster) does the moving.
  *
  * Invariants: a task is undealt, in exactly one chunk, or done (core/ledger.h). A chunk is out at one rank until
@@ -57,7 +57,7 @@ size_t rp__master_map_held(const struct rp__master_map *map);
 void rp__master_map_stats(const struct rp__master *master, const struct rp__master_map *map, rp_map_stats *stats);
 
 /* A frame came from `rank`. 0, RP_ENOMEM, RP_EPROTOCOL: the frame makes no sense and was ignored. */
-int rp__master_receive(struct rp__master *master, uint32_t rank, const struct rp__frame *frame, uint64_t now_ns);
+int rp__master_receive(struct rp__master *master, uint32_t rank, const struct rp__frame *frame);
 /* The rank is gone: what was out at it is dealt to others. 0, RP_ENOMEM, RP_ENOWORKERS: it was the last. */
 int rp__master_lose(struct rp__master *master, uint32_t rank);
 /* Deal no more, of any map. */

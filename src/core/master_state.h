@@ -49,8 +49,7 @@ struct rp__master_map {
     struct rp__window window;
     struct rp__map_rank *rank;            /* [ranks] */
     struct rp__part *ready, **ready_tail; /* due, not taken */
-    size_t ready_count;
-    size_t unread; /* bytes ready or taken, not consumed */
+    size_t unread;                        /* bytes ready or taken, not consumed */
     double bytes_per_task;
     uint64_t out; /* chunks */
     rp_map_stats stats;

@@ -21,7 +21,7 @@ static uint8_t *reserve(rp_task *task, size_t size) {
 }
 
 bool rp__task_begin(rp_task *task, uint64_t index) {
-    if (!reserve(task, SHORTEST_HEAD + RP__MESSAGE_MAX)) return false;
+    if (!reserve(task, SHORTEST_HEAD + RP__FAILURE_MAX)) return false;
     task->record = task->out.size;
     task->out.size += SHORTEST_HEAD;
     task->promised = 0;
@@ -38,7 +38,7 @@ void rp__task_end(rp_task *task, int code) {
     const bool failed = task->failed || code != 0;
     if (failed) { /* what it wrote so far is dropped */
         const char *message = rp__task_message(task, code);
-        size = strnlen(message, RP__MESSAGE_MAX);
+        size = strnlen(message, RP__FAILURE_MAX);
         memcpy(bytes, message, size);
     }
     uint8_t head[RP__RECORD_HEAD_MAX];

@@ -5,7 +5,7 @@
 #include "core/buffer.h"
 #include "rankpool.h"
 
-enum { RP__MESSAGE_MAX = 1024 }; /* bytes that are kept of a failed task's message */
+enum { RP__FAILURE_MAX = 1024 }; /* bytes that are kept of a failed task's message */
 
 struct rp_task {
     struct rp__buffer out; /* finished records, then the one in the making */
@@ -17,7 +17,7 @@ struct rp_task {
     void *state;
     const rp_where *where;
     bool failed;
-    char message[RP__MESSAGE_MAX + 1];
+    char message[RP__FAILURE_MAX + 1];
 };
 
 /* Begin a record. false: not even memory for a message; the worker must end. */

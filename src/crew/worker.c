@@ -30,7 +30,7 @@ struct map {
     void *state;
     bool set_up;
     bool failed; /* every task of it fails with the message */
-    char message[RP__MESSAGE_MAX + 1];
+    char message[RP__FAILURE_MAX + 1];
 };
 
 struct rp__worker {

@@ -1,14 +1,12 @@
 /* How ranks exchange messages: a table of functions with two makers, MPI and an in-process one for tests.
  *
- * A message is a run of bytes of at most RP__NET_MESSAGE_MAX. Messages from one rank to another arrive in the
+ * A message is a run of bytes of at most RP__MESSAGE_MAX. Messages from one rank to another arrive in the
  * order sent; of different senders in any order. Nothing blocks. Not thread-safe: one thread owns a net. */
 #ifndef RP_NET_NET_H
 #define RP_NET_NET_H
 
-#include "core/buffer.h"
+#include "core/wire.h"
 #include "rankpool.h"
-
-enum { RP__NET_MESSAGE_MAX = 256 * 1024 };
 
 struct rp__net;
 

@@ -89,7 +89,7 @@ static struct flight land(struct rp__net_local *hub) {
 static int local_send(struct rp__net *net, int rank, struct rp__buffer *buffer, rp_error *error) {
     struct end *end = (struct end *)net;
     struct rp__net_local *hub = end->hub;
-    if (rank < 0 || rank >= hub->size || buffer->size > RP__NET_MESSAGE_MAX) {
+    if (rank < 0 || rank >= hub->size || buffer->size > RP__MESSAGE_MAX) {
         rp__buffer_free(buffer);
         return rp__fail(error, RP_EINVAL, "a message was sent to no rank, or is longer than 256 KiB");
     }

@@ -117,7 +117,7 @@ static int mpi_send(struct rp__net *net, int rank, struct rp__buffer *buffer, rp
     int code = 0;
     if (rank < 0 || rank >= net->size)
         code = rp__fail(error, RP_EINVAL, "a message was sent to a rank that is not there");
-    else if (buffer->size > RP__NET_MESSAGE_MAX)
+    else if (buffer->size > RP__MESSAGE_MAX)
         code = rp__fail(error, RP_EINVAL, "a message is longer than 256 KiB");
     else if (rank != net->rank)
         code = send_away(m, rank, buffer, error);
@@ -155,7 +155,7 @@ static size_t mpi_pending(const struct rp__net *net) { return ((const struct net
 /* ---- Receiving ----------------------------------------------------------------------------------------- */
 
 static int post(struct net_mpi *m, struct slot *slot, rp_error *error) {
-    int status = MPI_Irecv(slot->data, RP__NET_MESSAGE_MAX, MPI_BYTE, MPI_ANY_SOURCE, MPI_ANY_TAG, m->comm,
+    int status = MPI_Irecv(slot->data, RP__MESSAGE_MAX, MPI_BYTE, MPI_ANY_SOURCE, MPI_ANY_TAG, m->comm,
                            &m->receive[slot - m->slot]);
     if (status != MPI_SUCCESS) return fail_out_of_step(m, error, "MPI_Irecv", status);
     slot->state = SLOT_POSTED;
@@ -245,7 +245,7 @@ static bool allocate(struct net_mpi *m) {
     bool good = m->next_in && m->next_out && m->wake.page && room_to_send(m);
     for (int i = 0; i < RECEIVES; i++) {
         m->receive[i] = MPI_REQUEST_NULL;
-        if (m->net.size > 1) good = (m->slot[i].data = malloc(RP__NET_MESSAGE_MAX)) && good;
+        if (m->net.size > 1) good = (m->slot[i].data = malloc(RP__MESSAGE_MAX)) && good;
     }
     return good;
 }

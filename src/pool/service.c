@@ -160,7 +160,7 @@ static void to_master(rp_world *world, int source, const struct rp__frame *frame
     default:
         break;
     }
-    rc = rp__master_receive(world->master, (uint32_t)source, frame, 0);
+    rc = rp__master_receive(world->master, (uint32_t)source, frame);
     if (rc) {
         snprintf(text, sizeof text, "rank %d sent what cannot be taken: %s", source, rp_strerror(rc));
         fail_world(world, rc, text);

@@ -13,7 +13,7 @@ static struct rp__net *net;
 static struct rp__bell *own_bell;
 static bool mtl_was_set;
 
-static const size_t sizes[] = {1, RP__NET_MESSAGE_MAX, 0, 64, 4096, 4097, 65536, 8, 200000, 1000};
+static const size_t sizes[] = {1, RP__MESSAGE_MAX, 0, 64, 4096, 4097, 65536, 8, 200000, 1000};
 enum { SIZES = sizeof sizes / sizeof *sizes, MESSAGES = 6 * SIZES, RANKS_MAX = 64 };
 
 static uint8_t pattern(int from, int to, int number, size_t i) {
@@ -180,8 +180,8 @@ static void a_wrong_rank_or_size_is_refused(void) {
     rp_error error = {0};
     struct rp__buffer buffer = {0};
     CU_ASSERT_EQUAL(net->ops->send(net, net->size, &buffer, &error), RP_EINVAL);
-    CU_ASSERT_PTR_NOT_NULL(rp__buffer_reserve(&buffer, RP__NET_MESSAGE_MAX + 1));
-    buffer.size = RP__NET_MESSAGE_MAX + 1;
+    CU_ASSERT_PTR_NOT_NULL(rp__buffer_reserve(&buffer, RP__MESSAGE_MAX + 1));
+    buffer.size = RP__MESSAGE_MAX + 1;
     CU_ASSERT_EQUAL(net->ops->send(net, 0, &buffer, &error), RP_EINVAL);
     CU_ASSERT_PTR_NULL(buffer.data);
 }

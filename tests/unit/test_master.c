@@ -278,7 +278,7 @@ static void hear(struct model *model, uint32_t rank) {
             model->events++;
             if (frame.type < RP__FRAME_HELLO)
                 agent_hears(model, rank, &frame);
-            else if (rp__master_receive(model->master, (uint32_t)message.source, &frame, model->now))
+            else if (rp__master_receive(model->master, (uint32_t)message.source, &frame))
                 blame(model, "the master could not take a frame");
         }
         if (more < 0) blame(model, "bytes on the wire that make no sense");

@@ -205,8 +205,8 @@ static void a_wrong_rank_or_size_is_refused(void) {
     rp_error error;
     struct rp__buffer buffer = {0};
     CU_ASSERT_EQUAL(net->ops->send(net, 2, &buffer, &error), RP_EINVAL);
-    CU_ASSERT_PTR_NOT_NULL(rp__buffer_reserve(&buffer, RP__NET_MESSAGE_MAX + 1));
-    buffer.size = RP__NET_MESSAGE_MAX + 1;
+    CU_ASSERT_PTR_NOT_NULL(rp__buffer_reserve(&buffer, RP__MESSAGE_MAX + 1));
+    buffer.size = RP__MESSAGE_MAX + 1;
     CU_ASSERT_EQUAL(net->ops->send(net, 1, &buffer, &error), RP_EINVAL);
     CU_ASSERT_PTR_NULL(buffer.data);
     rp__net_local_free(hub);
