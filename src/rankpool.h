@@ -148,7 +148,7 @@ typedef struct rp_world_options {
  * what main sets after it is not seen by kernels.
  * Errors: RP_ELAUNCH, RP_EMPI, RP_ESYSTEM, RP_EMISMATCH, RP_ENOMEM, RP_EINVAL; no world exists then. */
 RP_API int rp_world_open(const rp_world_options *options, rp_world **world, int *exit_code, rp_error *error);
-/* Rank 0. Ends every crew and rank, which return `exit_code` from main; pools must be closed. Blocks. */
+/* Rank 0. Ends every crew and rank, which return `exit_code` from main; pools must be freed. Blocks. */
 RP_API void rp_world_close(rp_world *world, int exit_code);
 RP_API int rp_world_ranks(const rp_world *world);
 /* Rank 0. Why the world cannot go on (a map then ends with the code), in words that name the rank; "" while it can.
@@ -160,18 +160,30 @@ enum rp_bind { RP_BIND_CORE, RP_BIND_PU, RP_BIND_NONE };
 #define RP_CREW_CORES UINT32_MAX
 
 typedef struct rp_pool_options {
-    uint32_t crew; /* workers a rank; RP_CREW_CORES: share all allowed cores of the node among its ranks;
+    uint32_t workers; /* of the whole pool, dealt out over the ranks; 0: what `crew` says */
+    uint32_t crew;    /* workers a rank; RP_CREW_CORES: share all allowed cores of the node among its ranks;
                       0: under a launcher 1 (or what SLURM_CPUS_PER_TASK or PE= gave), bare: one an allowed core */
-    enum rp_workers workers;
+    enum rp_workers kind;
     enum rp_bind bind;
     bool bind_asked; /* pin even a crew that leaves allowed cores to others */
 } rp_pool_options;
 
-/* Rank 0. One pool at a time on a world. Blocks until every rank's crew is there.
- * Errors: RP_EBUSY, RP_EINVAL, RP_EUNSUPPORTED, RP_ESYSTEM, RP_ENOMEM, RP_ELOST, RP_ESTOPPED. */
+/* Rank 0. Any number of pools on a world, one after the other and side by side: each has its own workers, which share
+ * the cores. Blocks until every rank's crew is there.
+ * Errors: RP_EINVAL, RP_EUNSUPPORTED, RP_ESYSTEM, RP_ENOMEM, RP_ELOST, RP_ESTOPPED. */
 RP_API int rp_pool_open(rp_world *world, const rp_pool_options *options, rp_pool **pool, rp_error *error);
-/* Rank 0. Ends the crews; its maps must be closed. Does not block: ranks do it in the order of what they are told. */
+/* Rank 0, any thread. No more maps can be opened on the pool (RP_ECLOSED); those that are open go on. Does not block. */
 RP_API void rp_pool_close(rp_pool *pool);
+/* Rank 0, any thread. Closes the pool and stops its maps, which end with RP_ECLOSED: worker processes that compute are
+ * killed within a second, threads finish the task in hand. Does not block. */
+RP_API void rp_pool_terminate(rp_pool *pool);
+/* Rank 0, any thread. Waits for at most `timeout_s` seconds (negative: for ever) until no task of the pool is computed
+ * or to be computed any more; results may still be unread. Returns 0, RP_ETIMEDOUT, RP_EINVAL while the pool is neither
+ * closed nor terminated, or why the world cannot go on. */
+RP_API int rp_pool_join(rp_pool *pool, double timeout_s);
+/* Rank 0. Ends the crews and frees the pool. Does not block: ranks do it in the order of what they are told. NULL is no
+ * error. RP_EBUSY: a map of it is still open, and nothing is done. */
+RP_API int rp_pool_free(rp_pool *pool);
 RP_API uint32_t rp_pool_workers(const rp_pool *pool);
 RP_API uint32_t rp_pool_hosts(const rp_pool *pool);
 /* Rank 0. A line that the user should know about the pool's crews (cores left idle, more workers than cores,

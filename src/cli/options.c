@@ -43,7 +43,7 @@ static int set_crew(struct options *options, const char *name, const char *value
 static int set_workers(struct options *options, const char *name, const char *value, rp_error *error) {
     int i = choose(value, (const char *const[]){"process", "thread", "inline", NULL});
     if (i < 0) return wrong(error, name, value, "process, thread or inline");
-    options->pool.workers = (enum rp_workers)i;
+    options->pool.kind = (enum rp_workers)i;
     return 0;
 }
 

@@ -209,7 +209,7 @@ int run_job(const struct options *options, rp_job_run *run) {
         if (!exit_code && (rc = rp_pool_open(world, &options->pool, &pool, &error)) == 0) {
             if (!options->quiet) print_notes(pool);
             exit_code = run_map(options, run, world, pool);
-            rp_pool_close(pool);
+            rp_pool_free(pool);
         }
     }
     if (rc) {

@@ -95,10 +95,6 @@ int rp__master_pool_close(struct rp__master *master) {
 
 uint32_t rp__master_workers(const struct rp__master *master) { return master->workers; }
 
-int rp__master_quit(struct rp__master *master, int exit_code) {
-    return tell_all(master, &(struct rp__frame){.type = RP__FRAME_QUIT, .count = (uint64_t)exit_code});
-}
-
 /* When the last crew has said how many it is, workers are numbered through the ranks, and all start. */
 static int number_workers(struct rp__master *master) {
     uint32_t first = 0;
@@ -108,7 +104,7 @@ static int number_workers(struct rp__master *master) {
         first += master->rank[i].workers;
     }
     master->workers = first;
-    master->held = calloc(first, sizeof *master->held);
+    master->held = calloc(first ? first : 1, sizeof *master->held);
     if (!master->held) return RP_ENOMEM;
     for (uint32_t i = 0; i < master->ranks && rc == 0; i++)
         rc = rp__master_control(master, i,
@@ -118,7 +114,7 @@ static int number_workers(struct rp__master *master) {
 
 static int crew_came(struct rp__master *master, uint32_t from, uint32_t workers) {
     struct rp__master_rank *rank = &master->rank[from];
-    if (rank->up || !workers) return RP_EPROTOCOL;
+    if (rank->up) return RP_EPROTOCOL;
     rank->up = true;
     rank->workers = workers;
     rank->depth = 1;
@@ -239,6 +235,7 @@ bool rp__master_map_complete(const struct rp__master_map *map) {
 }
 
 void rp__master_map_close(struct rp__master *master, struct rp__master_map *map) {
+    if (map->closing) return;
     map->closing = true;
     for (uint32_t rank = 0; rank < master->ranks; rank++)
         if (map->rank[rank].told)
@@ -246,6 +243,10 @@ void rp__master_map_close(struct rp__master *master, struct rp__master_map *map)
 }
 
 bool rp__master_map_idle(const struct rp__master_map *map) { return map->out == 0; }
+
+bool rp__master_map_at_rest(const struct rp__master_map *map) {
+    return map->out == 0 && (map->closing || rp__ledger_complete(&map->ledger));
+}
 
 void rp__master_map_free(struct rp__master *master, struct rp__master_map *map) {
     struct rp__master_map **at = &master->maps;

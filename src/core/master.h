@@ -1,4 +1,4 @@
-/* The master: which rank computes what. A state machine without clock, MPI or threads: frames and requests go in,
+/* The master of one pool: which rank computes what. A state machine without clock, MPI or threads: frames and requests go in,
  * frames for ranks and parts of results come out. Whoever drives it (pool/service.c, or a test that
  * plays the cluster) does the moving.
  *
@@ -26,14 +26,13 @@ struct rp__map_spec {
 struct rp__master *rp__master_new(uint32_t ranks);
 void rp__master_free(struct rp__master *master);
 
-/* Ask every rank for a crew; `options` is passed on as it is. 0 or RP_ENOMEM. */
+/* Ask every rank for a crew, which may be empty; `options` is passed on as it is. 0 or RP_ENOMEM. */
 int rp__master_pool_open(struct rp__master *master, const void *options, size_t size);
 /* Every rank's crew is there and every worker of it has started. */
 bool rp__master_pool_ready(const struct rp__master *master);
 /* End the crews. Every map must be freed. */
 int rp__master_pool_close(struct rp__master *master);
 uint32_t rp__master_workers(const struct rp__master *master);
-int rp__master_quit(struct rp__master *master, int exit_code);
 
 /* 0, RP_ENOMEM. The map ends when it is closed, and is freed when it is idle after that. */
 int rp__master_map_open(struct rp__master *master, const struct rp__map_spec *spec, struct rp__master_map **map);
@@ -50,6 +49,8 @@ bool rp__master_map_complete(const struct rp__master_map *map);
 /* Deal no more of it, and have ranks drop what is out. Then, once idle, nothing is out and it may be freed. */
 void rp__master_map_close(struct rp__master *master, struct rp__master_map *map);
 bool rp__master_map_idle(const struct rp__master_map *map);
+/* Idle, and all done or closed: nothing of it will be computed any more. */
+bool rp__master_map_at_rest(const struct rp__master_map *map);
 void rp__master_map_free(struct rp__master *master, struct rp__master_map *map);
 /* Bytes of inputs held. */
 size_t rp__master_map_held(const struct rp__master_map *map);

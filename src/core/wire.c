@@ -14,7 +14,7 @@ enum {
     HAS_RANGE = 16, /* begin, end - begin */
     HAS_COUNT = 32,
     HAS_DATA = 64,
-    HEAD_MAX = 2 + 3 * 5 + 5 * 10 /* type, flags, three 32-bit and five 64-bit numbers */
+    HEAD_MAX = 2 + 4 * 5 + 5 * 10 /* type, flags, four 32-bit and five 64-bit numbers */
 };
 
 static const uint8_t fields[RP__FRAME_TYPES] = {
@@ -64,10 +64,11 @@ static const uint8_t *get32(const uint8_t *at, const uint8_t *end, uint32_t *n) 
     return at;
 }
 
-static uint8_t *put_head(uint8_t *at, const struct rp__frame *frame, size_t size, bool more) {
+static uint8_t *put_head(uint8_t *at, const struct rp__frame *frame, uint32_t pool, size_t size, bool more) {
     unsigned has = fields[frame->type];
     *at++ = (uint8_t)frame->type;
     *at++ = (uint8_t)(frame->flags | (more ? RP__MORE : 0));
+    at = put(at, pool);
     if (has & HAS_MAP) at = put(at, frame->map);
     if (has & HAS_KERNEL) at = put(at, frame->kernel);
     if (has & HAS_WORKER) at = put(at, frame->worker);
@@ -86,7 +87,8 @@ int rp__frame_read(const uint8_t **at, const uint8_t *end, struct rp__frame *fra
     unsigned has = fields[got.type];
     uint64_t length = 0, size = 0;
     p += 2;
-    if (has & HAS_MAP) p = get32(p, end, &got.map);
+    p = get32(p, end, &got.pool);
+    if (p && has & HAS_MAP) p = get32(p, end, &got.map);
     if (p && has & HAS_KERNEL) p = get32(p, end, &got.kernel);
     if (p && has & HAS_WORKER) p = get32(p, end, &got.worker);
     if (p && has & HAS_CHUNK) p = get(p, end, UINT64_MAX, &got.chunk);
@@ -130,7 +132,7 @@ int rp__outbox_put(struct rp__outbox *outbox, const struct rp__frame *frame) {
         size_t size = left < room ? left : room;
         uint8_t *at = rp__buffer_reserve(message, HEAD_MAX + size);
         if (!at) return RP_ENOMEM;
-        uint8_t *body = put_head(at, frame, size, done + size < frame->size);
+        uint8_t *body = put_head(at, frame, outbox->pool, size, done + size < frame->size);
         if (size) memcpy(body, frame->data + done, size);
         message->size += (size_t)(body - at) + size;
         done += size;
@@ -141,5 +143,5 @@ int rp__outbox_put(struct rp__outbox *outbox, const struct rp__frame *frame) {
 void rp__outbox_free(struct rp__outbox *outbox) {
     for (size_t i = 0; i < outbox->count; i++) rp__buffer_free(&outbox->message[i]);
     free(outbox->message);
-    *outbox = (struct rp__outbox){0};
+    *outbox = (struct rp__outbox){.pool = outbox->pool};
 }

@@ -1,5 +1,5 @@
-/* What travels between the master and the agents. A message is a run of frames; a frame is its type, its flags and
- * the fields that its type has (the table is in wire.c), as LEB128 numbers, then its bytes. Bytes longer than a
+/* What travels between the master and the agents. A message is a run of frames; a frame is its type, its flags, its
+ * pool and the fields that its type has (the table is in wire.c), as LEB128 numbers, then its bytes. Bytes longer than a
  * message travel in several frames of the same head, all but the last marked MORE, so that a result of any size
  * never holds up what comes behind it for long. Both sides are little-endian or both are not: HELLO tells. */
 #ifndef RP_CORE_WIRE_H
@@ -40,6 +40,7 @@ enum rp__frame_flags { RP__MORE = 1, RP__LAST = 2, RP__IN_HAND = 4, RP__KILLED =
 struct rp__frame {
     enum rp__frame_type type;
     uint8_t flags;
+    uint32_t pool; /* which one it is of; 0: of none, but of the world. From the outbox that it was put in */
     uint32_t map, kernel, worker;
     uint64_t chunk, begin, end, count;
     const uint8_t *data; /* lent by whoever made the frame */
@@ -52,6 +53,7 @@ int rp__frame_read(const uint8_t **at, const uint8_t *end, struct rp__frame *fra
 
 /* Messages on their way to one rank: those that are full, and the one being filled. All zero is empty. */
 struct rp__outbox {
+    uint32_t pool; /* all frames that are put here are of this pool */
     struct rp__buffer *message; /* [count] */
     size_t count, capacity;
 };

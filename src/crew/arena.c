@@ -4,6 +4,7 @@
 #include "crew/arena.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -19,8 +20,14 @@ struct rp__arena *rp__arena_new(uint32_t slots, struct rp__bell *bell, const rp_
     *arena = (struct rp__arena){
         .slots = slots, .slot_size = slot_size, .size = first + slot_size * slots, .bell = bell, .kernels = kernels};
     while (kernels[arena->kernel_count]) arena->kernel_count++;
+    arena->taken = calloc(slots ? slots : 1, sizeof *arena->taken);
+    if (!arena->taken) {
+        free(arena);
+        return NULL;
+    }
     void *memory = mmap(NULL, arena->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) {
+        free(arena->taken);
         free(arena);
         return NULL;
     }
@@ -31,6 +38,7 @@ struct rp__arena *rp__arena_new(uint32_t slots, struct rp__bell *bell, const rp_
 void rp__arena_free(struct rp__arena *arena) {
     if (!arena) return;
     munmap(arena->memory, arena->size);
+    free(arena->taken);
     free(arena);
 }
 
@@ -43,6 +51,22 @@ struct rp__nursery_page *rp__arena_nursery_page(const struct rp__arena *arena) {
 struct rp__slot *rp__arena_slot(const struct rp__arena *arena, uint32_t index) {
     const size_t first = arena->size - arena->slot_size * arena->slots;
     return (struct rp__slot *)(arena->memory + first + arena->slot_size * index);
+}
+
+bool rp__arena_take(struct rp__arena *arena, uint32_t count, uint32_t *first) {
+    uint32_t run = 0;
+    for (uint32_t at = 0; at < arena->slots; at++) {
+        run = arena->taken[at] ? 0 : run + 1;
+        if (run < count) continue;
+        *first = at + 1 - count;
+        memset(&arena->taken[*first], true, count);
+        return true;
+    }
+    return false;
+}
+
+void rp__arena_give_back(struct rp__arena *arena, uint32_t first, uint32_t count) {
+    memset(&arena->taken[first], false, count);
 }
 
 void rp__arena_reset(const struct rp__arena *arena, uint32_t index) {

@@ -79,6 +79,7 @@ struct rp__arena {
     uint32_t slots;
     size_t slot_size, size; /* whole pages */
     uint8_t *memory;
+    bool *taken; /* [slots], by a crew; the agent's own list */
     struct rp__bell *bell;
     const rp_kernel *const *kernels;
     uint32_t kernel_count;
@@ -86,6 +87,10 @@ struct rp__arena {
 
 struct rp__slot *rp__arena_slot(const struct rp__arena *arena, uint32_t index);
 struct rp__nursery_page *rp__arena_nursery_page(const struct rp__arena *arena);
+/* So many slots in a row for a crew; false: there are none. */
+bool rp__arena_take(struct rp__arena *arena, uint32_t count, uint32_t *first);
+/* They are free again. */
+void rp__arena_give_back(struct rp__arena *arena, uint32_t first, uint32_t count);
 /* Make a slot as new while no worker is attached to it, but for the settings and the low water mark. */
 void rp__arena_reset(const struct rp__arena *arena, uint32_t index);
 /* Give the slot's memory back to the system, so that the next worker's node provides it. */

@@ -34,7 +34,7 @@ static const struct rp__crew_kind *kind_of(enum rp_workers workers) {
 static int start(struct rp__crew *crew, uint32_t index, rp_error *error) {
     struct rp__crew_worker *worker = &crew->worker[index];
     struct rp__slot *slot = rp__crew_slot(crew, index);
-    rp__arena_reset(crew->arena, index);
+    rp__arena_reset(crew->arena, crew->first + index);
     slot->binding = worker->binding; /* whatever the worker before it made of them */
     slot->where = worker->where;
     slot->spin = crew->spin;
@@ -90,6 +90,11 @@ int rp__crew_open(struct rp__arena *arena, struct rp__nursery *nursery, const st
         return rp__fail(error, RP_EINVAL, "a crew of processes needs a nursery, started before MPI");
     struct rp__crew *made = new_crew(arena, nursery, options);
     if (!made) return rp__fail(error, RP_ENOMEM, "no memory for a crew of %u workers", options->workers);
+    if (!rp__arena_take(arena, made->workers, &made->first)) {
+        free_crew(made);
+        return rp__fail(error, RP_EINVAL, "no room for %u workers more: the crews of one rank have at most %u in all",
+                        options->workers, arena->slots);
+    }
     for (uint32_t i = 0; i < options->workers; i++) {
         const int code = start(made, i, error);
         if (code) {
@@ -104,7 +109,8 @@ int rp__crew_open(struct rp__arena *arena, struct rp__nursery *nursery, const st
 bool rp__crew_close(struct rp__crew *crew) {
     if (!crew) return true;
     if (!crew->kind->stop(crew)) return false;
-    for (uint32_t i = 0; i < crew->workers; i++) rp__arena_release(crew->arena, i);
+    for (uint32_t i = 0; i < crew->workers; i++) rp__arena_release(crew->arena, crew->first + i);
+    rp__arena_give_back(crew->arena, crew->first, crew->workers);
     free_crew(crew);
     return true;
 }
@@ -309,7 +315,7 @@ static void end(struct rp__crew *crew, struct rp__crew_worker *worker, struct rp
         event->task_known = event->task >= given->begin && event->task < given->end;
     }
     worker->live = false;
-    rp__arena_reset(crew->arena, worker->index);
+    rp__arena_reset(crew->arena, crew->first + worker->index);
 }
 
 static bool worker_event(struct rp__crew *crew, struct rp__crew_worker *worker, struct rp__crew_event *event) {

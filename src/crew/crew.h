@@ -76,8 +76,8 @@ struct rp__crew_options {
     const rp_where *where;            /* [workers], what rp_task_where shows (pid is filled in); copied */
 };
 
-/* Starts every worker; they report by STARTED. One crew at a time on an arena. `nursery` may be NULL for thread and
- * inline crews. 0, RP_ESYSTEM, RP_ENOMEM, RP_EINVAL (no workers, or more than slots), RP_EBUSY (a killed process of
+/* Starts every worker; they report by STARTED. Crews share the arena's slots, and each has its own of them. `nursery` may be NULL for thread and
+ * inline crews. 0, RP_ESYSTEM, RP_ENOMEM, RP_EINVAL (no workers, or more than free slots), RP_EBUSY (a killed process of
  * an earlier crew still has not ended). */
 int rp__crew_open(struct rp__arena *arena, struct rp__nursery *nursery, const struct rp__crew_options *options,
                   struct rp__crew **crew, rp_error *error);

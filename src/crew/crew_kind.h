@@ -67,9 +67,9 @@ struct rp__crew_worker {
 
 struct rp__crew {
     const struct rp__crew_kind *kind;
-    const struct rp__arena *arena;
+    struct rp__arena *arena;
     struct rp__nursery *nursery;
-    uint32_t workers;
+    uint32_t first, workers; /* its slots in the arena: [first, first + workers) */
     bool spin;
     uint32_t at, streak; /* whose ring is looked at first, and how many events it has had in a row */
     struct rp__crew_worker *worker;
@@ -77,7 +77,7 @@ struct rp__crew {
 };
 
 static inline struct rp__slot *rp__crew_slot(const struct rp__crew *crew, uint32_t index) {
-    return rp__arena_slot(crew->arena, index);
+    return rp__arena_slot(crew->arena, crew->first + index);
 }
 /* How a worker that left by itself ended, by its slot's last word; false when that says nothing. */
 bool rp__crew_describe_left(uint32_t left, struct rp__crew_end *end);

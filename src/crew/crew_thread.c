@@ -14,14 +14,14 @@ enum { STOP_NS = 500 * 1000 * 1000 };
 
 static void *be_worker(void *argument) {
     const struct rp__crew_worker *self = argument;
-    const struct rp__arena *arena = self->crew->arena;
-    struct rp__worker *worker = rp__worker_new(arena, self->index, true);
+    const struct rp__crew *crew = self->crew;
+    struct rp__worker *worker = rp__worker_new(crew->arena, crew->first + self->index, true);
     if (worker) {
         rp__worker_run(worker);
         rp__worker_free(worker);
     } else {
-        atomic_store(&rp__arena_slot(arena, self->index)->left, RP__LEFT_NO_MEMORY);
-        rp__bell_ring(arena->bell);
+        atomic_store(&rp__crew_slot(crew, self->index)->left, RP__LEFT_NO_MEMORY);
+        rp__bell_ring(crew->arena->bell);
     }
     return NULL;
 }

@@ -103,7 +103,9 @@ int rp_map_open(rp_pool *pool, const rp_map_options *options, rp_map **out, rp_e
     map->range = spec.range;
     map->fed = options->count == RP_FED;
     rp__world_lock(world);
-    rc = world->error.code ? world->error.code : rp__master_map_open(world->master, &spec, &map->state);
+    rc = world->error.code ? world->error.code
+         : pool->closed    ? RP_ECLOSED
+                           : rp__master_map_open(pool->master, &spec, &map->state);
     if (rc == 0) {
         rp_map **last = &world->maps;
         while (*last) last = &(*last)->next;
@@ -111,6 +113,8 @@ int rp_map_open(rp_pool *pool, const rp_map_options *options, rp_map **out, rp_e
         pool->maps_open++;
     } else if (world->error.code) {
         rp__fail(error, rc, "%s", world->error.text);
+    } else if (rc == RP_ECLOSED) {
+        rp__fail(error, rc, "the pool is closed: no more maps can be opened on it");
     } else {
         rp__fail(error, rc, "out of memory for a map");
     }
@@ -157,7 +161,7 @@ void rp_map_end(rp_map *map) {
 }
 
 int rp__map_exchange(rp_map *map) {
-    struct rp__master *master = map->world->master;
+    struct rp__master *master = map->pool->master;
     int rc = 0;
     pthread_mutex_lock(&map->lock);
     if (map->feed_tasks && !map->closing) {
@@ -271,7 +275,7 @@ static void hand_over(rp_map *map) {
     map->read_parts = map->read_bytes = 0;
 }
 
-static struct timespec time_after(double seconds) {
+struct timespec rp__time_after(double seconds) {
     struct timespec at;
     clock_gettime(CLOCK_MONOTONIC, &at);
     double whole = seconds > 1e9 ? 1e9 : seconds;
@@ -293,7 +297,7 @@ int rp_map_next(rp_map *map, double timeout_s, rp_result *result) {
         if (map->reading) end_part(map);
         if (map->reading && map->read_bytes < HAND_OVER) continue;
         struct timespec until;
-        if (!map->reading && timeout_s > 0) until = time_after(timeout_s);
+        if (!map->reading && timeout_s > 0) until = rp__time_after(timeout_s);
         pthread_mutex_lock(&map->lock);
         hand_over(map);
         if (!map->reading) {
@@ -324,18 +328,18 @@ void rp_map_close(rp_map *map) {
     map->closing = true;
     pthread_cond_broadcast(&map->writable);
     pthread_mutex_unlock(&map->lock);
-    rp__master_map_close(world->master, map->state);
+    rp__master_map_close(map->pool->master, map->state);
     rp__service_ring(world);
     /* A stopped world still answers; one that lost a rank or its memory may not. */
     while (!rp__master_map_idle(map->state) && (!world->error.code || world->error.code == RP_ESTOPPED) &&
-           !(world->error.code && world->wish.options.workers != RP_WORKERS_PROCESS))
+           !(world->error.code && map->pool->options.kind != RP_WORKERS_PROCESS))
         pthread_cond_wait(&world->changed, &world->lock);
     rp_map **at = &world->maps;
     while (*at != map) at = &(*at)->next;
     *at = map->next;
     map->pool->maps_open--;
     bool idle = rp__master_map_idle(map->state);
-    if (idle) rp__master_map_free(world->master, map->state);
+    if (idle) rp__master_map_free(map->pool->master, map->state);
     rp__world_unlock(world);
     free_map(map);
 }

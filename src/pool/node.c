@@ -30,7 +30,7 @@ int rp__node_open(rp_world *world, rp_error *error) {
     struct rp__net *net = world->net;
     if (gethostname(world->host, sizeof world->host - 1)) strcpy(world->host, "?");
     int rc = load_topology(world, error);
-    struct rp__node_rank own = {.quota = rp__cpu_quota("")};
+    struct rp__node_rank own = {.rank = net->rank, .quota = rp__cpu_quota("")};
     if (rc == 0) rc = rp__cpuset_of_process(0, &own.binding);
     /* mpirun binds each rank of its own accord. What a crew of all cores may take is what mpirun itself, or its daemon
      * on this host, may use. srun's binding is the user's, and its daemon is not bound: there the rank's own counts. */
@@ -54,32 +54,52 @@ void rp__node_close(rp_world *world) {
     world->node = NULL;
 }
 
-int rp__node_plan(rp_world *world, const struct rp__pool_wish *wish, rp_error *error) {
-    const rp_pool_options *options = &wish->options;
-    uint32_t ranks = (uint32_t)world->net->local_size, slots = rp__arena_slots(world->arena);
-    if (options->crew != RP_CREW_CORES && options->crew > slots)
-        return rp__fail(error, RP_EINVAL, "a crew of %u workers was asked for and a rank can have %u: start more ranks",
-                        options->crew, slots);
-    struct rp__topo_rank *rank = calloc(ranks, sizeof *rank);
-    if (!rank) return rp__fail(error, RP_ENOMEM, "out of memory for a plan");
+/* Workers that rank `rank` was asked for, as the options have it; false: none. */
+static bool wanted(const rp_world *world, const rp_pool_options *options, int rank, uint32_t *workers) {
+    *workers = options->crew;
+    if (!options->workers) return true;
+    uint32_t ranks = (uint32_t)world->net->size;
+    *workers = options->workers / ranks + ((uint32_t)rank < options->workers % ranks);
+    return *workers > 0;
+}
+
+/* The host's plan, of the ranks that have workers. */
+static int plan_host(rp_world *world, struct rp__rank_crew *crew, struct rp__topo_rank *rank, uint32_t *own) {
+    const rp_pool_options *options = &crew->wish.options;
     struct rp__topo_wish limits = {
         .bind = options->bind, .bind_asked = options->bind_asked, .launched = world->launch.use_mpi};
-    for (uint32_t i = 0; i < ranks; i++) {
-        double quota = world->node[i].quota;
-        const struct rp__cpuset *own = &world->node[i].binding, *reach = &world->node[i].reach;
-        rank[i] = (struct rp__topo_rank){
-            .binding = options->crew == RP_CREW_CORES ? *reach : *own, .workers = options->crew, .given = wish->given};
-        if (quota > 0 && (limits.quota <= 0 || quota < limits.quota)) limits.quota = quota;
+    uint32_t ranks = 0;
+    *own = UINT32_MAX;
+    for (int i = 0; i < world->net->local_size; i++) {
+        const struct rp__node_rank *node = &world->node[i];
+        uint32_t workers;
+        if (!wanted(world, options, node->rank, &workers)) continue;
+        if (i == world->net->local_rank) *own = ranks;
+        rank[ranks++] = (struct rp__topo_rank){.binding = workers == RP_CREW_CORES ? node->reach : node->binding,
+                                               .workers = workers,
+                                               .given = crew->wish.given};
+        if (node->quota > 0 && (limits.quota <= 0 || node->quota < limits.quota)) limits.quota = node->quota;
     }
-    rp__topo_plan_free(&world->plan);
-    world->plan = (struct rp__topo_plan){0};
-    int rc = rp__topo_plan(world->topo, rank, ranks, &limits, &world->plan);
+    return ranks ? rp__topo_plan(world->topo, rank, ranks, &limits, &crew->plan) : 0;
+}
+
+int rp__node_plan(rp_world *world, struct rp__rank_crew *crew, rp_error *error) {
+    const rp_pool_options *options = &crew->wish.options;
+    uint32_t slots = rp__arena_slots(world->arena), asked = 0, own;
+    bool any = wanted(world, options, world->net->rank, &asked);
+    if (any && asked != RP_CREW_CORES && asked > slots)
+        return rp__fail(error, RP_EINVAL, "a crew of %u workers was asked for and a rank can have %u: start more ranks",
+                        asked, slots);
+    struct rp__topo_rank *rank = calloc((size_t)world->net->local_size, sizeof *rank);
+    if (!rank) return rp__fail(error, RP_ENOMEM, "out of memory for a plan");
+    int rc = plan_host(world, crew, rank, &own);
     free(rank);
     if (rc) return rp__fail(error, rc, "cannot plan the crews of host %s: %s", world->host, rp_strerror(rc));
-    if (world->plan.workers[world->net->local_rank] > slots)
+    crew->first = any ? crew->plan.first[own] : 0;
+    crew->workers = any ? crew->plan.workers[own] : 0;
+    if (crew->workers > slots)
         return rp__fail(error, RP_EINVAL, "this host has more cores than a rank can have workers, %u: start more ranks",
                         slots);
-    world->wish = *wish;
     return 0;
 }
 
@@ -94,15 +114,17 @@ static void settle_agent(const rp_world *world, const struct rp__cpuset *binding
     (void)rp__cpuset_bind_self(rp__cpuset_is_empty(&spare) ? &crew : &spare);
 }
 
-int rp__node_start(rp_world *world, uint32_t first, rp_error *error) {
-    uint32_t own = (uint32_t)world->net->local_rank, workers = world->plan.workers[own];
-    const struct rp__cpuset *binding = world->plan.binding + world->plan.first[own];
+int rp__node_start(rp_world *world, struct rp__rank_crew *crew, uint32_t first, rp_error *error) {
+    uint32_t workers = crew->workers;
+    if (!workers) return 0;
+    bool computes_in_agent = crew->wish.options.kind == RP_WORKERS_INLINE;
+    const struct rp__cpuset *binding = crew->plan.binding + crew->first;
     rp_where *where = calloc(workers, sizeof *where);
     if (!where) return rp__fail(error, RP_ENOMEM, "out of memory for a crew");
     for (uint32_t i = 0; i < workers; i++) {
         /* A worker that the pool does not bind, or that computes in the rank's own thread, runs where its rank may. */
-        bool bound = !rp__cpuset_is_empty(&binding[i]) && world->wish.options.workers != RP_WORKERS_INLINE;
-        const struct rp__cpuset *lives = bound ? &binding[i] : &world->node[own].binding;
+        bool bound = !rp__cpuset_is_empty(&binding[i]) && !computes_in_agent;
+        const struct rp__cpuset *lives = bound ? &binding[i] : &world->node[world->net->local_rank].binding;
         rp__topo_where(world->topo, lives, &where[i]);
         where[i].worker = first + i;
         where[i].rank = world->net->rank;
@@ -110,20 +132,23 @@ int rp__node_start(rp_world *world, uint32_t first, rp_error *error) {
         memcpy(where[i].host, world->host, sizeof where[i].host);
     }
     struct rp__crew_options options = {
-        .kind = world->wish.options.workers, .workers = workers, .binding = binding, .where = where};
-    int rc = rp__crew_open(world->arena, world->nursery, &options, &world->crew, error);
+        .kind = crew->wish.options.kind, .workers = workers, .binding = binding, .where = where};
+    int rc = rp__crew_open(world->arena, world->nursery, &options, &crew->crew, error);
     free(where);
     if (rc) return rc;
-    if (world->wish.options.workers != RP_WORKERS_INLINE) settle_agent(world, binding, workers);
-    world->agent = rp__agent_new(&rp__agent_real_crew, world->crew, workers, &world->out);
-    return world->agent ? 0 : rp__fail(error, RP_ENOMEM, "out of memory for an agent");
+    if (!computes_in_agent) settle_agent(world, binding, workers);
+    crew->agent = rp__agent_new(&rp__agent_real_crew, crew->crew, workers, &crew->out);
+    return crew->agent ? 0 : rp__fail(error, RP_ENOMEM, "out of memory for an agent");
 }
 
-void rp__node_stop(rp_world *world) {
-    rp__agent_free(world->agent);
-    if (!world->crew) return;
-    if (!rp__crew_close(world->crew)) world->abandoned = true;
-    (void)rp__cpuset_bind_self(&world->node[world->net->local_rank].binding);
-    world->agent = NULL;
-    world->crew = NULL;
+void rp__node_stop(rp_world *world, struct rp__rank_crew *crew) {
+    struct rp__rank_crew **at = &world->crews;
+    while (*at != crew) at = &(*at)->next;
+    *at = crew->next;
+    rp__agent_free(crew->agent);
+    if (!rp__crew_close(crew->crew)) world->abandoned = true;
+    if (!world->crews) (void)rp__cpuset_bind_self(&world->node[world->net->local_rank].binding);
+    rp__topo_plan_free(&crew->plan);
+    rp__outbox_free(&crew->out);
+    free(crew);
 }

@@ -1,56 +1,155 @@
-/* Pools: the crews of all ranks, asked for by rank 0. One at a time on a world. */
+/* Pools: crews of all ranks, asked for by rank 0. Any number on a world, one after the other and side by side: each has
+ * workers of its own, and a master on rank 0. */
 #include "core/error.h"
 #include "pool/world_state.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+
+static rp_pool *new_pool(rp_world *world, const rp_pool_options *options) {
+    rp_pool *pool = calloc(1, sizeof *pool);
+    if (!pool) return NULL;
+    pool->world = world;
+    pool->options = *options;
+    pool->master = rp__master_new(world->ranks);
+    pool->to = calloc(world->ranks, sizeof *pool->to);
+    pool->dirty = calloc(world->ranks, sizeof *pool->dirty);
+    if (pool->master && pool->to && pool->dirty) return pool;
+    rp__pool_free(pool);
+    return NULL;
+}
+
+void rp__pool_free(rp_pool *pool) {
+    rp__master_free(pool->master);
+    for (uint32_t i = 0; pool->to && i < pool->world->ranks; i++) rp__outbox_free(&pool->to[i]);
+    for (size_t i = 0; i < pool->notes; i++) free(pool->note[i]);
+    free(pool->note);
+    free(pool->to);
+    free(pool->dirty);
+    free(pool);
+}
+
+void rp__pool_keep_note(rp_pool *pool, const char *text, size_t length) {
+    for (size_t i = 0; i < pool->notes; i++)
+        if (strlen(pool->note[i]) == length && !memcmp(pool->note[i], text, length)) return;
+    char **note = realloc(pool->note, (pool->notes + 1) * sizeof *note);
+    if (!note) return;
+    pool->note = note;
+    note[pool->notes] = strndup(text, length);
+    if (note[pool->notes]) pool->notes++;
+}
+
+static int check(const rp_pool_options *options, rp_error *error) {
+    if (options->workers && options->crew)
+        return rp__fail(error, RP_EINVAL, "a pool of %u workers with crews of %u was asked for: give one of the two",
+                        options->workers, options->crew);
+    return 0;
+}
+
+/* World lock held: ask every rank for its crew, and wait until all are there. */
+static int start(rp_pool *pool, rp_error *error) {
+    rp_world *world = pool->world;
+    struct rp__pool_wish wish = {.options = pool->options, .given = world->launch.cores};
+    pool->number = ++world->next_pool;
+    for (uint32_t i = 0; i < world->ranks; i++) pool->to[i].pool = pool->number;
+    if (!world->error.code && rp__master_pool_open(pool->master, &wish, sizeof wish))
+        return rp__fail(error, RP_ENOMEM, "out of memory for a pool");
+    pool->next = world->pools;
+    world->pools = pool;
+    world->inline_crews |= pool->options.kind == RP_WORKERS_INLINE;
+    rp__service_ring(world);
+    while (!world->error.code && !rp__master_pool_ready(pool->master)) pthread_cond_wait(&world->changed, &world->lock);
+    if (!world->error.code) return 0;
+    pool->ended = true; /* the service frees it */
+    return rp__fail(error, world->error.code, "%s", world->error.text);
+}
 
 int rp_pool_open(rp_world *world, const rp_pool_options *options, rp_pool **out, rp_error *error) {
+    static const rp_pool_options defaults = {0};
     if (!world || !out) return rp__fail(error, RP_EINVAL, "rp_pool_open needs a world and a result");
-    struct rp__pool_wish wish = {.options = options ? *options : (rp_pool_options){0}, .given = world->launch.cores};
-    rp_pool *pool = calloc(1, sizeof *pool);
+    if (!options) options = &defaults;
+    int rc = check(options, error);
+    if (rc) return rc;
+    rp_pool *pool = new_pool(world, options);
     if (!pool) return rp__fail(error, RP_ENOMEM, "out of memory for a pool");
-    pool->world = world;
     rp__world_lock(world);
-    int rc = 0;
-    if (world->pool) rc = rp__fail(error, RP_EBUSY, "this world has a pool already: close it first");
-    if (rc == 0 && !world->error.code && rp__master_pool_open(world->master, &wish, sizeof wish))
-        rc = rp__fail(error, RP_ENOMEM, "out of memory for a pool");
-    if (rc == 0) {
-        rp__service_ring(world);
-        while (!world->error.code && !rp__master_pool_ready(world->master))
-            pthread_cond_wait(&world->changed, &world->lock);
-        if (world->error.code) rc = rp__fail(error, world->error.code, "%s", world->error.text);
-    }
-    if (rc == 0) world->pool = pool;
+    rc = start(pool, error);
+    if (rc && !pool->ended) rp__pool_free(pool);
     rp__world_unlock(world);
-    if (rc)
-        free(pool);
-    else
-        *out = pool;
+    if (rc == 0) *out = pool;
     return rc;
 }
 
 void rp_pool_close(rp_pool *pool) {
     if (!pool) return;
-    rp_world *world = pool->world;
-    rp__world_lock(world);
-    rp__master_pool_close(world->master);
-    world->pool = NULL;
-    for (size_t i = 0; i < world->notes; i++) free(world->note[i]);
-    free(world->note);
-    world->note = NULL;
-    world->notes = 0;
-    rp__world_unlock(world);
-    rp__service_ring(world);
-    free(pool);
+    rp__world_lock(pool->world);
+    pool->closed = true;
+    rp__world_unlock(pool->world);
 }
 
-uint32_t rp_pool_workers(const rp_pool *pool) { return rp__master_workers(pool->world->master); }
+void rp_pool_terminate(rp_pool *pool) {
+    if (!pool) return;
+    rp_world *world = pool->world;
+    rp__world_lock(world);
+    pool->closed = true;
+    for (rp_map *map = world->maps; map; map = map->next) {
+        if (map->pool != pool) continue;
+        rp__map_fail(map, RP_ECLOSED);
+        rp__master_map_close(pool->master, map->state);
+    }
+    rp__world_unlock(world);
+    rp__service_ring(world);
+}
+
+/* World lock held. */
+static bool is_at_rest(const rp_pool *pool) {
+    for (const rp_map *map = pool->world->maps; map; map = map->next)
+        if (map->pool == pool && !rp__master_map_at_rest(map->state)) return false;
+    return true;
+}
+
+int rp_pool_join(rp_pool *pool, double timeout_s) {
+    if (!pool) return RP_EINVAL;
+    rp_world *world = pool->world;
+    struct timespec until = rp__time_after(timeout_s < 0 ? 0 : timeout_s);
+    bool late = false;
+    rp__world_lock(world);
+    int rc = pool->closed ? 0 : RP_EINVAL;
+    while (rc == 0 && !is_at_rest(pool)) {
+        if (world->error.code)
+            rc = world->error.code;
+        else if (late)
+            rc = RP_ETIMEDOUT;
+        else if (timeout_s < 0)
+            pthread_cond_wait(&world->changed, &world->lock);
+        else
+            late = pthread_cond_timedwait(&world->changed, &world->lock, &until) == ETIMEDOUT;
+    }
+    rp__world_unlock(world);
+    return rc;
+}
+
+int rp_pool_free(rp_pool *pool) {
+    if (!pool) return 0;
+    rp_world *world = pool->world;
+    rp__world_lock(world);
+    int rc = pool->maps_open ? RP_EBUSY : 0;
+    if (rc == 0) {
+        rp__master_pool_close(pool->master);
+        pool->ended = true;
+    }
+    rp__world_unlock(world);
+    rp__service_ring(world);
+    return rc;
+}
+
+uint32_t rp_pool_workers(const rp_pool *pool) { return rp__master_workers(pool->master); }
 
 uint32_t rp_pool_hosts(const rp_pool *pool) { return (uint32_t)pool->world->net->hosts; }
 
 const char *rp_pool_note(const rp_pool *pool, size_t index) {
     const rp_world *world = pool->world;
     if (world->launch.note[0] && index-- == 0) return world->launch.note;
-    return index < world->notes ? world->note[index] : NULL;
+    return index < pool->notes ? pool->note[index] : NULL;
 }

@@ -35,11 +35,13 @@ uint64_t rp__now_ns(void) {
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+static bool is_rank_0(const rp_world *world) { return world->net->rank == 0; }
+
 /* The world cannot compute any more: whoever waits for it learns why. World lock held. */
 static void fail_world(rp_world *world, int code, const char *text) {
     if (world->error.code) return;
     rp__fail(&world->error, code, "%s", text);
-    if (world->master) rp__master_stop(world->master);
+    for (rp_pool *pool = world->pools; pool; pool = pool->next) rp__master_stop(pool->master);
     for (rp_map *map = world->maps; map; map = map->next) rp__map_fail(map, code);
     pthread_cond_broadcast(&world->changed);
 }
@@ -57,61 +59,58 @@ static void fail_rank(rp_world *world, const rp_error *error) {
 
 /* ---- Messages ---- */
 
-static void crew_notes(rp_world *world) {
+static struct rp__rank_crew *find_crew(const rp_world *world, uint32_t pool) {
+    struct rp__rank_crew *crew = world->crews;
+    while (crew && crew->pool != pool) crew = crew->next;
+    return crew;
+}
+
+static int pool_came(rp_world *world, const struct rp__frame *frame, rp_error *error) {
+    struct rp__rank_crew *crew = calloc(1, sizeof *crew);
+    if (!crew) return rp__fail(error, RP_ENOMEM, "out of memory for a crew");
+    crew->pool = crew->out.pool = frame->pool;
+    crew->next = world->crews;
+    world->crews = crew;
+    if (frame->size != sizeof crew->wish) return rp__fail(error, RP_EPROTOCOL, "rank 0 runs another version");
+    memcpy(&crew->wish, frame->data, sizeof crew->wish);
+    int rc = rp__node_plan(world, crew, error);
+    if (rc) return rc;
     struct rp__buffer notes = {0};
-    for (size_t i = 0; world->net->local_rank == 0 && i < world->plan.notes; i++) { /* a host speaks once */
+    for (size_t i = 0; world->net->local_rank == 0 && i < crew->plan.notes; i++) { /* a host speaks once */
         if (notes.size) rp__buffer_append(&notes, "\n", 1);
-        rp__buffer_append(&notes, world->plan.note[i], strlen(world->plan.note[i]));
+        rp__buffer_append(&notes, crew->plan.note[i], strlen(crew->plan.note[i]));
     }
-    uint32_t workers = world->plan.workers[world->net->local_rank];
-    struct rp__frame frame = {.type = RP__FRAME_CREW, .worker = workers, .data = notes.data, .size = notes.size};
-    if (rp__outbox_put(&world->out, &frame)) world->net->ops->abort(world->net, 3);
+    struct rp__frame answer = {.type = RP__FRAME_CREW, .worker = crew->workers, .data = notes.data, .size = notes.size};
+    if (rp__outbox_put(&crew->out, &answer)) rc = rp__fail(error, RP_ENOMEM, "out of memory for messages");
     rp__buffer_free(&notes);
+    return rc;
 }
 
 static int to_agent(rp_world *world, const struct rp__frame *frame, rp_error *error) {
-    struct rp__pool_wish wish;
-    int rc = 0;
-    switch (frame->type) {
-    case RP__FRAME_POOL:
-        if (frame->size != sizeof wish) return rp__fail(error, RP_EPROTOCOL, "rank 0 runs another version");
-        memcpy(&wish, frame->data, sizeof wish);
-        rc = rp__node_plan(world, &wish, error);
-        if (rc == 0) crew_notes(world);
-        return rc;
-    case RP__FRAME_START:
-        return rp__node_start(world, frame->worker, error);
-    case RP__FRAME_POOL_END:
-        rp__node_stop(world);
-        return 0;
-    case RP__FRAME_QUIT:
+    if (frame->type == RP__FRAME_QUIT) {
         world->quit = true;
         world->exit_code = (int)frame->count;
         return 0;
-    default:
-        if (world->agent && (rc = rp__agent_receive(world->agent, frame)))
-            rp__fail(error, rc, "a message from rank 0 cannot be followed: %s", rp_strerror(rc));
-        return rc;
     }
+    if (frame->type == RP__FRAME_POOL) return pool_came(world, frame, error);
+    struct rp__rank_crew *crew = find_crew(world, frame->pool);
+    if (!crew) return 0; /* it could not be planned: rank 0 was told */
+    if (frame->type == RP__FRAME_START) return rp__node_start(world, crew, frame->worker, error);
+    if (frame->type == RP__FRAME_POOL_END) {
+        rp__node_stop(world, crew);
+        return 0;
+    }
+    int rc = crew->agent ? rp__agent_receive(crew->agent, frame) : 0;
+    if (rc) rp__fail(error, rc, "a message from rank 0 cannot be followed: %s", rp_strerror(rc));
+    return rc;
 }
 
-/* Hosts say the same in the same words: once is enough. Out of memory, a note is lost and nothing else. */
-static void keep_note(rp_world *world, const char *text, size_t length) {
-    for (size_t i = 0; i < world->notes; i++)
-        if (strlen(world->note[i]) == length && !memcmp(world->note[i], text, length)) return;
-    char **note = realloc(world->note, (world->notes + 1) * sizeof *note);
-    if (!note) return;
-    world->note = note;
-    note[world->notes] = strndup(text, length);
-    if (note[world->notes]) world->notes++;
-}
-
-static void keep_notes(rp_world *world, const struct rp__frame *frame) {
+static void keep_notes(rp_pool *pool, const struct rp__frame *frame) {
     const char *at = (const char *)frame->data, *end = at + frame->size;
     while (at < end) {
         const char *line = memchr(at, '\n', (size_t)(end - at));
         if (!line) line = end;
-        keep_note(world, at, (size_t)(line - at));
+        rp__pool_keep_note(pool, at, (size_t)(line - at));
         at = line + 1;
     }
 }
@@ -154,18 +153,19 @@ static void to_master(rp_world *world, int source, const struct rp__frame *frame
     case RP__FRAME_SIGNAL:
         stop_by_signal(world);
         return;
-    case RP__FRAME_CREW:
-        keep_notes(world, frame);
-        break;
     default:
         break;
     }
-    rc = rp__master_receive(world->master, (uint32_t)source, frame);
+    rp_pool *pool = world->pools;
+    while (pool && pool->number != frame->pool) pool = pool->next;
+    if (!pool) return; /* of a pool that was closed */
+    if (frame->type == RP__FRAME_CREW) keep_notes(pool, frame);
+    rc = rp__master_receive(pool->master, (uint32_t)source, frame);
     if (rc) {
         snprintf(text, sizeof text, "rank %d sent what cannot be taken: %s", source, rp_strerror(rc));
         fail_world(world, rc, text);
     }
-    if (frame->type == RP__FRAME_WORKER) pthread_cond_broadcast(&world->changed);
+    if (frame->type == RP__FRAME_WORKER || frame->type == RP__FRAME_CREW) pthread_cond_broadcast(&world->changed);
 }
 
 static bool take_messages(rp_world *world) {
@@ -182,7 +182,7 @@ static bool take_messages(rp_world *world) {
         int more;
         while ((more = rp__frame_read(&at, end, &frame)) == 1) {
             if (frame.type >= RP__FRAME_HELLO) {
-                if (world->master) to_master(world, message.source, &frame);
+                if (is_rank_0(world)) to_master(world, message.source, &frame);
             } else if (!world->failed || frame.type == RP__FRAME_QUIT || frame.type == RP__FRAME_POOL_END) {
                 if (to_agent(world, &frame, &error)) fail_rank(world, &error);
             }
@@ -191,7 +191,7 @@ static bool take_messages(rp_world *world) {
     }
     if (rc) {
         fail_rank(world, &error);
-        if (world->master) fail_world(world, error.code, error.text);
+        if (is_rank_0(world)) fail_world(world, error.code, error.text);
     }
     return count > 0;
 }
@@ -200,7 +200,7 @@ static void send_all(rp_world *world, int rank, struct rp__outbox *outbox) {
     rp_error error = {0};
     for (size_t i = 0; i < outbox->count; i++)
         if (world->net->ops->send(world->net, rank, &outbox->message[i], &error)) {
-            if (world->master)
+            if (is_rank_0(world))
                 fail_world(world, error.code, error.text);
             else
                 world->net->ops->abort(world->net, 3);
@@ -210,27 +210,55 @@ static void send_all(rp_world *world, int rank, struct rp__outbox *outbox) {
 
 /* ---- Rank 0 ---- */
 
-static bool master_acts(rp_world *world) {
+static bool master_acts(rp_world *world, rp_pool *pool) {
     struct rp__frame frame;
     uint32_t rank;
     int count = 0;
-    while (count < ACTIONS_MAX && rp__master_action(world->master, &rank, &frame)) {
+    while (count < ACTIONS_MAX && rp__master_action(pool->master, &rank, &frame)) {
         count++;
-        struct rp__outbox *outbox = &world->to[rank];
-        if (!outbox->count) world->dirty[world->dirty_count++] = rank;
+        struct rp__outbox *outbox = &pool->to[rank];
+        if (!outbox->count) pool->dirty[pool->dirty_count++] = rank;
         if (rp__outbox_put(outbox, &frame)) fail_world(world, RP_ENOMEM, "out of memory for messages");
     }
-    for (uint32_t i = 0; i < world->dirty_count; i++)
-        send_all(world, (int)world->dirty[i], &world->to[world->dirty[i]]);
-    world->dirty_count = 0;
+    for (uint32_t i = 0; i < pool->dirty_count; i++) send_all(world, (int)pool->dirty[i], &pool->to[pool->dirty[i]]);
+    pool->dirty_count = 0;
     return count > 0;
+}
+
+static bool masters_act(rp_world *world) {
+    bool busy = false;
+    for (rp_pool **at = &world->pools, *pool; (pool = *at);) {
+        bool acted = master_acts(world, pool);
+        busy |= acted;
+        if (pool->ended && !acted) { /* its ranks were told */
+            *at = pool->next;
+            rp__pool_free(pool);
+        } else {
+            at = &pool->next;
+        }
+    }
+    return busy;
+}
+
+/* When the pools' last messages are out. */
+static void tell_to_quit(rp_world *world) {
+    if (!world->closing || world->closed) return;
+    world->closed = true;
+    for (uint32_t rank = 0; rank < world->ranks; rank++) {
+        struct rp__outbox outbox = {0};
+        struct rp__frame quit = {.type = RP__FRAME_QUIT, .count = (uint64_t)world->exit_code};
+        if (rp__outbox_put(&outbox, &quit)) world->net->ops->abort(world->net, 3);
+        send_all(world, (int)rank, &outbox);
+        rp__outbox_free(&outbox);
+    }
 }
 
 static void exchange_maps(rp_world *world) {
     for (rp_map *map = world->maps; map; map = map->next) {
         int rc = rp__map_exchange(map);
         if (rc) fail_world(world, rc, "results cannot be kept: out of memory, or the spill file cannot be read");
-        if (map->closing && rp__master_map_idle(map->state)) pthread_cond_broadcast(&world->changed);
+        if ((map->closing || map->pool->closed) && rp__master_map_at_rest(map->state))
+            pthread_cond_broadcast(&world->changed);
     }
 }
 
@@ -254,72 +282,108 @@ static bool drain_stdin(rp_world *world) {
     return n > 0;
 }
 
-static int64_t sleep_for(const rp_world *world, uint64_t quiet_ns) {
-    bool remote = world->net->hosts > 1, busy = world->agent && !rp__agent_idle(world->agent);
+/* What this rank's crews are at. */
+struct crews_state {
+    bool any, idle; /* there are agents; one of them has a worker without work, or there are none */
+    bool soon;      /* an answer comes sooner than a sleep would end */
+};
+
+/* A few short chunks and no more: their answers come sooner than a sleep would end. Where many stream, the workers ring
+ * when it is worth while. */
+static bool answers_soon(const struct rp__agent *agent) {
+    uint64_t chunk_ns = rp__agent_chunk_ns(agent);
+    return chunk_ns && chunk_ns < SPIN_NS && rp__agent_held(agent) && rp__agent_held(agent) < FEW;
+}
+
+static struct crews_state look_at_crews(const rp_world *world) {
+    struct crews_state state = {0};
+    for (const struct rp__rank_crew *crew = world->crews; crew; crew = crew->next) {
+        if (!crew->agent) continue;
+        state.any = true;
+        state.idle |= rp__agent_idle(crew->agent) > 0;
+        state.soon |= answers_soon(crew->agent);
+    }
+    state.idle |= !state.any;
+    return state;
+}
+
+static int64_t sleep_for(const rp_world *world, const struct crews_state *crews, uint64_t quiet_ns) {
+    bool busy = crews->any && !crews->idle;
     int64_t most = SLEEP_LOCAL_NS;
-    if (remote) most = world->agent && (world->master ? world->maps != NULL : !busy) ? SLEEP_REMOTE_NS : SLEEP_QUIET_NS;
+    if (world->net->hosts > 1)
+        most = crews->any && (is_rank_0(world) ? world->maps != NULL : !busy) ? SLEEP_REMOTE_NS : SLEEP_QUIET_NS;
     if (world->net->ops->pending(world->net) && most > SLEEP_SENDING_NS) most = SLEEP_SENDING_NS;
     /* While every worker computes, one of them will ring. */
     int64_t now = busy ? most : (int64_t)(quiet_ns / 4);
     return now < most ? now : most;
 }
 
-/* A few short chunks and no more: their answers come sooner than a sleep would end. Where many stream, the workers ring
- * when it is worth while. */
-static bool answers_soon(const struct rp__agent *agent) {
-    uint64_t chunk_ns = rp__agent_chunk_ns(agent);
-    return chunk_ns && chunk_ns < SPIN_NS && rp__agent_held(agent) < FEW;
-}
-
 static void wait_for_work(rp_world *world, uint32_t seen, uint64_t *since) {
     uint64_t now = rp__now_ns();
     if (!*since) *since = now;
     uint64_t quiet = now - *since;
-    bool idle = !world->agent || rp__agent_idle(world->agent);
-    if (quiet < SPIN_NS && (idle || answers_soon(world->agent))) return;
-    if (quiet < YIELD_NS && idle) {
+    struct crews_state crews = look_at_crews(world);
+    if (quiet < SPIN_NS && (crews.idle || crews.soon)) return;
+    if (quiet < YIELD_NS && crews.idle) {
         sched_yield();
         return;
     }
     if (world->out.count || drain_stdin(world)) return;
-    rp__bell_wait(world->bell, seen, sleep_for(world, quiet));
+    rp__bell_wait(world->bell, seen, sleep_for(world, &crews, quiet));
 }
 
-/* The lock is held for the master's part only: an inline crew computes in rp__agent_poll. */
-static void lock_master(rp_world *world) {
-    if (!world->master) return;
+/* The lock is held for the masters' part only: an inline crew computes in rp__agent_poll. */
+static void lock_masters(rp_world *world) {
+    if (!is_rank_0(world)) return;
     while (atomic_load(&world->callers)) sched_yield();
     pthread_mutex_lock(&world->lock);
 }
 
-static void unlock_master(rp_world *world) {
-    if (world->master) pthread_mutex_unlock(&world->lock);
+static void unlock_masters(rp_world *world) {
+    if (is_rank_0(world)) pthread_mutex_unlock(&world->lock);
+}
+
+static bool poll_crews(rp_world *world) {
+    bool busy = false;
+    rp_error error = {0};
+    for (struct rp__rank_crew *crew = world->crews; crew && !world->failed; crew = crew->next) {
+        uint32_t events = 0;
+        if (crew->agent && rp__agent_poll(crew->agent, &events, &error)) fail_rank(world, &error);
+        busy |= events > 0;
+    }
+    return busy;
+}
+
+static void send_own(rp_world *world) {
+    if (world->out.count) send_all(world, 0, &world->out);
+    for (struct rp__rank_crew *crew = world->crews; crew; crew = crew->next)
+        if (crew->out.count) send_all(world, 0, &crew->out);
 }
 
 void rp__service_run(rp_world *world) {
     uint64_t since = 0;
     uint32_t seen = rp__bell_read(world->bell);
     while (!world->quit) {
-        uint32_t events = 0, before = seen;
-        rp_error error = {0};
+        uint32_t before = seen;
         seen = rp__bell_read(world->bell);
-        lock_master(world);
+        lock_masters(world);
         bool busy = take_messages(world);
-        unlock_master(world);
-        if (world->agent && !world->failed && rp__agent_poll(world->agent, &events, &error)) fail_rank(world, &error);
+        unlock_masters(world);
+        busy |= poll_crews(world);
         pass_signal_on(world);
-        lock_master(world);
-        if (world->out.count) send_all(world, 0, &world->out);
-        if (world->master) {
+        lock_masters(world);
+        send_own(world);
+        if (is_rank_0(world)) {
             exchange_maps(world);
-            busy |= master_acts(world);
+            busy |= masters_act(world);
+            tell_to_quit(world);
         }
-        unlock_master(world);
+        unlock_masters(world);
         /* A ring counts, too: the message that it tells of may need more than one look to be there. */
-        if (busy || events || seen != before)
+        if (busy || seen != before)
             since = 0;
         else
             wait_for_work(world, seen, &since);
     }
-    rp__node_stop(world);
+    while (world->crews) rp__node_stop(world, world->crews);
 }

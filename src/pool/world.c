@@ -62,23 +62,18 @@ static int start(rp_world *world, rp_error *error) {
     struct rp__frame hello = {.type = RP__FRAME_HELLO, .begin = world->hash, .end = world->hash};
     rc = rp__node_open(world, error);
     if (rc == 0 && rp__outbox_put(&world->out, &hello)) rc = rp__fail(error, RP_ENOMEM, "out of memory");
-    if (rc == 0 && world->net->rank == 0) {
-        size_t ranks = world->ranks = (uint32_t)world->net->size;
-        world->master = rp__master_new((uint32_t)ranks);
-        world->to = calloc(ranks, sizeof *world->to);
-        world->dirty = calloc(ranks, sizeof *world->dirty);
-        if (!world->master || !world->to || !world->dirty) rc = rp__fail(error, RP_ENOMEM, "out of memory");
-    }
+    world->ranks = (uint32_t)world->net->size;
     return rc;
 }
 
 static void free_world(rp_world *world) {
     if (!world) return;
     rp__signals_release(world);
-    for (uint32_t i = 0; world->to && i < world->ranks; i++) rp__outbox_free(&world->to[i]);
+    for (rp_pool *pool; (pool = world->pools);) {
+        world->pools = pool->next;
+        rp__pool_free(pool);
+    }
     rp__outbox_free(&world->out);
-    rp__master_free(world->master);
-    rp__topo_plan_free(&world->plan);
     if (world->net) world->net->ops->close(world->net);
     rp__node_close(world);
     if (world->nursery) rp__nursery_stop(world->nursery);
@@ -86,10 +81,6 @@ static void free_world(rp_world *world) {
     rp__arena_free(world->arena);
     rp__bell_free(world->bell);
     if (world->bell_fd >= 0) close(world->bell_fd);
-    for (size_t i = 0; i < world->notes; i++) free(world->note[i]);
-    free(world->note);
-    free(world->to);
-    free(world->dirty);
     free(world);
 }
 
@@ -118,6 +109,7 @@ static void *serve(void *self) {
                       world->net->rank);
     pthread_mutex_lock(&world->lock);
     world->open = true;
+    world->serving = rc == 0;
     if (rc) world->error = error;
     pthread_cond_broadcast(&world->changed);
     pthread_mutex_unlock(&world->lock);
@@ -135,7 +127,11 @@ static int open_rank_0(rp_world *world, rp_error *error) {
     pthread_mutexattr_settype(&kind, PTHREAD_MUTEX_ADAPTIVE_NP);
     pthread_mutex_init(&world->lock, &kind);
     pthread_mutexattr_destroy(&kind);
-    pthread_cond_init(&world->changed, NULL);
+    pthread_condattr_t clock;
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&world->changed, &clock);
+    pthread_condattr_destroy(&clock);
     if (pthread_create(&world->thread, NULL, serve, world))
         return rp__fail(error, RP_ESYSTEM, "cannot start the service thread: %s", strerror(errno));
     pthread_mutex_lock(&world->lock);
@@ -143,7 +139,7 @@ static int open_rank_0(rp_world *world, rp_error *error) {
         pthread_cond_wait(&world->changed, &world->lock);
     int code = world->error.code;
     if (code) *error = world->error;
-    bool serving = world->open && world->master && world->to;
+    bool serving = world->serving;
     pthread_mutex_unlock(&world->lock);
     if (!code) return 0;
     if (serving) {
@@ -190,8 +186,7 @@ int rp_world_open(const rp_world_options *options, rp_world **out, int *exit_cod
 
 /* A stopped world does not wait for a task that the service computes in line: it ends with the process. */
 static bool join_service(rp_world *world) {
-    if (world->error.code != RP_ESTOPPED || world->wish.options.workers != RP_WORKERS_INLINE)
-        return pthread_join(world->thread, NULL) == 0;
+    if (world->error.code != RP_ESTOPPED || !world->inline_crews) return pthread_join(world->thread, NULL) == 0;
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until); /* the clock of pthread_timedjoin_np */
     until.tv_nsec += STOP_NS;
@@ -203,7 +198,8 @@ static bool join_service(rp_world *world) {
 void rp_world_close(rp_world *world, int exit_code) {
     if (!world) return;
     rp__world_lock(world);
-    rp__master_quit(world->master, exit_code);
+    world->closing = true;
+    world->exit_code = exit_code;
     rp__world_unlock(world);
     rp__service_ring(world);
     if (!join_service(world)) return;

@@ -1,8 +1,8 @@
-/* What the files of the pool layer share: one world, and on rank 0 the program's side of pools and maps.
+/* What the files of the pool layer share: one world, this rank's crew of each pool, and on rank 0 the program's side
+ * of pools and maps.
  *
  * Threads of rank 0: the service thread runs service.c's loop and is the only one to touch net, agent and crew.
- * The program's threads call rp_*. `lock` guards the master, the list of maps, the pool and the state of both; a
- * map's own lock guards what passes between the program and the service on its way in and out. Order: world, map.
+ * The program's threads call rp_*. `lock` guards the pools with their masters and the list of maps; a map's own lock guards what passes between the program and the service on its way in and out. Order: world, map.
  * On other ranks there is one thread, and no master. */
 #ifndef RP_POOL_WORLD_STATE_H
 #define RP_POOL_WORLD_STATE_H
@@ -20,6 +20,7 @@
 
 /* What each rank of this host brings to its plan. */
 struct rp__node_rank {
+    int rank;
     struct rp__cpuset binding; /* as it was started */
     struct rp__cpuset reach;   /* what it may bind to where all cores are asked for */
     double quota;
@@ -32,9 +33,32 @@ struct rp__pool_wish {
     uint32_t given;
 };
 
+/* One pool, as rank 0 has it. */
 struct rp_pool {
     rp_world *world;
+    struct rp_pool *next;
+    uint32_t number; /* 1.. */
+    rp_pool_options options;
+    struct rp__master *master;
+    struct rp__outbox *to;        /* [ranks] the master's */
+    uint32_t *dirty, dirty_count; /* ranks with something in `to` */
     uint32_t maps_open;
+    bool closed; /* no more maps */
+    bool ended;  /* freed by the program: the service frees it when the ranks were told */
+    char **note;
+    size_t notes;
+};
+
+/* The crew of one pool on this rank. */
+struct rp__rank_crew {
+    struct rp__rank_crew *next;
+    uint32_t pool;
+    struct rp__pool_wish wish;
+    struct rp__topo_plan plan;
+    uint32_t first, workers; /* its own part of the plan; none: the pool has no worker here, nor crew and agent */
+    struct rp__crew *crew;
+    struct rp__agent *agent;
+    struct rp__outbox out; /* the agent's, for the master */
 };
 
 struct rp_map {
@@ -81,15 +105,10 @@ struct rp_world {
     struct rp__topo *topo;
     struct rp__node_rank *node; /* [net->local_size] */
     char host[64];
-    struct rp__pool_wish wish;
-    struct rp__topo_plan plan;
-    struct rp__crew *crew;
-    struct rp__agent *agent;
-    struct rp__outbox out; /* the agent's, for the master */
-    struct rp__outbox *to; /* [ranks] the master's */
+    struct rp__rank_crew *crews;
+    struct rp__outbox out; /* of the rank itself, for rank 0 */
     uint32_t ranks;
-    uint32_t *dirty, dirty_count; /* ranks with something in `to` */
-    bool failed;                  /* this rank's crew cannot go on; it only serves messages now */
+    bool failed; /* this rank's crews cannot go on; it only serves messages now */
     bool quit;
     int exit_code;
     bool told_signal; /* rank 0 was told of it */
@@ -105,24 +124,26 @@ struct rp_world {
     pthread_mutex_t lock; /* rank 0; guards from here on */
     pthread_cond_t changed;
     _Atomic uint32_t callers; /* threads of the program that want the lock */
-    struct rp__master *master;
-    bool open; /* start-up is over */
+    bool open;                /* start-up is over */
+    bool serving;             /* and went well: the service runs */
+    bool closing;             /* the ranks are to be told to quit */
+    bool closed;              /* and were */
     uint32_t hellos;
-    rp_pool *pool;
+    rp_pool *pools;
+    uint32_t next_pool;
+    bool inline_crews; /* some pool had or has them: a kernel may hold the service up */
     rp_map *maps;
-    char **note;
-    size_t notes;
     rp_error error; /* code != 0: the world cannot compute any more */
 };
 
 /* node.c: this host. */
 int rp__node_open(rp_world *world, rp_error *error);
 void rp__node_close(rp_world *world);
-/* Plan the crews of this host; keeps the wish and the plan. */
-int rp__node_plan(rp_world *world, const struct rp__pool_wish *wish, rp_error *error);
+/* Plan a pool's crews on this host: fills in the plan and this rank's part of it. */
+int rp__node_plan(rp_world *world, struct rp__rank_crew *crew, rp_error *error);
 /* Start this rank's crew as planned; its first worker has this number in the pool. */
-int rp__node_start(rp_world *world, uint32_t first, rp_error *error);
-void rp__node_stop(rp_world *world);
+int rp__node_start(rp_world *world, struct rp__rank_crew *crew, uint32_t first, rp_error *error);
+void rp__node_stop(rp_world *world, struct rp__rank_crew *crew);
 
 /* service.c: the loop, until the world ends. */
 void rp__service_run(rp_world *world);
@@ -132,12 +153,19 @@ static inline void rp__service_ring(rp_world *world) { rp__bell_ring(world->bell
 void rp__world_lock(rp_world *world);
 void rp__world_unlock(rp_world *world);
 uint64_t rp__now_ns(void);
+/* By the monotonic clock, on which all conditions wait. */
+struct timespec rp__time_after(double seconds);
 /* Any thread: a signal came. */
 void rp__service_stop(rp_world *world);
 
 /* signals.c: take INT, TERM and USR1 from the program, and give them back. */
 int rp__signals_take(rp_world *world, rp_error *error);
 void rp__signals_release(rp_world *world);
+
+/* pool.c, for the service under the world's lock. */
+void rp__pool_free(rp_pool *pool);
+/* A line for the user. Hosts say the same in the same words: once is enough. Out of memory, it is lost. */
+void rp__pool_keep_note(rp_pool *pool, const char *text, size_t length);
 
 /* map.c, for the service under the world's lock: move what the program put to the master and what is due to it. */
 int rp__map_exchange(rp_map *map);

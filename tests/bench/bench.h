@@ -47,7 +47,7 @@ static inline bool bench_open(const rp_kernel *const *kernels, rp_world **world,
 }
 
 static inline int bench_close(rp_world *world, rp_pool *pool, int exit_code) {
-    rp_pool_close(pool);
+    rp_pool_free(pool);
     rp_world_close(world, exit_code);
     return exit_code;
 }

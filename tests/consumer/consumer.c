@@ -26,7 +26,7 @@ int main(void) {
     while (!code && !(code = rp_map_next(map, -1, &result))) fwrite(result.data, 1, result.size, stdout);
     if (code != RP_END) fprintf(stderr, "consumer: %s\n", error.text[0] ? error.text : rp_strerror(code));
     if (map) rp_map_close(map);
-    if (pool) rp_pool_close(pool);
+    if (pool) rp_pool_free(pool);
     rp_world_close(world, code == RP_END ? 0 : 1);
     return code == RP_END ? 0 : 1;
 }

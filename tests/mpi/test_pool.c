@@ -84,9 +84,14 @@ static int who(rp_task *task, const void *input, size_t size) {
     return rp_task_write(task, rp_task_where(task), sizeof(rp_where));
 }
 
+static int sleeper(rp_task *task, const void *input, size_t size) {
+    nap(60);
+    return 0;
+}
+
 static const rp_kernel item_kernel = {.name = "item", .item = item}, range_kernel = {.name = "range", .range = range},
-                       who_kernel = {.name = "who", .item = who};
-static const rp_kernel *const kernels[] = {&item_kernel, &range_kernel, &who_kernel, NULL};
+                       who_kernel = {.name = "who", .item = who}, sleeper_kernel = {.name = "sleeper", .item = sleeper};
+static const rp_kernel *const kernels[] = {&item_kernel, &range_kernel, &who_kernel, &sleeper_kernel, NULL};
 
 /* The program's one world and pool; claims are functions without arguments. */
 static struct {
@@ -356,22 +361,90 @@ static void wrong_use_is_an_error_with_words(void) {
         rp_map_open(the.pool, &(rp_map_options){.kernel = "item", .count = 1, .active = 100000}, &map, &error),
         RP_EINVAL);
     CU_ASSERT_EQUAL(rp_map_open(NULL, NULL, &map, &error), RP_EINVAL);
-    CU_ASSERT_EQUAL(rp_pool_open(the.world, NULL, &pool, &error), RP_EBUSY);
+    CU_ASSERT_EQUAL(rp_pool_open(the.world, &(rp_pool_options){.workers = 2, .crew = 2}, &pool, &error), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_pool_open(NULL, NULL, &pool, &error), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_pool_join(the.pool, 0), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_pool_join(NULL, 0), RP_EINVAL);
     CU_ASSERT_EQUAL(rp_map_put(NULL, "", 0), RP_EINVAL);
 }
 
 static void pools_come_one_after_the_other(void) {
-    rp_pool_close(the.pool);
+    rp_pool_free(the.pool);
     for (enum rp_workers kind = RP_WORKERS_PROCESS; kind <= RP_WORKERS_INLINE; kind++) {
         rp_error error = {0};
-        CU_ASSERT_EQUAL_FATAL(
-            rp_pool_open(the.world, &(rp_pool_options){.crew = 2, .workers = kind}, &the.pool, &error), 0);
+        CU_ASSERT_EQUAL_FATAL(rp_pool_open(the.world, &(rp_pool_options){.crew = 2, .kind = kind}, &the.pool, &error),
+                              0);
         CU_ASSERT_EQUAL(rp_pool_workers(the.pool), 2 * (uint32_t)rp_world_ranks(the.world));
         results_come_in_order_whatever_the_schedule();
         an_error_fails_its_own_task_with_its_message();
-        rp_pool_close(the.pool);
+        rp_pool_free(the.pool);
     }
     CU_ASSERT_EQUAL(rp_pool_open(the.world, NULL, &the.pool, NULL), 0);
+}
+
+static void pools_side_by_side_have_workers_of_their_own(void) {
+    rp_pool *mine = the.pool, *other = NULL, *threads = NULL;
+    rp_error error = {0};
+    CU_ASSERT_EQUAL_FATAL(rp_pool_open(the.world, &(rp_pool_options){.workers = 5}, &other, &error), 0);
+    CU_ASSERT_EQUAL_FATAL(
+        rp_pool_open(the.world, &(rp_pool_options){.workers = 1, .kind = RP_WORKERS_THREAD}, &threads, &error), 0);
+    CU_ASSERT_EQUAL(rp_pool_workers(other), 5);
+    CU_ASSERT_EQUAL(rp_pool_workers(threads), 1);
+    struct how how = well;
+    how.slow = 5;
+    rp_map *slow = open_map("item", 3000, &how, (rp_map_options){0});
+    for (int round = 0; round < 3; round++) {
+        the.pool = round % 2 ? other : threads;
+        a_sum_is_the_same_for_every_cut();
+        maps_side_by_side_do_not_mix();
+    }
+    the.pool = other;
+    each_worker_answers_once_and_says_who_it_is();
+    a_worker_killed_once_changes_no_result();
+    the.pool = mine;
+    CU_ASSERT_EQUAL(rp_pool_free(mine), RP_EBUSY);
+    CU_ASSERT_EQUAL(rp_pool_free(other), 0);
+    CU_ASSERT_EQUAL(rp_pool_free(threads), 0);
+    uint64_t failed;
+    int status;
+    char message[64];
+    CU_ASSERT_EQUAL(read_squares(slow, 3000, &failed, &status, message, sizeof message), 3000);
+    CU_ASSERT_EQUAL(failed, 0);
+    rp_map_close(slow);
+}
+
+static void a_closed_pool_finishes_and_takes_no_more(void) {
+    rp_pool *mine = the.pool;
+    rp_map *map, *more;
+    rp_error error = {0};
+    CU_ASSERT_EQUAL_FATAL(rp_pool_open(the.world, NULL, &the.pool, NULL), 0);
+    map = open_map("item", 3000, &well, (rp_map_options){0});
+    rp_pool_close(the.pool);
+    CU_ASSERT_EQUAL(rp_map_open(the.pool, &(rp_map_options){.kernel = "item", .count = 1}, &more, &error), RP_ECLOSED);
+    CU_ASSERT_EQUAL(rp_pool_join(the.pool, 60), 0);
+    uint64_t failed;
+    int status;
+    char message[64];
+    CU_ASSERT_EQUAL(read_squares(map, 3000, &failed, &status, message, sizeof message), 3000);
+    rp_map_close(map);
+    CU_ASSERT_EQUAL(rp_pool_free(the.pool), 0);
+    the.pool = mine;
+}
+
+static void a_terminated_pool_stops_running_kernels(void) {
+    rp_pool *mine = the.pool;
+    rp_result result;
+    CU_ASSERT_EQUAL_FATAL(rp_pool_open(the.world, NULL, &the.pool, NULL), 0);
+    rp_map *map = open_map("sleeper", 100, &well, (rp_map_options){0});
+    CU_ASSERT_EQUAL(rp_map_next(map, 0.1, &result), RP_ETIMEDOUT);
+    rp_pool_close(the.pool);
+    CU_ASSERT_EQUAL(rp_pool_join(the.pool, 0.1), RP_ETIMEDOUT);
+    rp_pool_terminate(the.pool);
+    CU_ASSERT_EQUAL(rp_pool_join(the.pool, 30), 0); /* its tasks would take 100 minutes */
+    CU_ASSERT_EQUAL(rp_map_next(map, 60, &result), RP_ECLOSED);
+    rp_map_close(map);
+    CU_ASSERT_EQUAL(rp_pool_free(the.pool), 0);
+    the.pool = mine;
 }
 
 int main(void) {
@@ -393,6 +466,9 @@ int main(void) {
                                              UNIT(an_empty_map_ends_at_once),
                                              UNIT(wrong_use_is_an_error_with_words),
                                              UNIT(pools_come_one_after_the_other),
+                                             UNIT(pools_side_by_side_have_workers_of_their_own),
+                                             UNIT(a_closed_pool_finishes_and_takes_no_more),
+                                             UNIT(a_terminated_pool_stops_running_kernels),
                                              {NULL, NULL}};
     int exit_code = 0;
     rp_error error = {0};
@@ -404,7 +480,7 @@ int main(void) {
         return 1;
     }
     exit_code = unit_run("pool", tests);
-    rp_pool_close(the.pool);
+    rp_pool_free(the.pool);
     rp_world_close(the.world, exit_code);
     return exit_code;
 }

@@ -106,7 +106,7 @@ static bool frames_read_back(uint64_t seed) {
     uint64_t random = seed;
     for (size_t i = 0; i < MOST; i += 8) memcpy(bytes + i, &(uint64_t){random_next(&random)}, 8);
     struct rp__frame put[FRAMES];
-    struct rp__outbox outbox = {0};
+    struct rp__outbox outbox = {.pool = (uint32_t)random_size(&random, UINT32_MAX)};
     for (size_t i = 0; i < FRAMES; i++) {
         put[i] = random_frame(&random, bytes, MOST);
         REQUIRE(rp__outbox_put(&outbox, &put[i]) == 0);
@@ -119,7 +119,7 @@ static bool frames_read_back(uint64_t seed) {
     struct rp__buffer whole = {0};
     for (size_t i = 0; i < FRAMES; i++) {
         REQUIRE(read_whole(&reading, &got, &whole));
-        REQUIRE(same_head(&got, &put[i]) && got.flags == put[i].flags);
+        REQUIRE(same_head(&got, &put[i]) && got.flags == put[i].flags && got.pool == outbox.pool);
         REQUIRE(whole.size == put[i].size && (whole.size == 0 || memcmp(whole.data, bytes, whole.size) == 0));
     }
     REQUIRE(reading.message == outbox.count);
@@ -234,20 +234,24 @@ static void forged_heads_are_refused(void) {
     CU_ASSERT_EQUAL(read_one(type_beyond, 2), RP_EPROTOCOL);
     CU_ASSERT_EQUAL(read_one(type_high, 2), RP_EPROTOCOL);
     /* A worker is a number of 32 bits, a chunk of 64, and neither may be longer than that takes. */
-    static const uint8_t worker_32[] = {RP__FRAME_WORKER, 0, 0xff, 0xff, 0xff, 0xff, 0x0f};
-    static const uint8_t worker_33[] = {RP__FRAME_WORKER, 0, 0x80, 0x80, 0x80, 0x80, 0x10};
-    static const uint8_t chunk_64[] = {RP__FRAME_RETURNED, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1};
-    static const uint8_t chunk_65[] = {RP__FRAME_RETURNED, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2};
+    static const uint8_t worker_32[] = {RP__FRAME_WORKER, 0, 1, 0xff, 0xff, 0xff, 0xff, 0x0f};
+    static const uint8_t worker_33[] = {RP__FRAME_WORKER, 0, 1, 0x80, 0x80, 0x80, 0x80, 0x10};
+    static const uint8_t chunk_64[] = {
+        RP__FRAME_RETURNED, 0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1};
+    static const uint8_t chunk_65[] = {
+        RP__FRAME_RETURNED, 0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2};
     static const uint8_t endless[] = {
-        RP__FRAME_RETURNED, 0, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0};
+        RP__FRAME_RETURNED, 0, 1, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0};
     CU_ASSERT_EQUAL(read_one(worker_32, sizeof worker_32), 1);
     CU_ASSERT_EQUAL(read_one(worker_33, sizeof worker_33), RP_EPROTOCOL);
     CU_ASSERT_EQUAL(read_one(chunk_64, sizeof chunk_64), 1);
     CU_ASSERT_EQUAL(read_one(chunk_65, sizeof chunk_65), RP_EPROTOCOL);
     CU_ASSERT_EQUAL(read_one(endless, sizeof endless), RP_EPROTOCOL);
     /* HELLO: begin 3, and a length that ends behind 2^64; then one whose data would be longer than the message. */
-    static const uint8_t beyond[] = {RP__FRAME_HELLO, 0, 3, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 0};
-    static const uint8_t longer[] = {RP__FRAME_POOL, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 'x'};
+    static const uint8_t beyond[] = {
+        RP__FRAME_HELLO, 0, 1, 3, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 0};
+    static const uint8_t longer[] = {RP__FRAME_POOL, 0,    1,    0xff, 0xff, 0xff, 0xff,
+                                     0xff,           0xff, 0xff, 0xff, 0xff, 1,    'x'};
     CU_ASSERT_EQUAL(read_one(beyond, sizeof beyond), RP_EPROTOCOL);
     CU_ASSERT_EQUAL(read_one(longer, sizeof longer), RP_EPROTOCOL);
 }
