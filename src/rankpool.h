@@ -148,6 +148,10 @@ typedef struct rp_world_options {
  * what main sets after it is not seen by kernels.
  * Errors: RP_ELAUNCH, RP_EMPI, RP_ESYSTEM, RP_EMISMATCH, RP_ENOMEM, RP_EINVAL; no world exists then. */
 RP_API int rp_world_open(const rp_world_options *options, rp_world **world, int *exit_code, rp_error *error);
+/* What rp_world_attach of rankpool_mpi.h calls, with the communicator's Fortran handle (MPI_Comm_c2f): see there. For
+ * callers in other languages. */
+RP_API int rp_world_attach_fortran(int comm, const rp_world_options *options, rp_world **world, int *exit_code,
+                                   rp_error *error);
 /* Rank 0. Ends every crew and rank, which return `exit_code` from main; pools must be freed. Blocks. */
 RP_API void rp_world_close(rp_world *world, int exit_code);
 RP_API int rp_world_ranks(const rp_world *world);

@@ -50,6 +50,9 @@ struct rp__net *rp__net_solo(void);
 
 /* MPI_Init_thread(FUNNELED) by the calling thread, which owns the net from then on. Collective. */
 int rp__net_mpi_open(struct rp__net **net, const struct rp__net_bell *bell, rp_error *error);
+/* The same on a communicator of the program, by its Fortran handle: it is duplicated, MPI has been started and is
+ * ended by the program. */
+int rp__net_mpi_attach(struct rp__net **net, int fortran_comm, const struct rp__net_bell *bell, rp_error *error);
 /* Collective over the ranks of this host, right after the open: rank `local` 0's bytes reach all of them.
  * `*data` is NULL on the receivers and becomes theirs (free()). */
 int rp__net_mpi_share(struct rp__net *net, char **data, size_t *size, rp_error *error);

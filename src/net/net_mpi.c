@@ -41,7 +41,8 @@ struct sending {
 struct net_mpi {
     struct rp__net net; /* first: the handle is its net */
     MPI_Comm comm, host;
-    bool in_step; /* with the other ranks: MPI has not failed */
+    bool attached; /* MPI was started by the program, and is ended by it */
+    bool in_step;  /* with the other ranks: MPI has not failed */
 
     struct slot slot[RECEIVES];
     MPI_Request receive[RECEIVES]; /* MPI_REQUEST_NULL unless posted */
@@ -281,9 +282,10 @@ static int find_hosts(struct net_mpi *m, rp_error *error) {
     return status == MPI_SUCCESS ? 0 : rp__net_mpi_fail(error, "MPI_Allgather", status);
 }
 
-static int join(struct net_mpi *m, const struct rp__net_bell *bell, bool allocated, rp_error *error) {
-    int status = MPI_Comm_dup(MPI_COMM_WORLD, &m->comm);
+static int join(struct net_mpi *m, MPI_Comm comm, const struct rp__net_bell *bell, bool allocated, rp_error *error) {
+    int status = MPI_Comm_dup(comm, &m->comm);
     if (status != MPI_SUCCESS) return rp__net_mpi_fail(error, "MPI_Comm_dup", status);
+    MPI_Comm_set_errhandler(m->comm, MPI_ERRORS_RETURN); /* the communicator made of it inherits it */
     status = MPI_Comm_split_type(m->comm, MPI_COMM_TYPE_SHARED, m->net.rank, MPI_INFO_NULL, &m->host);
     if (status != MPI_SUCCESS) return rp__net_mpi_fail(error, "MPI_Comm_split_type", status);
     int own = allocated, all = 0; /* one rank without memory fails all, rather than leave them waiting */
@@ -291,7 +293,7 @@ static int join(struct net_mpi *m, const struct rp__net_bell *bell, bool allocat
     if (status != MPI_SUCCESS) return rp__net_mpi_fail(error, "MPI_Allreduce", status);
     if (!all) return rp__fail(error, RP_ENOMEM, "a rank has no memory for its messages: 2 MiB a rank are needed");
     int code = find_hosts(m, error);
-    if (code == 0) code = rp__net_wake_open(&m->wake, bell, m->host, error);
+    if (code == 0) code = rp__net_wake_open(&m->wake, bell, m->net.rank, m->host, error);
     for (int i = 0; code == 0 && m->net.size > 1 && i < RECEIVES; i++) code = post(m, &m->slot[i], error);
     return code;
 }
@@ -329,7 +331,7 @@ static void mpi_close(struct rp__net *net) {
     }
     MPI_Comm_free(&m->host);
     MPI_Comm_free(&m->comm);
-    MPI_Finalize();
+    if (!m->attached) MPI_Finalize();
     release(m);
 }
 
@@ -338,23 +340,40 @@ static void mpi_abort(struct rp__net *net, int exit_code) { MPI_Abort(((struct n
 static const struct rp__net_ops mpi_ops = {
     .send = mpi_send, .poll = mpi_poll, .pending = mpi_pending, .close = mpi_close, .abort = mpi_abort};
 
-int rp__net_mpi_open(struct rp__net **net, const struct rp__net_bell *bell, rp_error *error) {
-    int code = rp__net_start(error);
-    if (code != 0) return code;
-    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN); /* the communicators made of it inherit it */
+static int open_on(struct rp__net **net, MPI_Comm comm, bool attached, const struct rp__net_bell *bell,
+                   rp_error *error) {
     struct net_mpi *m = calloc(1, sizeof *m);
     if (!m) return rp__fail(error, RP_ENOMEM, "out of memory while MPI was set up");
     m->net.ops = &mpi_ops;
     m->in_step = true;
-    MPI_Comm_rank(MPI_COMM_WORLD, &m->net.rank);
-    MPI_Comm_size(MPI_COMM_WORLD, &m->net.size);
+    m->attached = attached;
+    MPI_Comm_rank(comm, &m->net.rank);
+    MPI_Comm_size(comm, &m->net.size);
     bool allocated = allocate(m);
-    code = join(m, bell, allocated, error);
+    int code = join(m, comm, bell, allocated, error);
     if (code == 0)
         *net = &m->net;
     else if (code != RP_EMPI)
         release(m); /* see mpi_close */
     return code;
+}
+
+int rp__net_mpi_open(struct rp__net **net, const struct rp__net_bell *bell, rp_error *error) {
+    int code = rp__net_start(error);
+    if (code != 0) return code;
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    return open_on(net, MPI_COMM_WORLD, false, bell, error);
+}
+
+int rp__net_mpi_attach(struct rp__net **net, int fortran_comm, const struct rp__net_bell *bell, rp_error *error) {
+    int initialized = 0, finalized = 0;
+    MPI_Initialized(&initialized);
+    MPI_Finalized(&finalized);
+    if (!initialized || finalized)
+        return rp__fail(error, RP_EMPI, "a world can be attached between MPI_Init and MPI_Finalize only");
+    MPI_Comm comm = MPI_Comm_f2c((MPI_Fint)fortran_comm);
+    if (comm == MPI_COMM_NULL) return rp__fail(error, RP_EINVAL, "a world cannot be attached to MPI_COMM_NULL");
+    return open_on(net, comm, true, bell, error);
 }
 
 /* ---- Within a host, right after the open --------------------------------------------------------------- */

@@ -22,9 +22,10 @@ struct rp__net_wake {
     int ranks;
 };
 
-/* Collective over `host`, the ranks of this host. A page that cannot be mapped is no error. `page` has been
+/* Collective over `host`, the ranks of this host, of which this one has number `rank` in the whole net. A page that cannot be mapped is no error. `page` has been
  * allocated by the caller, all NULL; `bell` may be NULL on any rank. */
-int rp__net_wake_open(struct rp__net_wake *wake, const struct rp__net_bell *bell, MPI_Comm host, rp_error *error);
+int rp__net_wake_open(struct rp__net_wake *wake, const struct rp__net_bell *bell, int rank, MPI_Comm host,
+                      rp_error *error);
 void rp__net_wake_close(struct rp__net_wake *wake);
 static inline void rp__net_wake_ring(const struct rp__net_wake *wake, int rank) {
     if (wake->page[rank]) wake->bell.ring(wake->page[rank]);

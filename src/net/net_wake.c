@@ -46,9 +46,9 @@ static void *map_page(const struct rp__net_bell *bell, const struct card *card) 
     return page;
 }
 
-int rp__net_wake_open(struct rp__net_wake *wake, const struct rp__net_bell *bell, MPI_Comm host, rp_error *error) {
-    int rank, count;
-    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+int rp__net_wake_open(struct rp__net_wake *wake, const struct rp__net_bell *bell, int rank, MPI_Comm host,
+                      rp_error *error) {
+    int count;
     MPI_Comm_size(host, &count);
     struct card own = card_of(bell, rank);
     struct card *cards = malloc((size_t)count * sizeof *cards);

@@ -132,7 +132,7 @@ int rp_map_put(rp_map *map, const void *input, size_t size) {
     if (!map || !map->fed || (size && !input)) return RP_EINVAL;
     pthread_mutex_lock(&map->lock);
     while (map->held + map->feed.size > HELD_MAX && !map->error && !map->ended && !map->closing)
-        pthread_cond_wait(&map->writable, &map->lock);
+        rp__world_wait(map->world, &map->writable, &map->lock, NULL);
     int rc = map->error || map->ended || map->closing ? RP_ECLOSED : 0;
     bool first = map->feed_tasks == 0;
     if (rc == 0) {
@@ -239,10 +239,8 @@ static int wait_ready(rp_map *map, double timeout_s, const struct timespec *unti
             rc = RP_ECLOSED;
         else if (late)
             rc = RP_ETIMEDOUT;
-        else if (timeout_s < 0)
-            pthread_cond_wait(&map->readable, &map->lock);
         else
-            late = pthread_cond_timedwait(&map->readable, &map->lock, until) == ETIMEDOUT;
+            late = rp__world_wait(map->world, &map->readable, &map->lock, timeout_s < 0 ? NULL : until) == ETIMEDOUT;
     }
     map->readers--;
     if (rc) return rc;
@@ -297,6 +295,7 @@ int rp_map_next(rp_map *map, double timeout_s, rp_result *result) {
         if (map->reading) end_part(map);
         if (map->reading && map->read_bytes < HAND_OVER) continue;
         struct timespec until;
+        if (!map->reading) rp__world_nudge(map->world);
         if (!map->reading && timeout_s > 0) until = rp__time_after(timeout_s);
         pthread_mutex_lock(&map->lock);
         hand_over(map);
@@ -313,6 +312,7 @@ int rp_map_next(rp_map *map, double timeout_s, rp_result *result) {
 
 void rp_map_stats_get(rp_map *map, rp_map_stats *stats) {
     if (!map || !stats) return;
+    rp__world_nudge(map->world);
     pthread_mutex_lock(&map->lock);
     *stats = map->stats;
     if (map->fed && map->fed_tasks > stats->tasks_known) stats->tasks_known = map->fed_tasks;
@@ -333,7 +333,7 @@ void rp_map_close(rp_map *map) {
     /* A stopped world still answers; one that lost a rank or its memory may not. */
     while (!rp__master_map_idle(map->state) && (!world->error.code || world->error.code == RP_ESTOPPED) &&
            !(world->error.code && map->pool->options.kind != RP_WORKERS_PROCESS))
-        pthread_cond_wait(&world->changed, &world->lock);
+        rp__world_wait(world, &world->changed, &world->lock, NULL);
     rp_map **at = &world->maps;
     while (*at != map) at = &(*at)->next;
     *at = map->next;

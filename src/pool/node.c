@@ -136,7 +136,7 @@ int rp__node_start(rp_world *world, struct rp__rank_crew *crew, uint32_t first, 
     int rc = rp__crew_open(world->arena, world->nursery, &options, &crew->crew, error);
     free(where);
     if (rc) return rc;
-    if (!computes_in_agent) settle_agent(world, binding, workers);
+    if (!computes_in_agent && !world->attached) settle_agent(world, binding, workers);
     crew->agent = rp__agent_new(&rp__agent_real_crew, crew->crew, workers, &crew->out);
     return crew->agent ? 0 : rp__fail(error, RP_ENOMEM, "out of memory for an agent");
 }
@@ -147,7 +147,7 @@ void rp__node_stop(rp_world *world, struct rp__rank_crew *crew) {
     *at = crew->next;
     rp__agent_free(crew->agent);
     if (!rp__crew_close(crew->crew)) world->abandoned = true;
-    if (!world->crews) (void)rp__cpuset_bind_self(&world->node[world->net->local_rank].binding);
+    if (!world->crews && !world->attached) (void)rp__cpuset_bind_self(&world->node[world->net->local_rank].binding);
     rp__topo_plan_free(&crew->plan);
     rp__outbox_free(&crew->out);
     free(crew);

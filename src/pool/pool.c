@@ -40,7 +40,12 @@ void rp__pool_keep_note(rp_pool *pool, const char *text, size_t length) {
     if (note[pool->notes]) pool->notes++;
 }
 
-static int check(const rp_pool_options *options, rp_error *error) {
+static int check(const rp_world *world, const rp_pool_options *options, rp_error *error) {
+    if (world->computing) return rp__fail(error, RP_EINVAL, "a pool cannot be opened inside a task");
+    if (world->attached && options->kind == RP_WORKERS_PROCESS)
+        return rp__fail(error, RP_EUNSUPPORTED,
+                        "an attached world has no worker processes, which must be forked before MPI starts: "
+                        "ask for threads or inline workers, or open the world by rp_world_open");
     if (options->workers && options->crew)
         return rp__fail(error, RP_EINVAL, "a pool of %u workers with crews of %u was asked for: give one of the two",
                         options->workers, options->crew);
@@ -59,7 +64,7 @@ static int start(rp_pool *pool, rp_error *error) {
     world->pools = pool;
     world->inline_crews |= pool->options.kind == RP_WORKERS_INLINE;
     rp__service_ring(world);
-    while (!world->error.code && !rp__master_pool_ready(pool->master)) pthread_cond_wait(&world->changed, &world->lock);
+    while (!world->error.code && !rp__master_pool_ready(pool->master)) rp__world_wait(world, &world->changed, &world->lock, NULL);
     if (!world->error.code) return 0;
     pool->ended = true; /* the service frees it */
     return rp__fail(error, world->error.code, "%s", world->error.text);
@@ -69,7 +74,7 @@ int rp_pool_open(rp_world *world, const rp_pool_options *options, rp_pool **out,
     static const rp_pool_options defaults = {0};
     if (!world || !out) return rp__fail(error, RP_EINVAL, "rp_pool_open needs a world and a result");
     if (!options) options = &defaults;
-    int rc = check(options, error);
+    int rc = check(world, options, error);
     if (rc) return rc;
     rp_pool *pool = new_pool(world, options);
     if (!pool) return rp__fail(error, RP_ENOMEM, "out of memory for a pool");
@@ -121,10 +126,8 @@ int rp_pool_join(rp_pool *pool, double timeout_s) {
             rc = world->error.code;
         else if (late)
             rc = RP_ETIMEDOUT;
-        else if (timeout_s < 0)
-            pthread_cond_wait(&world->changed, &world->lock);
         else
-            late = pthread_cond_timedwait(&world->changed, &world->lock, &until) == ETIMEDOUT;
+            late = rp__world_wait(world, &world->changed, &world->lock, timeout_s < 0 ? NULL : &until) == ETIMEDOUT;
     }
     rp__world_unlock(world);
     return rc;

@@ -318,10 +318,10 @@ static int64_t sleep_for(const rp_world *world, const struct crews_state *crews,
     return now < most ? now : most;
 }
 
-static void wait_for_work(rp_world *world, uint32_t seen, uint64_t *since) {
+static void wait_for_work(rp_world *world, int64_t most_ns) {
     uint64_t now = rp__now_ns();
-    if (!*since) *since = now;
-    uint64_t quiet = now - *since;
+    if (!world->quiet_since) world->quiet_since = now;
+    uint64_t quiet = now - world->quiet_since;
     struct crews_state crews = look_at_crews(world);
     if (quiet < SPIN_NS && (crews.idle || crews.soon)) return;
     if (quiet < YIELD_NS && crews.idle) {
@@ -329,7 +329,8 @@ static void wait_for_work(rp_world *world, uint32_t seen, uint64_t *since) {
         return;
     }
     if (world->out.count || drain_stdin(world)) return;
-    rp__bell_wait(world->bell, seen, sleep_for(world, &crews, quiet));
+    int64_t sleep_ns = sleep_for(world, &crews, quiet);
+    rp__bell_wait(world->bell, world->rung, sleep_ns < most_ns ? sleep_ns : most_ns);
 }
 
 /* The lock is held for the masters' part only: an inline crew computes in rp__agent_poll. */
@@ -360,30 +361,58 @@ static void send_own(rp_world *world) {
         if (crew->out.count) send_all(world, 0, &crew->out);
 }
 
-void rp__service_run(rp_world *world) {
-    uint64_t since = 0;
-    uint32_t seen = rp__bell_read(world->bell);
-    while (!world->quit) {
-        uint32_t before = seen;
-        seen = rp__bell_read(world->bell);
-        lock_masters(world);
-        bool busy = take_messages(world);
-        unlock_masters(world);
-        busy |= poll_crews(world);
-        pass_signal_on(world);
-        lock_masters(world);
-        send_own(world);
-        if (is_rank_0(world)) {
-            exchange_maps(world);
-            busy |= masters_act(world);
-            tell_to_quit(world);
-        }
-        unlock_masters(world);
-        /* A ring counts, too: the message that it tells of may need more than one look to be there. */
-        if (busy || seen != before)
-            since = 0;
-        else
-            wait_for_work(world, seen, &since);
+void rp__service_step(rp_world *world, int64_t most_ns) {
+    uint32_t before = world->rung;
+    world->rung = rp__bell_read(world->bell);
+    lock_masters(world);
+    bool busy = take_messages(world);
+    unlock_masters(world);
+    busy |= poll_crews(world);
+    pass_signal_on(world);
+    lock_masters(world);
+    send_own(world);
+    if (is_rank_0(world)) {
+        exchange_maps(world);
+        busy |= masters_act(world);
+        tell_to_quit(world);
     }
+    unlock_masters(world);
+    /* A ring counts, too: the message that it tells of may need more than one look to be there. */
+    if (busy || world->rung != before)
+        world->quiet_since = 0;
+    else if (most_ns > 0)
+        wait_for_work(world, most_ns);
+}
+
+void rp__service_run(rp_world *world) {
+    world->rung = rp__bell_read(world->bell);
+    while (!world->quit) rp__service_step(world, INT64_MAX);
     while (world->crews) rp__node_stop(world, world->crews);
+}
+
+/* ---- Progress by the program's thread ---- */
+
+static int64_t ns_until(const struct timespec *until) {
+    return until->tv_sec * 1000000000 + until->tv_nsec - (int64_t)rp__now_ns();
+}
+
+static void step_from_call(rp_world *world, int64_t most_ns) {
+    world->computing = true;
+    rp__service_step(world, most_ns);
+    world->computing = false;
+}
+
+int rp__world_wait(rp_world *world, pthread_cond_t *changed, pthread_mutex_t *lock, const struct timespec *until) {
+    if (!world->attached)
+        return until ? pthread_cond_timedwait(changed, lock, until) : pthread_cond_wait(changed, lock);
+    int64_t left_ns = until ? ns_until(until) : INT64_MAX;
+    if (left_ns <= 0) return ETIMEDOUT;
+    pthread_mutex_unlock(lock);
+    step_from_call(world, left_ns);
+    pthread_mutex_lock(lock);
+    return 0;
+}
+
+void rp__world_nudge(rp_world *world) {
+    if (world->attached && !world->computing) step_from_call(world, 0);
 }

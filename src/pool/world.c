@@ -51,6 +51,7 @@ static int open_net(rp_world *world, rp_error *error) {
         return world->net ? 0 : rp__fail(error, RP_ENOMEM, "out of memory");
     }
     struct rp__net_bell bell = {.fd = world->bell_fd, .map = map_bell, .ring = ring_bell, .unmap = unmap_bell};
+    if (world->attached) return rp__net_mpi_attach(&world->net, world->fortran_comm, &bell, error);
     int rc = rp__net_mpi_open(&world->net, &bell, error);
     return rc ? rc : rp__launch_check(&world->launch, world->net->size, error);
 }
@@ -84,18 +85,22 @@ static void free_world(rp_world *world) {
     free(world);
 }
 
-/* Everything that must be there before a thread or MPI is: the fork comes first of all. */
+/* Everything that must be there before a thread or MPI is. */
 static int prepare(rp_world *world, rp_error *error) {
     int rc = check_kernels(world->options.kernels, error);
-    if (rc == 0) rc = rp__launch_detect(getenv, world->options.mpi, &world->launch, error);
     if (rc) return rc;
     world->hash = hash_of(world->options.kernels);
     world->bell = rp__bell_new(&world->bell_fd);
     if (world->bell) world->arena = rp__arena_new(SLOTS, world->bell, world->options.kernels);
     if (!world->arena)
         return rp__fail(error, RP_ESYSTEM, "no shared memory for the workers' rings: %s", strerror(errno));
+    return 0;
+}
+
+/* The fork comes first of all. */
+static int fork_nursery(rp_world *world, rp_error *error) {
     fflush(NULL); /* workers are copies: nothing may be in stdio's buffers twice */
-    rc = rp__nursery_start(world->arena, &world->nursery, error);
+    int rc = rp__nursery_start(world->arena, &world->nursery, error);
     if (rc == 0 && world->options.catch_signals) rc = rp__signals_take(world, error);
     return rc;
 }
@@ -121,7 +126,7 @@ static void *serve(void *self) {
     return NULL;
 }
 
-static int open_rank_0(rp_world *world, rp_error *error) {
+static void init_locks(rp_world *world) {
     pthread_mutexattr_t kind; /* the lock is held for microseconds: look again before sleeping */
     pthread_mutexattr_init(&kind);
     pthread_mutexattr_settype(&kind, PTHREAD_MUTEX_ADAPTIVE_NP);
@@ -132,17 +137,26 @@ static int open_rank_0(rp_world *world, rp_error *error) {
     pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
     pthread_cond_init(&world->changed, &clock);
     pthread_condattr_destroy(&clock);
-    if (pthread_create(&world->thread, NULL, serve, world))
-        return rp__fail(error, RP_ESYSTEM, "cannot start the service thread: %s", strerror(errno));
+}
+
+/* Until every rank has said hello. 0, or why there is no world. */
+static int await_ranks(rp_world *world, rp_error *error) {
     pthread_mutex_lock(&world->lock);
-    while (!world->error.code && (!world->open || world->hellos < (uint32_t)world->net->size))
-        pthread_cond_wait(&world->changed, &world->lock);
+    while (!world->error.code && (!world->open || world->hellos < world->ranks))
+        rp__world_wait(world, &world->changed, &world->lock, NULL);
     int code = world->error.code;
     if (code) *error = world->error;
-    bool serving = world->serving;
     pthread_mutex_unlock(&world->lock);
+    return code;
+}
+
+static int open_rank_0(rp_world *world, rp_error *error) {
+    init_locks(world);
+    if (pthread_create(&world->thread, NULL, serve, world))
+        return rp__fail(error, RP_ESYSTEM, "cannot start the service thread: %s", strerror(errno));
+    int code = await_ranks(world, error);
     if (!code) return 0;
-    if (serving) {
+    if (world->serving) {
         rp_world_close(world, 3);
     } else {
         /* A rank that could not start cannot end MPI in good order either: the program leaves, the launcher follows. */
@@ -153,15 +167,23 @@ static int open_rank_0(rp_world *world, rp_error *error) {
     return code;
 }
 
+static rp_world *new_world(const rp_world_options *options) {
+    rp_world *world = calloc(1, sizeof *world);
+    if (!world) return NULL;
+    world->options = *options;
+    world->bell_fd = -1;
+    return world;
+}
+
 int rp_world_open(const rp_world_options *options, rp_world **out, int *exit_code, rp_error *error) {
     rp_error own = {0};
     if (!error) error = &own;
     if (!options || !out) return rp__fail(error, RP_EINVAL, "rp_world_open needs options and a result");
-    rp_world *world = calloc(1, sizeof *world);
+    rp_world *world = new_world(options);
     if (!world) return rp__fail(error, RP_ENOMEM, "out of memory for a world");
-    world->options = *options;
-    world->bell_fd = -1;
     int rc = prepare(world, error);
+    if (rc == 0) rc = rp__launch_detect(getenv, options->mpi, &world->launch, error);
+    if (rc == 0) rc = fork_nursery(world, error);
     if (rc) {
         free_world(world);
         return rc;
@@ -184,8 +206,53 @@ int rp_world_open(const rp_world_options *options, rp_world **out, int *exit_cod
     return rc;
 }
 
+/* Rank 0 is told by await_ranks; the others serve here, in the thread that they called with. */
+static int open_attached(rp_world *world, rp_error *error) {
+    int rc = start(world, error);
+    if (rc) return rc;
+    world->launch.rank_hint = world->net->rank;
+    if (world->net->rank != 0) {
+        rp__service_run(world);
+        return RP_SERVED;
+    }
+    world->open = world->serving = true;
+    return await_ranks(world, error);
+}
+
+int rp_world_attach_fortran(int comm, const rp_world_options *options, rp_world **out, int *exit_code,
+                            rp_error *error) {
+    rp_error own = {0};
+    if (!error) error = &own;
+    if (!options || !out) return rp__fail(error, RP_EINVAL, "rp_world_attach needs options and a result");
+    if (options->catch_signals)
+        return rp__fail(error, RP_EINVAL, "signals belong to the program that a world is attached to");
+    rp_world *world = new_world(options);
+    if (!world) return rp__fail(error, RP_ENOMEM, "out of memory for a world");
+    world->attached = true;
+    world->fortran_comm = comm;
+    world->launch = (struct rp__launch){.launched = true, .use_mpi = true, .launcher = "", .rank_hint = -1};
+    init_locks(world);
+    int rc = prepare(world, error);
+    if (rc == 0) rc = open_attached(world, error);
+    if (rc == 0) {
+        *out = world;
+        return 0;
+    }
+    if (rc == RP_SERVED && exit_code) *exit_code = world->exit_code;
+    if (rc == RP_EMISMATCH) {
+        rp_world_close(world, 3); /* the others serve: end them in good order */
+        return rc;
+    }
+    free_world(world);
+    return rc;
+}
+
 /* A stopped world does not wait for a task that the service computes in line: it ends with the process. */
 static bool join_service(rp_world *world) {
+    if (world->attached) {
+        rp__service_run(world);
+        return true;
+    }
     if (world->error.code != RP_ESTOPPED || !world->inline_crews) return pthread_join(world->thread, NULL) == 0;
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until); /* the clock of pthread_timedjoin_np */

@@ -108,7 +108,12 @@ struct rp_world {
     struct rp__rank_crew *crews;
     struct rp__outbox out; /* of the rank itself, for rank 0 */
     uint32_t ranks;
-    bool failed; /* this rank's crews cannot go on; it only serves messages now */
+    bool attached; /* to a communicator of the program: no nursery, no service thread, MPI is not ours to end */
+    int fortran_comm;
+    bool computing;       /* attached: inside rp__service_step, which may run a kernel */
+    uint32_t rung;        /* the bell, as last read */
+    uint64_t quiet_since; /* when something last happened; 0: just now */
+    bool failed;          /* this rank's crews cannot go on; it only serves messages now */
     bool quit;
     int exit_code;
     bool told_signal; /* rank 0 was told of it */
@@ -147,6 +152,13 @@ void rp__node_stop(rp_world *world, struct rp__rank_crew *crew);
 
 /* service.c: the loop, until the world ends. */
 void rp__service_run(rp_world *world);
+/* One round of it; if there is nothing to be done, with a sleep of at most `most_ns`. */
+void rp__service_step(rp_world *world, int64_t most_ns);
+/* A thread of the program waits until `changed` is signalled, `until` (NULL: without limit): 0 or ETIMEDOUT. `lock` is
+ * held before and after. In a world without a service thread it makes the world's progress in the meantime. */
+int rp__world_wait(rp_world *world, pthread_cond_t *changed, pthread_mutex_t *lock, const struct timespec *until);
+/* A call that does not wait: in a world without a service thread, some progress. No lock is held. */
+void rp__world_nudge(rp_world *world);
 /* Any thread of rank 0: something is to be done. */
 static inline void rp__service_ring(rp_world *world) { rp__bell_ring(world->bell); }
 /* The program's way to the world's lock: announced, so that a busy service lets go of it. */

@@ -1,0 +1,111 @@
+/* A world attached to a communicator of an MPI program: on all ranks, on half of them, twice, with threads and inline. */
+#include "rankpool_mpi.h"
+#include "unit/unit.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static int square(rp_task *task, const void *input, size_t size) {
+    uint64_t n;
+    if (size != sizeof n) return rp_task_fail(task, "a number is 8 bytes, not %zu", size);
+    memcpy(&n, input, sizeof n);
+    n *= n;
+    return rp_task_write(task, &n, sizeof n);
+}
+
+static const rp_kernel square_kernel = {.name = "square", .item = square};
+static const rp_kernel *const kernels[] = {&square_kernel, NULL};
+static const rp_world_options options = {.kernels = kernels};
+
+static void squares(rp_pool *pool, uint64_t count) {
+    rp_map *map = NULL;
+    rp_result result;
+    CU_ASSERT_EQUAL_FATAL(rp_map_open(pool, &(rp_map_options){.kernel = "square", .count = RP_FED}, &map, NULL), 0);
+    for (uint64_t i = 0; i < count; i++) CU_ASSERT_EQUAL(rp_map_put(map, &i, sizeof i), 0);
+    CU_ASSERT_EQUAL(rp_map_next(map, 0, &result), RP_ETIMEDOUT);
+    rp_map_end(map);
+    uint64_t seen = 0, square_of;
+    while (rp_map_next(map, 60, &result) == 0) {
+        memcpy(&square_of, result.data, sizeof square_of);
+        if (result.status || square_of != seen * seen) break;
+        seen++;
+    }
+    CU_ASSERT_EQUAL(seen, count);
+    rp_map_close(map);
+}
+
+/* What rank 0 of the world does; the others serve meanwhile. */
+static void use(rp_world *world, int ranks) {
+    rp_pool *inside = NULL, *threads = NULL, *processes = NULL;
+    rp_error error = {0};
+    CU_ASSERT_EQUAL(rp_world_ranks(world), ranks);
+    CU_ASSERT_EQUAL(rp_pool_open(world, NULL, &processes, &error), RP_EUNSUPPORTED);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "threads"));
+    CU_ASSERT_EQUAL_FATAL(rp_pool_open(world, &(rp_pool_options){.crew = 2, .kind = RP_WORKERS_INLINE}, &inside, NULL),
+                          0);
+    squares(inside, 5000);
+    CU_ASSERT_EQUAL_FATAL(rp_pool_open(world, &(rp_pool_options){.crew = 2, .kind = RP_WORKERS_THREAD}, &threads, NULL),
+                          0);
+    squares(threads, 5000);
+    squares(inside, 100);
+    CU_ASSERT_EQUAL(rp_pool_free(inside), 0);
+    squares(threads, 100);
+    rp_pool_terminate(threads);
+    CU_ASSERT_EQUAL(rp_pool_join(threads, 30), 0);
+    CU_ASSERT_EQUAL(rp_pool_free(threads), 0);
+}
+
+/* Every rank of `comm`: the world opens, computes on its rank 0 and closes; all go on in step. */
+static void attach_to(MPI_Comm comm) {
+    int rank, ranks, code = 0, sum = 0, one = 1;
+    MPI_Comm_rank(comm, &rank);
+    MPI_Comm_size(comm, &ranks);
+    rp_world *world = NULL;
+    rp_error error = {0};
+    int rc = rp_world_attach(comm, &options, &world, &code, &error);
+    if (rank == 0) {
+        CU_ASSERT_EQUAL_FATAL(rc, 0);
+        use(world, ranks);
+        rp_world_close(world, 5);
+    } else {
+        CU_ASSERT_EQUAL(rc, RP_SERVED);
+        CU_ASSERT_EQUAL(code, 5);
+    }
+    MPI_Allreduce(&one, &sum, 1, MPI_INT, MPI_SUM, comm);
+    CU_ASSERT_EQUAL(sum, ranks);
+}
+
+static void a_world_attaches_to_all_ranks(void) { attach_to(MPI_COMM_WORLD); }
+
+static void a_second_world_follows_the_first(void) { attach_to(MPI_COMM_WORLD); }
+
+static void halves_of_the_ranks_have_a_world_each(void) {
+    int rank;
+    MPI_Comm half;
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    MPI_Comm_split(MPI_COMM_WORLD, rank % 2, -rank, &half);
+    attach_to(half);
+    MPI_Comm_free(&half);
+}
+
+static void wrong_use_is_an_error(void) {
+    rp_world *world = NULL;
+    rp_error error = {0};
+    CU_ASSERT_EQUAL(rp_world_attach(MPI_COMM_NULL, &options, &world, NULL, &error), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_world_attach(MPI_COMM_WORLD, NULL, &world, NULL, &error), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_world_open(&options, &world, NULL, &error), RP_EMPI);
+}
+
+int main(int argc, char **argv) {
+    static const struct unit_test tests[] = {UNIT(a_world_attaches_to_all_ranks),
+                                             UNIT(a_second_world_follows_the_first),
+                                             UNIT(halves_of_the_ranks_have_a_world_each),
+                                             UNIT(wrong_use_is_an_error),
+                                             {NULL, NULL}};
+    int provided, failures, all;
+    MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided);
+    failures = unit_run("attach", tests);
+    MPI_Allreduce(&failures, &all, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
+    MPI_Finalize();
+    return all;
+}
