@@ -127,12 +127,18 @@ RP_API const void *rp_task_args(const rp_task *task, size_t *size);
 RP_API void *rp_task_state(const rp_task *task);
 /* Who computes this. Lent. */
 RP_API const rp_where *rp_task_where(const rp_task *task);
+/* The data that rp_world_share gave this number: read-only, mapped once a rank, lent as long as the worker lives. NULL:
+ * there is none of that number, or it cannot be mapped here. `size` may be NULL. */
+RP_API const void *rp_task_shared(rp_task *task, uint32_t share, size_t *size);
 
 /* ---- World and pool ------------------------------------------------------------------------------------ */
 
 typedef struct rp_world rp_world;
 typedef struct rp_pool rp_pool;
 typedef struct rp_map rp_map;
+
+/* Any, also without a world. CPUs that this process may use: its affinity, and its cgroups' quota rounded up. */
+RP_API uint32_t rp_cpu_count(void);
 
 enum rp_mpi { RP_MPI_AUTO, RP_MPI_YES, RP_MPI_NO };
 
@@ -155,6 +161,11 @@ RP_API int rp_world_attach_fortran(int comm, const rp_world_options *options, rp
 /* Rank 0. Ends every crew and rank, which return `exit_code` from main; pools must be freed. Blocks. */
 RP_API void rp_world_close(rp_world *world, int exit_code);
 RP_API int rp_world_ranks(const rp_world *world);
+/* Rank 0. Gives every rank a copy of `data` (passed on from rank to rank), which its workers map and read by
+ * rp_task_shared under the number that it gets in `*share`; for data that is too large to go with every task. Blocks
+ * until every rank has it. Lasts until the world closes; a world can share 64 times.
+ * Errors: RP_EINVAL (nothing to share), RP_ERANGE (64 were), or why the world cannot go on. */
+RP_API int rp_world_share(rp_world *world, const void *data, size_t size, uint32_t *share, rp_error *error);
 /* Rank 0. Why the world cannot go on (a map then ends with the code), in words that name the rank; "" while it can.
  * Lent until the world closes. */
 RP_API const char *rp_world_error(rp_world *world);

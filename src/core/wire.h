@@ -22,6 +22,7 @@ enum rp__frame_type {
     RP__FRAME_WORK,      /* map, chunk, begin, end, worker or ANY; data = inputs */
     RP__FRAME_TAKE_BACK, /* count = how many chunks that have not started are wanted back */
     RP__FRAME_QUIT,      /* count = exit code */
+    RP__FRAME_SHARE,     /* worker = number of the shared data, count = its size, data = of it; pass it on */
     /* to the master */
     RP__FRAME_HELLO,    /* begin = hash of program and tables; data = host name */
     RP__FRAME_CREW,     /* worker = how many; data = notes for the user, a line each */
@@ -31,6 +32,7 @@ enum rp__frame_type {
     RP__FRAME_DIED,     /* worker, chunk, begin and end = the tasks it may have died of, data = cause; flag IN_HAND.
                            KILLED: by the agent, and not for what it computed */
     RP__FRAME_FAILED,   /* count = code, data = words: this rank cannot go on */
+    RP__FRAME_SHARED,   /* worker = number of the shared data that this rank has now, whole */
     RP__FRAME_SIGNAL,   /* count = its number: someone wants the run to stop */
     RP__FRAME_TYPES
 };

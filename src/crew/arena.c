@@ -16,7 +16,7 @@ static size_t to_pages(size_t size) {
 struct rp__arena *rp__arena_new(uint32_t slots, struct rp__bell *bell, const rp_kernel *const *kernels) {
     struct rp__arena *arena = calloc(1, sizeof *arena);
     if (!arena) return NULL;
-    const size_t slot_size = to_pages(sizeof(struct rp__slot)), first = to_pages(sizeof(struct rp__nursery_page));
+    const size_t slot_size = to_pages(sizeof(struct rp__slot)), first = to_pages(sizeof(struct rp__family_page));
     *arena = (struct rp__arena){
         .slots = slots, .slot_size = slot_size, .size = first + slot_size * slots, .bell = bell, .kernels = kernels};
     while (kernels[arena->kernel_count]) arena->kernel_count++;
@@ -32,6 +32,7 @@ struct rp__arena *rp__arena_new(uint32_t slots, struct rp__bell *bell, const rp_
         return NULL;
     }
     arena->memory = memory;
+    rp__arena_family_page(arena)->agent = (int)getpid();
     return arena;
 }
 
@@ -44,8 +45,8 @@ void rp__arena_free(struct rp__arena *arena) {
 
 uint32_t rp__arena_slots(const struct rp__arena *arena) { return arena->slots; }
 
-struct rp__nursery_page *rp__arena_nursery_page(const struct rp__arena *arena) {
-    return (struct rp__nursery_page *)arena->memory;
+struct rp__family_page *rp__arena_family_page(const struct rp__arena *arena) {
+    return (struct rp__family_page *)arena->memory;
 }
 
 struct rp__slot *rp__arena_slot(const struct rp__arena *arena, uint32_t index) {
@@ -95,6 +96,8 @@ void rp__arena_settle(const struct rp__arena *arena, uint32_t index) {
 
 void rp__arena_keep_only(const struct rp__arena *arena, uint32_t index) {
     uint8_t *begin = (uint8_t *)rp__arena_slot(arena, index), *end = begin + arena->slot_size;
-    (void)mprotect(arena->memory, (size_t)(begin - arena->memory), PROT_NONE);
+    uint8_t *slots = (uint8_t *)rp__arena_slot(arena, 0);
+    (void)mprotect(arena->memory, (size_t)(slots - arena->memory), PROT_READ);
+    (void)mprotect(slots, (size_t)(begin - slots), PROT_NONE);
     (void)mprotect(end, (size_t)(arena->memory + arena->size - end), PROT_NONE);
 }

@@ -1,4 +1,4 @@
-/* The memory that an agent shares with its nursery and workers: a page for the nursery, and a slot a worker.
+/* The memory that an agent shares with its nursery and workers: a page for all of them, and a slot a worker.
  *
  * A slot has four kinds of words, each with one writer: settings (the agent, before the worker starts), orders (the
  * agent), what the worker shows of itself (the worker), and the claims. The agent believes none of the worker's
@@ -14,6 +14,7 @@
 #include "rankpool.h"
 
 enum {
+    RP__SHARED_MAX = 64,     /* pieces of data that a world may share */
     RP__DEPTH = 1024,        /* chunks that one worker may have unanswered; a power of two */
     RP__FRAGMENT = 32 * 1024 /* bytes of work or of results in one record of a ring, at most */
 };
@@ -70,9 +71,14 @@ struct rp__result_head {
     uint64_t busy_ns; /* LAST */
 };
 
-/* What the nursery shares besides its socket. */
-struct rp__nursery_page {
-    _Atomic uint32_t posted; /* messages that it has sent */
+/* What the agent shares with all of its family: workers may only read it. */
+struct rp__family_page {
+    _Atomic uint32_t posted; /* messages that the nursery has sent */
+    int agent;               /* its process */
+    struct rp__shared {
+        _Atomic uint64_t size; /* 0: there is none */
+        int fd;                /* of the agent's */
+    } shared[RP__SHARED_MAX];  /* rp_world_share's data */
 };
 
 struct rp__arena {
@@ -86,7 +92,7 @@ struct rp__arena {
 };
 
 struct rp__slot *rp__arena_slot(const struct rp__arena *arena, uint32_t index);
-struct rp__nursery_page *rp__arena_nursery_page(const struct rp__arena *arena);
+struct rp__family_page *rp__arena_family_page(const struct rp__arena *arena);
 /* So many slots in a row for a crew; false: there are none. */
 bool rp__arena_take(struct rp__arena *arena, uint32_t count, uint32_t *first);
 /* They are free again. */
@@ -98,7 +104,7 @@ void rp__arena_release(const struct rp__arena *arena, uint32_t index);
 /* Let the slot's memory, up to the result ring, be provided on the calling thread's node. The result ring follows
  * by being written there first. */
 void rp__arena_settle(const struct rp__arena *arena, uint32_t index);
-/* In a worker process: nothing but this slot can be touched from now on. */
+/* In a worker process: nothing but this slot can be touched from now on, and the family's page only be read. */
 void rp__arena_keep_only(const struct rp__arena *arena, uint32_t index);
 
 #endif

@@ -152,7 +152,7 @@ static void report(struct nursery *nursery, const struct rp__report *what) {
     while ((sent = send(AGENT, what, sizeof *what, MSG_NOSIGNAL)) < 0 && errno == EINTR) {
     }
     if (sent < 0) leave(nursery);
-    atomic_fetch_add(&rp__arena_nursery_page(nursery->arena)->posted, 1);
+    atomic_fetch_add(&rp__arena_family_page(nursery->arena)->posted, 1);
     rp__bell_ring(nursery->arena->bell);
 }
 

@@ -148,7 +148,7 @@ static bool clock_has_moved(struct rp__nursery *nursery) {
 }
 
 int rp__nursery_look(struct rp__nursery *nursery, bool idle, rp_error *error) {
-    const uint32_t posted = atomic_load(&rp__arena_nursery_page(nursery->arena)->posted);
+    const uint32_t posted = atomic_load(&rp__arena_family_page(nursery->arena)->posted);
     if (posted == nursery->seen && !nursery->dead && !(idle && clock_has_moved(nursery))) return 0;
     nursery->seen = posted;
     return take_in(nursery, error);

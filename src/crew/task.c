@@ -8,9 +8,12 @@
 
 #include "core/record.h"
 
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 enum { SHORTEST_HEAD = 1 };
 
@@ -111,3 +114,27 @@ const void *rp_task_args(const rp_task *task, size_t *size) {
 void *rp_task_state(const rp_task *task) { return task->state; }
 
 const rp_where *rp_task_where(const rp_task *task) { return task->where; }
+
+/* The agent's file, opened where everyone finds it: the worker may be older than what is shared. */
+static const void *map_shared(const struct rp__family_page *family, uint32_t share, size_t size) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/fd/%d", family->agent, family->shared[share].fd);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return NULL;
+    void *data = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+    close(fd);
+    return data == MAP_FAILED ? NULL : data;
+}
+
+const void *rp_task_shared(rp_task *task, uint32_t share, size_t *size) {
+    size_t bytes = share < RP__SHARED_MAX ? atomic_load(&task->family->shared[share].size) : 0;
+    if (!bytes) return NULL;
+    if (!task->shared[share]) task->shared[share] = map_shared(task->family, share, bytes);
+    if (size && task->shared[share]) *size = bytes;
+    return task->shared[share];
+}
+
+void rp__task_unmap(rp_task *task) {
+    for (uint32_t share = 0; share < RP__SHARED_MAX; share++)
+        if (task->shared[share]) munmap((void *)task->shared[share], atomic_load(&task->family->shared[share].size));
+}

@@ -3,6 +3,7 @@
 #define RP_CREW_TASK_H
 
 #include "core/buffer.h"
+#include "crew/arena.h"
 #include "rankpool.h"
 
 enum { RP__FAILURE_MAX = 1024 }; /* bytes that are kept of a failed task's message */
@@ -16,10 +17,14 @@ struct rp_task {
     size_t args_size;
     void *state;
     const rp_where *where;
+    const struct rp__family_page *family;
+    const void *shared[RP__SHARED_MAX]; /* as mapped here; NULL: not yet */
     bool failed;
     char message[RP__FAILURE_MAX + 1];
 };
 
+/* Let go of what rp_task_shared has mapped. */
+void rp__task_unmap(rp_task *task);
 /* Begin a record. false: not even memory for a message; the worker must end. */
 bool rp__task_begin(rp_task *task, uint64_t index);
 /* Finish it with what the kernel returned. Cannot fail: a failed record fits in what begin made sure of. */

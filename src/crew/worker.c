@@ -404,6 +404,7 @@ struct rp__worker *rp__worker_new(const struct rp__arena *arena, uint32_t index,
     worker->where = slot->where;
     worker->where.pid = getpid();
     worker->task.where = &worker->where;
+    worker->task.family = rp__arena_family_page(arena);
     rp__ring_attach(&worker->work, &slot->work);
     rp__ring_attach(&worker->result, &slot->result);
     report_start(worker);
@@ -417,6 +418,7 @@ void rp__worker_free(struct rp__worker *worker) {
     const enum rp__left left = worker->left ? worker->left : RP__LEFT_ASKED;
     rp__buffer_free(&worker->pieces);
     rp__buffer_free(&worker->task.out);
+    rp__task_unmap(&worker->task);
     free(worker);
     atomic_store_explicit(&slot->left, left, memory_order_release);
     rp__bell_ring(bell);

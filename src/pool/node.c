@@ -26,6 +26,14 @@ static int load_topology(rp_world *world, rp_error *error) {
     return rc;
 }
 
+uint32_t rp_cpu_count(void) {
+    struct rp__cpuset cpus = {0};
+    double quota = rp__cpu_quota("");
+    uint32_t most = quota > 0 ? (uint32_t)(quota + 0.999) : UINT32_MAX;
+    uint32_t count = rp__cpuset_of_process(0, &cpus) ? 1 : rp__cpuset_count(&cpus);
+    return count < most ? count : most;
+}
+
 int rp__node_open(rp_world *world, rp_error *error) {
     struct rp__net *net = world->net;
     if (gethostname(world->host, sizeof world->host - 1)) strcpy(world->host, "?");

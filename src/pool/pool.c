@@ -64,7 +64,8 @@ static int start(rp_pool *pool, rp_error *error) {
     world->pools = pool;
     world->inline_crews |= pool->options.kind == RP_WORKERS_INLINE;
     rp__service_ring(world);
-    while (!world->error.code && !rp__master_pool_ready(pool->master)) rp__world_wait(world, &world->changed, &world->lock, NULL);
+    while (!world->error.code && !rp__master_pool_ready(pool->master))
+        rp__world_wait(world, &world->changed, &world->lock, NULL);
     if (!world->error.code) return 0;
     pool->ended = true; /* the service frees it */
     return rp__fail(error, world->error.code, "%s", world->error.text);

@@ -92,6 +92,7 @@ static int to_agent(rp_world *world, const struct rp__frame *frame, rp_error *er
         world->exit_code = (int)frame->count;
         return 0;
     }
+    if (frame->type == RP__FRAME_SHARE) return rp__share_came(world, frame, error);
     if (frame->type == RP__FRAME_POOL) return pool_came(world, frame, error);
     struct rp__rank_crew *crew = find_crew(world, frame->pool);
     if (!crew) return 0; /* it could not be planned: rank 0 was told */
@@ -153,6 +154,10 @@ static void to_master(rp_world *world, int source, const struct rp__frame *frame
     case RP__FRAME_SIGNAL:
         stop_by_signal(world);
         return;
+    case RP__FRAME_SHARED:
+        world->shared_ranks++;
+        pthread_cond_broadcast(&world->changed);
+        return;
     default:
         break;
     }
@@ -196,7 +201,7 @@ static bool take_messages(rp_world *world) {
     return count > 0;
 }
 
-static void send_all(rp_world *world, int rank, struct rp__outbox *outbox) {
+void rp__service_send(rp_world *world, int rank, struct rp__outbox *outbox) {
     rp_error error = {0};
     for (size_t i = 0; i < outbox->count; i++)
         if (world->net->ops->send(world->net, rank, &outbox->message[i], &error)) {
@@ -220,7 +225,8 @@ static bool master_acts(rp_world *world, rp_pool *pool) {
         if (!outbox->count) pool->dirty[pool->dirty_count++] = rank;
         if (rp__outbox_put(outbox, &frame)) fail_world(world, RP_ENOMEM, "out of memory for messages");
     }
-    for (uint32_t i = 0; i < pool->dirty_count; i++) send_all(world, (int)pool->dirty[i], &pool->to[pool->dirty[i]]);
+    for (uint32_t i = 0; i < pool->dirty_count; i++)
+        rp__service_send(world, (int)pool->dirty[i], &pool->to[pool->dirty[i]]);
     pool->dirty_count = 0;
     return count > 0;
 }
@@ -248,7 +254,7 @@ static void tell_to_quit(rp_world *world) {
         struct rp__outbox outbox = {0};
         struct rp__frame quit = {.type = RP__FRAME_QUIT, .count = (uint64_t)world->exit_code};
         if (rp__outbox_put(&outbox, &quit)) world->net->ops->abort(world->net, 3);
-        send_all(world, (int)rank, &outbox);
+        rp__service_send(world, (int)rank, &outbox);
         rp__outbox_free(&outbox);
     }
 }
@@ -355,10 +361,17 @@ static bool poll_crews(rp_world *world) {
     return busy;
 }
 
+/* World lock held. */
+static void share(rp_world *world) {
+    rp_error error = {0};
+    if (world->to_share && rp__share_came(world, world->to_share, &error)) fail_rank(world, &error);
+    world->to_share = NULL;
+}
+
 static void send_own(rp_world *world) {
-    if (world->out.count) send_all(world, 0, &world->out);
+    if (world->out.count) rp__service_send(world, 0, &world->out);
     for (struct rp__rank_crew *crew = world->crews; crew; crew = crew->next)
-        if (crew->out.count) send_all(world, 0, &crew->out);
+        if (crew->out.count) rp__service_send(world, 0, &crew->out);
 }
 
 void rp__service_step(rp_world *world, int64_t most_ns) {
@@ -370,6 +383,7 @@ void rp__service_step(rp_world *world, int64_t most_ns) {
     busy |= poll_crews(world);
     pass_signal_on(world);
     lock_masters(world);
+    share(world);
     send_own(world);
     if (is_rank_0(world)) {
         exchange_maps(world);

@@ -78,6 +78,7 @@ static void free_world(rp_world *world) {
     if (world->net) world->net->ops->close(world->net);
     rp__node_close(world);
     if (world->nursery) rp__nursery_stop(world->nursery);
+    rp__share_free(world);
     if (world->abandoned) return; /* the process is about to end, with the threads that still compute */
     rp__arena_free(world->arena);
     rp__bell_free(world->bell);

@@ -8,6 +8,7 @@
 #define RP_POOL_WORLD_STATE_H
 
 #include "core/master.h"
+#include "crew/arena.h"
 #include "crew/crew.h"
 #include "net/net.h"
 #include "pool/agent.h"
@@ -116,6 +117,9 @@ struct rp_world {
     bool failed;          /* this rank's crews cannot go on; it only serves messages now */
     bool quit;
     int exit_code;
+    int shared_fd[RP__SHARED_MAX]; /* share.c; as far as they came */
+    size_t shared_size[RP__SHARED_MAX];
+    uint32_t shares;
     bool told_signal; /* rank 0 was told of it */
     uint64_t hash;
 
@@ -134,6 +138,9 @@ struct rp_world {
     bool closing;             /* the ranks are to be told to quit */
     bool closed;              /* and were */
     uint32_t hellos;
+    const struct rp__frame *to_share; /* asked of the service */
+    uint32_t shared_ranks;            /* that have what was shared last */
+    bool sharing;
     rp_pool *pools;
     uint32_t next_pool;
     bool inline_crews; /* some pool had or has them: a kernel may hold the service up */
@@ -173,6 +180,12 @@ void rp__service_stop(rp_world *world);
 /* signals.c: take INT, TERM and USR1 from the program, and give them back. */
 int rp__signals_take(rp_world *world, rp_error *error);
 void rp__signals_release(rp_world *world);
+
+/* share.c: a piece of shared data came, to keep and to pass on. */
+int rp__share_came(rp_world *world, const struct rp__frame *frame, rp_error *error);
+void rp__share_free(rp_world *world);
+/* service.c: to a rank, now. */
+void rp__service_send(rp_world *world, int rank, struct rp__outbox *outbox);
 
 /* pool.c, for the service under the world's lock. */
 void rp__pool_free(rp_pool *pool);

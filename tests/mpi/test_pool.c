@@ -89,9 +89,23 @@ static int sleeper(rp_task *task, const void *input, size_t size) {
     return 0;
 }
 
+/* The sum of what is shared under the number that is the map's argument. */
+static int sum_shared(rp_task *task, const void *input, size_t size) {
+    uint32_t share;
+    memcpy(&share, rp_task_args(task, NULL), sizeof share);
+    size_t bytes = 0;
+    const uint64_t *number = rp_task_shared(task, share, &bytes);
+    if (!number) return rp_task_fail(task, "nothing is shared as %u", share);
+    uint64_t sum = 0;
+    for (size_t i = 0; i < bytes / sizeof *number; i++) sum += number[i];
+    return rp_task_write(task, &sum, sizeof sum);
+}
+
 static const rp_kernel item_kernel = {.name = "item", .item = item}, range_kernel = {.name = "range", .range = range},
-                       who_kernel = {.name = "who", .item = who}, sleeper_kernel = {.name = "sleeper", .item = sleeper};
-static const rp_kernel *const kernels[] = {&item_kernel, &range_kernel, &who_kernel, &sleeper_kernel, NULL};
+                       who_kernel = {.name = "who", .item = who}, sleeper_kernel = {.name = "sleeper", .item = sleeper},
+                       shared_kernel = {.name = "shared", .item = sum_shared};
+static const rp_kernel *const kernels[] = {&item_kernel,    &range_kernel,  &who_kernel,
+                                           &sleeper_kernel, &shared_kernel, NULL};
 
 /* The program's one world and pool; claims are functions without arguments. */
 static struct {
@@ -447,6 +461,54 @@ static void a_terminated_pool_stops_running_kernels(void) {
     the.pool = mine;
 }
 
+/* Every worker gives the sum that is expected, or fails if none is. */
+static void sums(uint32_t share, const uint64_t *expected) {
+    rp_map *map = NULL;
+    rp_result result;
+    uint64_t workers = rp_pool_workers(the.pool), count = 0, sum;
+    const rp_map_options options = {
+        .kernel = "shared", .count = workers, .each_worker = true, .args = &share, .args_size = sizeof share};
+    CU_ASSERT_EQUAL_FATAL(rp_map_open(the.pool, &options, &map, NULL), 0);
+    for (; rp_map_next(map, 60, &result) == 0; count++) {
+        CU_ASSERT_EQUAL(result.status, expected ? 0 : RP_ETASK);
+        if (!expected || result.size != sizeof sum) continue;
+        memcpy(&sum, result.data, sizeof sum);
+        CU_ASSERT_EQUAL(sum, *expected);
+    }
+    CU_ASSERT_EQUAL(count, workers);
+    rp_map_close(map);
+}
+
+static void shared_data_reaches_every_worker_old_and_new(void) {
+    enum { NUMBERS = 1000 * 1000 + 7 };
+    static uint64_t number[NUMBERS];
+    uint64_t sum = 0, one = 1;
+    uint32_t large = 99, small = 99;
+    for (uint64_t i = 0; i < NUMBERS; i++) sum += number[i] = i * i;
+    CU_ASSERT_EQUAL_FATAL(rp_world_share(the.world, number, sizeof number, &large, NULL), 0);
+    CU_ASSERT_EQUAL_FATAL(rp_world_share(the.world, &one, sizeof one, &small, NULL), 0);
+    memset(number, 0, sizeof number); /* what was shared is a copy */
+    rp_pool *mine = the.pool;
+    for (enum rp_workers kind = RP_WORKERS_PROCESS; kind <= RP_WORKERS_INLINE; kind++) {
+        if (kind != RP_WORKERS_PROCESS)
+            CU_ASSERT_EQUAL_FATAL(rp_pool_open(the.world, &(rp_pool_options){.crew = 2, .kind = kind}, &the.pool, NULL),
+                                  0);
+        sums(large, &sum);
+        sums(small, &one);
+        sums(small + 1, NULL);
+        if (kind != RP_WORKERS_PROCESS) CU_ASSERT_EQUAL(rp_pool_free(the.pool), 0);
+        the.pool = mine;
+    }
+    CU_ASSERT_EQUAL(rp_world_share(the.world, &one, 0, &small, NULL), RP_EINVAL);
+    while (small < 63) CU_ASSERT_EQUAL_FATAL(rp_world_share(the.world, &one, sizeof one, &small, NULL), 0);
+    CU_ASSERT_EQUAL(rp_world_share(the.world, &one, sizeof one, &small, NULL), RP_ERANGE);
+}
+
+static void cpus_are_those_that_may_be_used(void) {
+    CU_ASSERT_TRUE(rp_cpu_count() >= 1);
+    CU_ASSERT_TRUE(rp_cpu_count() <= (uint32_t)sysconf(_SC_NPROCESSORS_ONLN));
+}
+
 int main(void) {
     static const struct unit_test tests[] = {UNIT(results_come_in_order_whatever_the_schedule),
                                              UNIT(an_error_fails_its_own_task_with_its_message),
@@ -469,6 +531,8 @@ int main(void) {
                                              UNIT(pools_side_by_side_have_workers_of_their_own),
                                              UNIT(a_closed_pool_finishes_and_takes_no_more),
                                              UNIT(a_terminated_pool_stops_running_kernels),
+                                             UNIT(shared_data_reaches_every_worker_old_and_new),
+                                             UNIT(cpus_are_those_that_may_be_used),
                                              {NULL, NULL}};
     int exit_code = 0;
     rp_error error = {0};

@@ -27,6 +27,10 @@ static unsigned carries(enum rp__frame_type type) {
         return MAP | CHUNK | RANGE | WORKER | DATA;
     case RP__FRAME_TAKE_BACK:
         return COUNT;
+    case RP__FRAME_SHARE:
+        return WORKER | COUNT | DATA;
+    case RP__FRAME_SHARED:
+        return WORKER;
     case RP__FRAME_QUIT:
         return COUNT;
     case RP__FRAME_HELLO:
