@@ -52,7 +52,12 @@ extern "C" {
     X(RP_ELOST, -18, "a rank was lost")                                                                                \
     X(RP_EBUSY, -19, "already in use")                                                                                 \
     X(RP_ENOWORKERS, -20, "no worker is left to compute the tasks")                                                    \
-    X(RP_EOUTPUT, -21, "the output cannot be written")
+    X(RP_EOUTPUT, -21, "the output cannot be written")                                                                 \
+    X(RP_EFULL, -22, "the queue is full")                                                                              \
+    X(RP_EEMPTY, -23, "the queue is empty")                                                                            \
+    X(RP_EDEADLK, -24, "it would wait for ever")                                                                       \
+    X(RP_EBROKEN, -25, "broken: one that used it died or gave up")                                                     \
+    X(RP_EPERM, -26, "not held by the caller")
 
 enum rp_code {
     RP_OK = 0,
