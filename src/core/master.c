@@ -1,8 +1,10 @@
 /* The master's bookkeeping: what ranks report, what the program asks. See master.h. */
 #include "core/master_state.h"
 
+#include "core/error.h"
 #include "core/record.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -273,20 +275,27 @@ void rp__master_map_stats(const struct rp__master *master, const struct rp__mast
 
 /* ---- Results ---- */
 
-/* Are these the records of `tasks` tasks (one record for all of them, if it is a range kernel's)? Counts failures. */
-static bool check_records(const uint8_t *bytes, size_t bytes_size, uint64_t tasks, bool range, uint64_t *failed_count) {
-    uint64_t count = 0, failed_tasks = 0;
-    for (size_t at = 0; at < bytes_size; count++) {
+/* Are these the records of `tasks` tasks, each of `per` of them but for the last, which has the rest? Counts the tasks
+ * that failed. */
+static bool check_records(const uint8_t *bytes, size_t bytes_size, uint64_t tasks, uint64_t per,
+                          uint64_t *failed_count) {
+    *failed_count = 0;
+    for (size_t at = 0; at < bytes_size;) {
         const uint8_t *data;
         size_t size;
         bool failed;
         size_t length = rp__record_read(bytes + at, bytes_size - at, &data, &size, &failed);
-        if (!length) return false;
-        failed_tasks += failed;
+        if (!length || !tasks) return false;
+        uint64_t of_record = tasks < per ? tasks : per;
+        if (failed) *failed_count += of_record;
+        tasks -= of_record;
         at += length;
     }
-    *failed_count = range && failed_tasks ? tasks : failed_tasks;
-    return count == (range ? 1 : tasks);
+    return tasks == 0;
+}
+
+static uint64_t tasks_a_record(const struct rp__master_map *map) {
+    return map->range ? UINT64_MAX : map->ledger.map.reduce ? map->ledger.map.reduce : 1;
 }
 
 /* The tasks have their answer: out of the ledger, into the window, and what is due out of it. Takes the part (NULL:
@@ -365,7 +374,7 @@ static int result_came(struct rp__master *master, struct rp__chunk *chunk, const
     struct rp__range range = chunk->range;
     uint64_t failed = 0;
     int rc;
-    if (!check_records(bytes, size, range.end - range.begin, map->range, &failed)) {
+    if (!check_records(bytes, size, range.end - range.begin, tasks_a_record(map), &failed)) {
         static const char cause[] = "its worker answered with bytes that make no sense";
         rc = suspect(map, range, cause, sizeof cause - 1);
     } else if (failed && map->range && rp__ledger_splits(&map->ledger, &range)) {
@@ -391,9 +400,19 @@ static int chunk_returned(struct rp__master *master, struct rp__chunk *chunk) {
     return rc;
 }
 
+/* A block of a reduced map stands and falls as one. Chunks begin where a block does. */
+static void widen_to_blocks(uint64_t reduce, const struct rp__range *whole, struct rp__range *guilty) {
+    uint64_t over = guilty->end % reduce ? reduce - guilty->end % reduce : 0, left = whole->end - guilty->end;
+    guilty->begin -= guilty->begin % reduce;
+    guilty->end += over < left ? over : left;
+}
+
 static int worker_died(struct rp__master *master, struct rp__chunk *chunk, const struct rp__frame *frame) {
     struct rp__master_map *map = chunk->map;
     struct rp__range whole = chunk->range, guilty = whole;
+    struct rp_error cause;
+    int length = (int)(frame->size < sizeof cause.text ? frame->size : sizeof cause.text);
+    rp__fail(&cause, RP_EDIED, "%.*s", length, (const char *)frame->data);
     free_chunk(master, chunk);
     if (map->closing) return 0;
     /* Only the tasks that it may have died of come under suspicion; those around them are dealt again as they are. */
@@ -401,13 +420,18 @@ static int worker_died(struct rp__master *master, struct rp__chunk *chunk, const
         guilty.begin = frame->begin;
         guilty.end = frame->end;
     }
+    if (map->ledger.map.reduce) {
+        if (guilty.end - guilty.begin == 1)
+            rp__fail(&cause, RP_EDIED, "task %" PRIu64 ": %.*s", guilty.begin, length, (const char *)frame->data);
+        widen_to_blocks(map->ledger.map.reduce, &whole, &guilty);
+    }
     if (guilty.end - guilty.begin != whole.end - whole.begin) guilty.attempts = 0;
     struct rp__range before = whole, after = whole;
     before.end = guilty.begin;
     after.begin = guilty.end;
     int rc = rp__ledger_again(&map->ledger, &before);
     if (rc == 0) rc = rp__ledger_again(&map->ledger, &after);
-    if (rc == 0) rc = suspect(map, guilty, (const char *)frame->data, frame->size);
+    if (rc == 0) rc = suspect(map, guilty, cause.text, strlen(cause.text));
     return rc;
 }
 

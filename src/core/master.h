@@ -19,7 +19,8 @@ struct rp__master_map;
 struct rp__map_spec {
     rp_map_options options; /* args copied; kernel not used */
     uint32_t kernel;        /* index in the world's table */
-    bool range;             /* it makes one record a chunk; else one a task */
+    bool range;             /* it makes one record a chunk; else one a task, or a block where options.reduce is set
+                               (options.edge is the same then, so no chunk is cut inside a block) */
     struct rp__window_aside aside;
 };
 

@@ -193,7 +193,8 @@ static bool give_piece(struct rp__crew *crew, struct rp__crew_worker *worker, st
                                        .number = first ? worker->next : worker->next - 1,
                                        .begin = work->begin,
                                        .end = work->end,
-                                       .size = work->size};
+                                       .size = work->size,
+                                       .reduce = work->reduce};
     const uint8_t *data = size ? work->data + work->given : NULL;
     const enum rp__ring_state state = rp__ring_write(&worker->work, &head, sizeof head, data, size);
     if (state == RP__RING_BROKEN) condemn(crew, worker);

@@ -37,6 +37,7 @@ struct rp__work {
     enum rp__work_type type;
     uint32_t map;    /* the map's number */
     uint32_t kernel; /* MAP: index in the table */
+    uint64_t reduce; /* MAP: tasks a block whose records are folded into one, or 0 */
     uint64_t chunk;  /* CHUNK: its number, answered with the results */
     uint64_t begin, end;
     const uint8_t

@@ -48,6 +48,11 @@ void rp__task_end(rp_task *task, int code) {
     task->out.size = task->record + length + size;
 }
 
+const void *rp__task_bytes(const rp_task *task, size_t *size) {
+    *size = task->out.size - task->record - SHORTEST_HEAD;
+    return task->out.data + task->record + SHORTEST_HEAD;
+}
+
 void rp__task_drop(rp_task *task) { task->out.size = task->record; }
 
 int rp_task_write(rp_task *task, const void *data, size_t size) {

@@ -24,6 +24,8 @@ struct rp_task {
 bool rp__task_begin(rp_task *task, uint64_t index);
 /* Finish it with what the kernel returned. Cannot fail: a failed record fits in what begin made sure of. */
 void rp__task_end(rp_task *task, int code);
+/* What was written to it so far; lent until the next call on the task. */
+const void *rp__task_bytes(const rp_task *task, size_t *size);
 /* Drop it. */
 void rp__task_drop(rp_task *task);
 /* Why it failed, given what the kernel returned. Lent until the next record begins. */

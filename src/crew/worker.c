@@ -8,6 +8,7 @@
 #include "crew/worker.h"
 
 #include "core/record.h"
+#include "crew/fold.h"
 #include "crew/task.h"
 
 #include <sched.h>
@@ -26,6 +27,7 @@ struct map {
     struct map *next;
     uint32_t number;
     const rp_kernel *kernel;
+    uint64_t reduce; /* tasks a block whose records are folded, or 0 */
     struct rp__buffer args;
     void *state;
     bool set_up;
@@ -46,6 +48,7 @@ struct rp__worker {
     bool lost;                /* and for which memory did not suffice */
 
     struct rp_task task;
+    struct rp__fold fold;     /* of a reduced map's block in the making */
     size_t sent;              /* of task.out */
     uint64_t number, busy_ns; /* of the chunk in hand, or to be answered */
     bool unanswered;          /* its last piece has not left yet */
@@ -174,6 +177,17 @@ static void compute_range(struct rp__worker *worker, const struct map *map, uint
     end_record(worker, map->failed ? rp_task_fail(task, "%s", map->message) : map->kernel->range(task, begin, end));
 }
 
+/* A task of a reduced map is computed: with the last one of a block, the block's record is done. */
+static void fold_record(struct rp__worker *worker, const struct map *map, uint64_t index, uint64_t end, int code) {
+    rp_task *task = &worker->task;
+    rp__fold_add(&worker->fold, task, map->kernel->combine, code);
+    if ((index + 1) % map->reduce && index + 1 < end) return;
+    if (rp__task_begin(task, index))
+        end_record(worker, rp__fold_end(&worker->fold, task));
+    else
+        leave(worker, RP__LEFT_NO_MEMORY);
+}
+
 /* `inputs` is a record a task, or NULL in a map of a plain range. A chunk whose inputs did not fit in memory comes
  * with `code`, which is then every task's. */
 static void compute_items(struct rp__worker *worker, const struct map *map, const struct rp__work_head *head,
@@ -194,14 +208,15 @@ static void compute_items(struct rp__worker *worker, const struct map *map, cons
             inputs += length;
             left -= length;
         }
-        if (map->failed) {
-            end_record(worker, rp_task_fail(task, "%s", map->message));
-        } else if (code) {
-            end_record(worker, code);
-        } else {
+        int done = map->failed ? rp_task_fail(task, "%s", map->message) : code;
+        if (!done && !worker->fold.failed) { /* the rest of a block that has failed is not computed */
             atomic_store_explicit(&worker->slot->task, index, memory_order_relaxed);
-            end_record(worker, map->kernel->item(task, input, size));
+            done = map->kernel->item(task, input, size);
         }
+        if (map->reduce)
+            fold_record(worker, map, index, head->end, done);
+        else
+            end_record(worker, done);
     }
 }
 
@@ -255,6 +270,7 @@ static void learn_map(struct rp__worker *worker, const struct rp__work_head *hea
     }
     map->number = head->map;
     map->kernel = worker->arena->kernels[head->kernel];
+    map->reduce = map->kernel->item && map->kernel->combine ? head->reduce : 0;
     if (!code) code = rp__buffer_append(&map->args, args, head->size);
     map->failed = code != 0;
     if (map->failed) snprintf(map->message, sizeof map->message, "%s", rp_strerror(code));
@@ -417,6 +433,7 @@ void rp__worker_free(struct rp__worker *worker) {
     const enum rp__left left = worker->left ? worker->left : RP__LEFT_ASKED;
     rp__buffer_free(&worker->pieces);
     rp__buffer_free(&worker->task.out);
+    rp__buffer_free(&worker->fold.bytes);
     free(worker);
     atomic_store_explicit(&slot->left, left, memory_order_release);
     rp__bell_ring(bell);

@@ -30,6 +30,7 @@ const struct rp__agent_crew rp__agent_real_crew = {
 struct agent_map {
     struct agent_map *next;
     uint32_t number, kernel;
+    uint64_t reduce;   /* tasks a block that is folded, or 0 */
     uint32_t active;   /* of the crew, the first so many compute it */
     uint32_t chunks;   /* held here */
     bool whole, ended; /* all of its arguments came; MAP_END came */
@@ -175,6 +176,7 @@ static int map_came(struct rp__agent *agent, const struct rp__frame *frame) {
         }
         map->number = frame->map;
         map->kernel = frame->kernel;
+        map->reduce = frame->count;
         map->active = frame->worker && frame->worker < agent->workers ? frame->worker : agent->workers;
         map->next = agent->maps;
         agent->maps = map;
@@ -250,7 +252,8 @@ static void pump(struct rp__agent *agent, uint32_t at) {
         if (worker->map_work.map != map->number) worker->map_started = false;
         if (!map->known[at]) {
             if (!worker->map_started)
-                worker->map_work = (struct rp__work){.type = RP__WORK_MAP, .map = map->number, .kernel = map->kernel};
+                worker->map_work = (struct rp__work){
+                    .type = RP__WORK_MAP, .map = map->number, .kernel = map->kernel, .reduce = map->reduce};
             worker->map_started = any = true;
             worker->map_work.data = map->args.data;
             worker->map_work.size = map->args.size;

@@ -24,6 +24,13 @@ static uint64_t draw(uint64_t *state, uint64_t below) {
 
 static uint64_t answer_of(uint32_t map, uint64_t task) { return (task + 1) * 0x9e3779b97f4a7c15u ^ map; }
 
+/* The record of tasks [begin, end): of one, or of a reduced map's block, whose order shows in it. */
+static uint64_t record_of(uint32_t map, uint64_t begin, uint64_t end) {
+    uint64_t record = 0;
+    for (; begin < end; begin++) record = (record ^ answer_of(map, begin)) * 0x100000001b3u;
+    return record;
+}
+
 /* ---- A played crew ---- */
 
 struct played_chunk {
@@ -57,6 +64,7 @@ struct played_map {
     uint32_t number;
     bool range, fed, unordered, close_early, closed;
     uint64_t count, put, next; /* next: the task whose result is due */
+    uint64_t reduce;           /* tasks a record */
     uint64_t poison[POISON_MAX];
     uint32_t poisons;
     uint8_t *seen; /* [count] times answered */
@@ -200,6 +208,8 @@ static size_t put_answer(struct rp__crew *crew, const struct played_chunk *chunk
             if (!whole || length != sizeof answer || memcmp(data, &answer, length)) blame(crew->model, "a wrong input");
             at += whole;
         }
+        if ((task + 1) % map->reduce && task + 1 < chunk->end) continue;
+        answer = record_of(chunk->map, task - task % map->reduce, task + 1);
         size += rp__record_head(crew->result + size, sizeof answer, false);
         memcpy(crew->result + size, &answer, sizeof answer);
         size += sizeof answer;
@@ -287,10 +297,12 @@ static void hear(struct model *model, uint32_t rank) {
 
 static void check_result(struct model *model, struct played_map *map, uint64_t first, uint64_t end, const uint8_t *data,
                          size_t size, bool failed) {
-    uint64_t range[2], answer = answer_of(map->number, first);
+    uint64_t range[2], answer = record_of(map->number, first, end);
+    bool poisoned = false;
+    for (uint64_t task = first; task < end; task++) poisoned |= is_poison(map, task);
     for (uint64_t task = first; task < end; task++) {
         if (map->seen[task]++) blame(model, "a task was answered twice");
-        if (failed != is_poison(map, task)) blame(model, failed ? "an innocent task failed" : "a poisoned task lives");
+        if (failed != poisoned) blame(model, failed ? "an innocent task failed" : "a poisoned task lives");
     }
     map->answered += end - first;
     map->failed += failed ? end - first : 0;
@@ -312,7 +324,8 @@ static void read_parts(struct model *model, struct played_map *map) {
             size_t size;
             bool failed;
             size_t length = rp__record_read(part->data + at, part->size - at, &data, &size, &failed);
-            uint64_t end = map->range || part->died ? part->end : task + 1;
+            uint64_t end = map->range || part->died ? part->end : task + map->reduce;
+            if (end > part->end) end = part->end; /* the last block may be short */
             if (!length || end > map->count) {
                 blame(model, "records that make no sense");
                 break;
@@ -450,7 +463,11 @@ static void open_map(struct model *model) {
         spec.options.edge = 1 + draw(random, 30);
         spec.options.edge_phase = draw(random, 30);
     }
-    if (!map->fed && !map->poisons && draw(random, 10) == 0) {
+    map->reduce = 1;
+    if (!map->range && draw(random, 3) == 0) {
+        map->reduce = spec.options.reduce = spec.options.edge = 1 + draw(random, 30);
+        spec.options.wall = 0;
+    } else if (!map->fed && !map->poisons && draw(random, 10) == 0) {
         spec.options.each_worker = true;
         spec.options.count = map->count = workers;
         spec.options.wall = spec.options.edge = 0;
