@@ -55,7 +55,7 @@ struct rp__worker {
     uint64_t slept_ns;        /* for room, while computing it */
 
     uint64_t started; /* chunks claimed */
-    bool quiet;       /* answered since the last ring */
+    bool quiet;       /* something for the agent to act on since the last ring: an answer, or room for the next piece */
     bool half_rung;   /* rung for the result ring being half full */
     _Alignas(8) uint8_t record[RP__RING_RECORD];
 };
@@ -319,7 +319,10 @@ static void collect_piece(struct rp__worker *worker, const struct rp__work_head 
         worker->lost = !rp__buffer_reserve(pieces, head->size);
     }
     if (!worker->lost) worker->lost = rp__buffer_append(pieces, data, size) != 0;
-    if (!(head->pieces & RP__PIECE_LAST)) return;
+    if (!(head->pieces & RP__PIECE_LAST)) {
+        worker->quiet = true; /* the agent has more of it, and may sleep until it hears that there is room */
+        return;
+    }
     if (worker->lost)
         do_work(worker, head, NULL, RP_ENOMEM);
     else if (pieces->size == head->size)
