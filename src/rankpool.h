@@ -129,6 +129,11 @@ RP_API uint64_t rp_task_index(const rp_task *task);
 /* The argument bytes of the map, and what `setup` left. Lent while the map is open in this worker. */
 RP_API const void *rp_task_args(const rp_task *task, size_t *size);
 RP_API void *rp_task_state(const rp_task *task);
+/* Add a task to the map that this one belongs to, which was opened with `grows`; the input is copied. It becomes one
+ * when this task is done, numbered on after those that the map has then; of a task that fails, or whose worker dies,
+ * it never does (the task adds again where it runs again). RP_EINVAL: the map does not grow, or this is no item.
+ * RP_ENOMEM: it was not added. */
+RP_API int rp_task_add(rp_task *task, const void *input, size_t size);
 /* Who computes this. Lent. */
 RP_API const rp_where *rp_task_where(const rp_task *task);
 
@@ -214,6 +219,9 @@ typedef struct rp_map_options {
     uint64_t reduce;               /* workers fold the records of tasks [k reduce, (k+1) reduce), in this order, into
                                       one by the kernel's `combine`; 0: they do not. A task that fails, or whose record
                                       has another size, fails its block. Neither edge nor wall nor each_worker then */
+    bool grows;                    /* tasks may add tasks (rp_task_add): it is over when rp_map_end was called and all
+                                      are done; count must be RP_FED, reduce 0. The order in which they come decides
+                                      their numbers, so another run may number them otherwise */
 } rp_map_options;
 
 /* One record: of one task, of a block of a reduced map, or of a whole run for a range kernel. */
@@ -235,7 +243,8 @@ typedef struct rp_map_stats {
 
 /* Rank 0, any thread, all of these. */
 RP_API int rp_map_open(rp_pool *pool, const rp_map_options *options, rp_map **map, rp_error *error);
-/* Add the next task; the input is copied. Blocks while the inputs held reach 16 MiB (not inside a reduced map's block).
+/* Add the next task; the input is copied. Blocks while the inputs put and not done reach 16 MiB (not inside a reduced
+ * map's block). What tasks add does not count here: it waits in rank 0's memory, however much it is.
  * Errors: RP_ECLOSED (ended, stopped or closed), RP_ENOMEM. */
 RP_API int rp_map_put(rp_map *map, const void *input, size_t size);
 /* No more tasks. Does not block. */

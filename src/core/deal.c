@@ -53,6 +53,7 @@ static bool deal_to(struct rp__master *master, uint32_t at, uint64_t credit, str
             if (!rp__ledger_undealt(&map->ledger) || !rp__map_workers(master, map, at)) continue;
             map->rank[at].told = true;
             *frame = (struct rp__frame){.type = RP__FRAME_MAP,
+                                        .flags = map->ledger.map.grows ? RP__GROWS : 0,
                                         .map = map->number,
                                         .kernel = map->kernel,
                                         .worker = rp__map_workers(master, map, at),

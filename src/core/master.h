@@ -52,7 +52,7 @@ bool rp__master_map_complete(const struct rp__master_map *map);
 void rp__master_map_close(struct rp__master *master, struct rp__master_map *map);
 bool rp__master_map_idle(const struct rp__master_map *map);
 void rp__master_map_free(struct rp__master *master, struct rp__master_map *map);
-/* Bytes of inputs held. */
+/* Bytes of inputs held that were fed; not what tasks have added. */
 size_t rp__master_map_held(const struct rp__master_map *map);
 /* Counts only; seconds and tasks_known's caller-side parts are the caller's. */
 void rp__master_map_stats(const struct rp__master *master, const struct rp__master_map *map, rp_map_stats *stats);

@@ -25,6 +25,7 @@ bool rp__task_begin(rp_task *task, uint64_t index) {
     task->record = task->out.size;
     task->out.size += SHORTEST_HEAD;
     task->promised = 0;
+    task->children_before = task->children.size;
     task->index = index;
     task->failed = false;
     return true;
@@ -40,6 +41,7 @@ void rp__task_end(rp_task *task, int code) {
         const char *message = rp__task_message(task, code);
         size = strnlen(message, RP__FAILURE_MAX);
         memcpy(bytes, message, size);
+        task->children.size = task->children_before;
     }
     uint8_t head[RP__RECORD_HEAD_MAX];
     const size_t length = rp__record_head(head, size, failed);
@@ -104,6 +106,16 @@ int rp_task_fail(rp_task *task, const char *format, ...) {
     va_end(arguments);
     task->failed = true;
     return RP_ETASK;
+}
+
+int rp_task_add(rp_task *task, const void *input, size_t size) {
+    if (!task->grows || (size && !input)) return RP_EINVAL;
+    uint8_t *at = size > PTRDIFF_MAX ? NULL : rp__buffer_reserve(&task->children, RP__RECORD_HEAD_MAX + size);
+    if (!at) return RP_ENOMEM;
+    const size_t head = rp__record_head(at, size, false);
+    if (size) memcpy(at + head, input, size);
+    task->children.size += head + size;
+    return 0;
 }
 
 uint64_t rp_task_index(const rp_task *task) { return task->index; }

@@ -8,9 +8,12 @@
 enum { RP__FAILURE_MAX = 1024 }; /* bytes that are kept of a failed task's message */
 
 struct rp_task {
-    struct rp__buffer out; /* finished records, then the one in the making */
-    size_t record;         /* where that one begins */
-    size_t promised;       /* room that rp_task_reserve has handed out */
+    struct rp__buffer out;      /* finished records, then the one in the making */
+    size_t record;              /* where that one begins */
+    bool grows;                 /* tasks may be added */
+    struct rp__buffer children; /* records of those that were, by tasks that are done and the one in the making */
+    size_t children_before;     /* how much of it is older than that one */
+    size_t promised;            /* room that rp_task_reserve has handed out */
     uint64_t index;
     const void *args;
     size_t args_size;

@@ -28,6 +28,7 @@ struct map {
     uint32_t number;
     const rp_kernel *kernel;
     uint64_t reduce; /* tasks a block whose records are folded, or 0 */
+    bool grows;
     struct rp__buffer args;
     void *state;
     bool set_up;
@@ -50,6 +51,7 @@ struct rp__worker {
     struct rp_task task;
     struct rp__fold fold;     /* of a reduced map's block in the making */
     size_t sent;              /* of task.out */
+    size_t children_sent;     /* of task.children */
     uint64_t number, busy_ns; /* of the chunk in hand, or to be answered */
     bool unanswered;          /* its last piece has not left yet */
     uint64_t slept_ns;        /* for room, while computing it */
@@ -135,8 +137,22 @@ static bool send_records(struct rp__worker *worker, bool answer) {
     return true;
 }
 
+/* Send what the chunk's tasks have added. false: not all went. */
+static bool send_children(struct rp__worker *worker) {
+    struct rp__buffer *children = &worker->task.children;
+    while (worker->children_sent < children->size) {
+        const size_t left = children->size - worker->children_sent, size = left < RP__FRAGMENT ? left : RP__FRAGMENT;
+        const struct rp__result_head head = {.type = RP__RESULT_CHILD, .number = worker->number};
+        if (!put(worker, &head, children->data + worker->children_sent, size)) return false;
+        worker->children_sent += size;
+    }
+    worker->children_sent = children->size = 0;
+    if (children->capacity > KEEP) rp__buffer_free(children);
+    return true;
+}
+
 static void send_answer(struct rp__worker *worker) {
-    if (!send_records(worker, true)) return;
+    if (!send_children(worker) || !send_records(worker, true)) return;
     worker->unanswered = false;
     struct rp__slot *slot = worker->slot;
     atomic_store_explicit(&slot->hand, 0, memory_order_relaxed);
@@ -244,12 +260,14 @@ static void do_chunk(struct rp__worker *worker, const struct rp__work_head *head
     task->args = map->args.data;
     task->args_size = map->args.size;
     task->state = map->state;
+    task->grows = false; /* not in setup */
 
     const uint64_t begin_ns = now_ns();
     if (!map->set_up) {
         set_up(worker, map, head->begin);
         task->state = map->state;
     }
+    task->grows = map->grows;
     if (map->kernel->range)
         compute_range(worker, map, head->begin, head->end);
     else
@@ -271,6 +289,7 @@ static void learn_map(struct rp__worker *worker, const struct rp__work_head *hea
     map->number = head->map;
     map->kernel = worker->arena->kernels[head->kernel];
     map->reduce = map->kernel->item && map->kernel->combine ? head->reduce : 0;
+    map->grows = map->kernel->item && head->grows;
     if (!code) code = rp__buffer_append(&map->args, args, head->size);
     map->failed = code != 0;
     if (map->failed) snprintf(map->message, sizeof map->message, "%s", rp_strerror(code));
@@ -436,6 +455,7 @@ void rp__worker_free(struct rp__worker *worker) {
     const enum rp__left left = worker->left ? worker->left : RP__LEFT_ASKED;
     rp__buffer_free(&worker->pieces);
     rp__buffer_free(&worker->task.out);
+    rp__buffer_free(&worker->task.children);
     rp__buffer_free(&worker->fold.bytes);
     free(worker);
     atomic_store_explicit(&slot->left, left, memory_order_release);

@@ -45,6 +45,8 @@ static int check(const rp_pool *pool, const rp_map_options *options, struct rp__
     if (spec->range && options->count == RP_FED)
         return rp__fail(error, RP_EINVAL, "kernel %s computes ranges, and tasks that are put have none",
                         options->kernel);
+    if (options->grows && (options->count != RP_FED || options->reduce))
+        return rp__fail(error, RP_EINVAL, "a map grows from tasks that are put: count must be RP_FED, and reduce 0");
     if (options->reduce) {
         if (spec->range || !world->options.kernels[spec->kernel]->combine)
             return rp__fail(error, RP_EINVAL, "kernel %s cannot be reduced: it needs item and combine",

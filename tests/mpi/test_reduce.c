@@ -1,6 +1,7 @@
-/* Reductions, as a program sees them, bare and on ranks: one value, of the same bits whatever happens on the way. What
- * is expected is folded here, block by block, in the same order. */
+/* Maps that reduce and maps that grow, as a program sees them, bare and on ranks. A reduction is one value, of the same
+ * bits whatever happens on the way: what is expected is folded here, block by block, in the same order. */
 #include "rankpool.h"
+#include "unit/queens.h"
 #include "unit/unit.h"
 
 #include <fcntl.h>
@@ -14,11 +15,12 @@
 __attribute__((visibility("default"))) const char *__asan_default_options(void);
 const char *__asan_default_options(void) { return "handle_segv=0:handle_abort=0:detect_leaks=0"; }
 
-enum { MANY = 1000 * 1000, BLOCK = 1000, BIG = 5 * 1000 * 1000 };
+enum { MANY = 1000 * 1000, BLOCK = 1000, BIG = 5 * 1000 * 1000, LARGE = 4 * 1000 * 1000, LARGE_COUNT = 30 };
 
 struct how {
     uint64_t bad;       /* a task, UINT64_MAX: none */
     char what;          /* of the bad one: e error, s SEGV, l a longer record */
+    uint32_t queens;    /* rows of the boards */
     uint64_t die_every; /* each so manyth task kills its worker, once; 0: none */
     char flag[64];      /* what begins the names of the files that tell which did already */
 };
@@ -68,12 +70,49 @@ static void add(void *into, const void *from, size_t size) {
 
 static int alone(rp_task *task, const void *input, size_t size) { return rp_task_write(task, "x", 1); }
 
-static int stretch(rp_task *task, uint64_t begin, uint64_t end) { return 0; }
+/* Writes what came of adding a task where none can be added. */
+static int stretch(rp_task *task, uint64_t begin, uint64_t end) {
+    int code = rp_task_add(task, "x", 1);
+    return rp_task_write(task, &code, sizeof code);
+}
+
+static int add_one(rp_task *task, const void *input, size_t size) { return stretch(task, 0, 1); }
+
+/* A board adds those of its next row, then dies or fails where it is to, or answers whether it is full. */
+static int queens(rp_task *task, const void *input, size_t size) {
+    size_t args_size;
+    const struct how *how = rp_task_args(task, &args_size);
+    struct board board;
+    uint64_t index = rp_task_index(task), full;
+    memcpy(&board, input, sizeof board);
+    for (uint32_t places = free_places(&board, how->queens); places; places &= places - 1) {
+        struct board next = with_queen(&board, places);
+        int code = rp_task_add(task, &next, sizeof next);
+        if (code) return code;
+    }
+    if (how->die_every && (index + 1) % how->die_every == 0) die_once(how, index);
+    if (index == how->bad) return rp_task_fail(task, "does not like it");
+    full = is_full(&board, how->queens);
+    return rp_task_write(task, &full, sizeof full);
+}
+
+/* A small task adds large ones, which answer with their input. */
+static int fan(rp_task *task, const void *input, size_t size) {
+    if (size == LARGE) return rp_task_write(task, input, size);
+    uint8_t *bytes = calloc(LARGE, 1);
+    int code = bytes ? 0 : RP_ENOMEM;
+    for (int i = 0; i < LARGE_COUNT && code == 0; i++) code = rp_task_add(task, bytes, LARGE);
+    free(bytes);
+    return code;
+}
 
 static const rp_kernel sum_kernel = {.name = "sum", .item = summand, .combine = add},
                        alone_kernel = {.name = "alone", .item = alone},
                        range_kernel = {.name = "range", .range = stretch, .combine = add};
-static const rp_kernel *const kernels[] = {&sum_kernel, &alone_kernel, &range_kernel, NULL};
+static const rp_kernel add_kernel = {.name = "add", .item = add_one},
+                       queens_kernel = {.name = "queens", .item = queens}, fan_kernel = {.name = "fan", .item = fan};
+static const rp_kernel *const kernels[] = {&sum_kernel,    &alone_kernel, &range_kernel, &add_kernel,
+                                           &queens_kernel, &fan_kernel,   NULL};
 
 static struct {
     rp_world *world;
@@ -83,7 +122,7 @@ static struct {
 static rp_map *open_map(uint64_t count, const struct how *how, rp_map_options options) {
     rp_map *map = NULL;
     rp_error error = {0};
-    options.kernel = "sum";
+    if (!options.kernel) options.kernel = "sum";
     options.count = count;
     options.args = how;
     options.args_size = sizeof *how;
@@ -251,13 +290,126 @@ static void reductions_that_make_no_sense_are_refused(void) {
     CU_ASSERT_EQUAL(rp_map_reduce(NULL, 60, &sum, sizeof sum), RP_EINVAL);
 }
 
-static void every_kind_of_worker_folds_alike(void) {
+/* Reads a growing map of boards to its end: its solutions. */
+static uint64_t read_solutions(rp_map *map, uint64_t *boards, uint64_t *failed) {
+    rp_result result;
+    uint64_t solutions = 0, full;
+    int rc;
+    *boards = *failed = 0;
+    for (; (rc = rp_map_next(map, 60, &result)) == 0; ++*boards) {
+        *failed += result.status != 0;
+        if (result.status) continue;
+        memcpy(&full, result.data, sizeof full);
+        solutions += full;
+    }
+    CU_ASSERT_EQUAL(rc, RP_END);
+    return solutions;
+}
+
+static rp_map *open_boards(const struct how *how, rp_map_options options) {
+    options.kernel = "queens";
+    options.grows = true;
+    return open_map(RP_FED, how, options);
+}
+
+static void put_board(rp_map *map) { CU_ASSERT_EQUAL(rp_map_put(map, &(struct board){0}, sizeof(struct board)), 0); }
+
+static void tasks_that_add_tasks_find_all_queens_though_workers_are_killed(void) {
+    static const uint64_t known[] = {92, 352, 724};
+    for (uint32_t n = 8; n <= 10; n++) {
+        struct how how = {.bad = UINT64_MAX, .queens = n, .die_every = 1009};
+        snprintf(how.flag, sizeof how.flag, "/tmp/rankpool-queens-%ld", (long)getpid());
+        uint64_t boards, failed, expected = 0, solutions = 0;
+        count_boards(&(struct board){0}, n, &expected, &solutions);
+        rp_map *map = open_boards(&how, (rp_map_options){.unordered = n % 2});
+        rp_map_stats stats;
+        put_board(map);
+        rp_map_end(map);
+        CU_ASSERT_EQUAL(read_solutions(map, &boards, &failed), known[n - 8]);
+        rp_map_stats_get(map, &stats);
+        CU_ASSERT(solutions == known[n - 8] && boards == expected && failed == 0);
+        CU_ASSERT(stats.tasks_known == boards && stats.tasks_final && stats.deaths == boards / 1009);
+        CU_ASSERT_EQUAL(count_deaths(&how, boards), boards / 1009);
+        rp_map_close(map);
+    }
+}
+
+static void tasks_are_put_while_others_add_theirs(void) {
+    struct how how = {.bad = UINT64_MAX, .queens = 8};
+    uint64_t boards, failed, once = 0, solutions = 0;
+    count_boards(&(struct board){0}, 8, &once, &solutions);
+    rp_map *map = open_boards(&how, (rp_map_options){0});
+    rp_result result;
+    put_board(map);
+    CU_ASSERT_EQUAL(rp_map_next(map, 60, &result), 0);
+    for (int i = 0; i < 3; i++) put_board(map);
+    rp_map_end(map);
+    CU_ASSERT_EQUAL(read_solutions(map, &boards, &failed), 4 * solutions);
+    CU_ASSERT_EQUAL(boards + 1, 4 * once);
+    rp_map_close(map);
+}
+
+static void a_task_that_fails_adds_none(void) {
+    struct how how = {.bad = 0, .queens = 8};
+    uint64_t boards, failed;
+    rp_map *map = open_boards(&how, (rp_map_options){0});
+    put_board(map);
+    rp_map_end(map);
+    CU_ASSERT_EQUAL(read_solutions(map, &boards, &failed), 0);
+    CU_ASSERT(boards == 1 && failed == 1);
+    rp_map_close(map);
+}
+
+/* Nobody reads, so dealing rests with many megabytes of inputs held. */
+static void what_tasks_have_added_does_not_block_who_puts(void) {
+    rp_map *map = open_map(RP_FED, &well, (rp_map_options){.kernel = "fan", .grows = true});
+    rp_map_stats stats = {0};
+    rp_result result;
+    uint64_t bytes = 0;
+    CU_ASSERT_EQUAL(rp_map_put(map, "x", 1), 0);
+    while (stats.tasks_done < 10) {
+        usleep(1000);
+        rp_map_stats_get(map, &stats);
+    }
+    CU_ASSERT_EQUAL(rp_map_put(map, "x", 1), 0);
+    rp_map_end(map);
+    while (rp_map_next(map, 60, &result) == 0) bytes += result.size;
+    CU_ASSERT_EQUAL(bytes, 2 * (uint64_t)LARGE_COUNT * LARGE);
+    rp_map_close(map);
+}
+
+static void where_no_task_can_be_added_none_is(void) {
+    for (int i = 0; i < 3; i++) {
+        rp_map *map = open_map(i == 2 ? RP_FED : 3, &well, (rp_map_options){.kernel = i ? "add" : "range"});
+        rp_result result;
+        if (i == 2) CU_ASSERT_EQUAL(rp_map_put(map, "", 0), 0);
+        rp_map_end(map);
+        uint64_t codes = 0;
+        for (int code; rp_map_next(map, 60, &result) == 0; codes++) {
+            memcpy(&code, result.data, sizeof code);
+            CU_ASSERT(result.size == sizeof code && code == RP_EINVAL);
+        }
+        CU_ASSERT(codes >= 1 && codes <= 3);
+        rp_map_close(map);
+    }
+    rp_map *map = NULL;
+    rp_error error = {0};
+    rp_map_options counted = {.kernel = "queens", .count = 9, .grows = true},
+                   reduced = {.kernel = "sum", .count = RP_FED, .grows = true, .reduce = 3};
+    CU_ASSERT_EQUAL(rp_map_open(the.pool, &counted, &map, &error), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_map_open(the.pool, &reduced, &map, &error), RP_EINVAL);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "grows"));
+}
+
+static void every_kind_of_worker_folds_and_adds_alike(void) {
     rp_pool_close(the.pool);
     for (enum rp_workers kind = RP_WORKERS_PROCESS; kind <= RP_WORKERS_INLINE; kind++) {
         CU_ASSERT_EQUAL_FATAL(rp_pool_open(the.world, &(rp_pool_options){.crew = 2, .workers = kind}, &the.pool, NULL),
                               0);
         a_reduced_map_hands_out_a_record_a_block();
         a_task_that_fails_fails_its_block_alone();
+        tasks_are_put_while_others_add_theirs();
+        where_no_task_can_be_added_none_is();
         rp_pool_close(the.pool);
     }
     CU_ASSERT_EQUAL(rp_pool_open(the.world, NULL, &the.pool, NULL), 0);
@@ -274,7 +426,12 @@ int main(void) {
                                              UNIT(fed_tasks_are_folded_though_a_block_is_larger_than_what_may_be_held),
                                              UNIT(a_reduction_goes_on_after_its_time_was_up),
                                              UNIT(reductions_that_make_no_sense_are_refused),
-                                             UNIT(every_kind_of_worker_folds_alike),
+                                             UNIT(tasks_that_add_tasks_find_all_queens_though_workers_are_killed),
+                                             UNIT(tasks_are_put_while_others_add_theirs),
+                                             UNIT(a_task_that_fails_adds_none),
+                                             UNIT(what_tasks_have_added_does_not_block_who_puts),
+                                             UNIT(where_no_task_can_be_added_none_is),
+                                             UNIT(every_kind_of_worker_folds_and_adds_alike),
                                              {NULL, NULL}};
     int exit_code = 0;
     rp_error error = {0};
