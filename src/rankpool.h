@@ -105,7 +105,10 @@ enum rp_kernel_flags {
  * `item`  computes one task from its input (not aligned; NULL and 0 in a map of a plain range) and makes one record.
  * `range` computes tasks [begin, end) at one go and makes one record of them: how large a run is, the
  *         schedule decides, so results must combine the same for every way to cut.
- * `setup` runs in each worker before its first task of a map, `teardown` after its last (not if it dies). */
+ * `setup` runs in each worker before its first task of a map, `teardown` after its last (not if it dies).
+ * `combine` (of an item kernel, may be NULL) folds the record `from` into the record `into`, for reductions; both have
+ *         `size` bytes and what the worker gives is aligned as malloc's memory is. The tasks of `from` come right
+ *         after those of `into`. */
 typedef struct rp_kernel {
     const char *name;
     int (*item)(rp_task *task, const void *input, size_t size);
@@ -113,6 +116,7 @@ typedef struct rp_kernel {
     int (*setup)(rp_task *task, void **state);
     void (*teardown)(void *state);
     unsigned flags;
+    void (*combine)(void *into, const void *from, size_t size);
 } rp_kernel;
 
 /* Inside a task, all of them. */
@@ -130,6 +134,11 @@ RP_API uint64_t rp_task_index(const rp_task *task);
 /* The argument bytes of the map, and what `setup` left. Lent while the map is open in this worker. */
 RP_API const void *rp_task_args(const rp_task *task, size_t *size);
 RP_API void *rp_task_state(const rp_task *task);
+/* Add a task to the map that this one belongs to, which was opened with `grows`; the input is copied. It becomes one
+ * when this task is done, numbered on after those that the map has then; of a task that fails, or whose worker dies,
+ * it never does (the task adds again where it runs again). RP_EINVAL: the map does not grow, or this is no item.
+ * RP_ENOMEM: it was not added. */
+RP_API int rp_task_add(rp_task *task, const void *input, size_t size);
 /* Who computes this. Lent. */
 RP_API const rp_where *rp_task_where(const rp_task *task);
 /* The data that rp_world_share gave this number: read-only, mapped once a rank, lent as long as the worker lives. NULL:
@@ -239,9 +248,15 @@ typedef struct rp_map_options {
     uint32_t retries;              /* how often a task that crashed its worker is tried again; fails alone then */
     size_t window;                 /* bytes that results may run ahead of the next due before they spill to a
                                       file; 0: 64 MiB */
+    uint64_t reduce;               /* workers fold the records of tasks [k reduce, (k+1) reduce), in this order, into
+                                      one by the kernel's `combine`; 0: they do not. A task that fails, or whose record
+                                      has another size, fails its block. Neither edge nor wall nor each_worker then */
+    bool grows;                    /* tasks may add tasks (rp_task_add): it is over when rp_map_end was called and all
+                                      are done; count must be RP_FED, reduce 0. The order in which they come decides
+                                      their numbers, so another run may number them otherwise */
 } rp_map_options;
 
-/* One record: of one task, or of a whole run for a range kernel. */
+/* One record: of one task, of a block of a reduced map, or of a whole run for a range kernel. */
 typedef struct rp_result {
     uint64_t begin, end; /* its tasks */
     int status;          /* 0, or RP_ETASK, RP_EDIED: then data is a message, not ended by 0 */
@@ -260,7 +275,8 @@ typedef struct rp_map_stats {
 
 /* Rank 0, any thread, all of these. */
 RP_API int rp_map_open(rp_pool *pool, const rp_map_options *options, rp_map **map, rp_error *error);
-/* Add the next task; the input is copied. Blocks while the inputs held reach 16 MiB.
+/* Add the next task; the input is copied. Blocks while the inputs put and not done reach 16 MiB (not inside a reduced
+ * map's block). What tasks add does not count here: it waits in rank 0's memory, however much it is.
  * Errors: RP_ECLOSED (ended, stopped or closed), RP_ENOMEM. */
 RP_API int rp_map_put(rp_map *map, const void *input, size_t size);
 /* No more tasks. Does not block. */
@@ -268,6 +284,14 @@ RP_API void rp_map_end(rp_map *map);
 /* The next record, in task order unless the map is unordered. Blocks for at most `timeout_s` (negative: for
  * ever). Returns 0, RP_END, RP_ETIMEDOUT, or why the map cannot go on: RP_ESTOPPED, RP_ELOST, RP_ENOWORKERS. */
 RP_API int rp_map_next(rp_map *map, double timeout_s, rp_result *result);
+/* Folds every record of an ordered map of an item kernel with `combine`, in task order, into `into`, of `size` bytes:
+ * a copy of the first, then the others combined with it. The same bits for every number of ranks and every schedule;
+ * another `reduce` is another order of combining. Instead of rp_map_next, by one thread. Blocks for at most
+ * `timeout_s` in all (negative: for ever). `into` is written only on success.
+ * Errors: RP_END (the map has no task left), RP_ETIMEDOUT (call again: it goes on where it was), RP_EINVAL (unordered,
+ * no combine; or a record has not `size` bytes), RP_ETASK or RP_EDIED (a task or block failed: rp_map_next hands it
+ * out, with its message), RP_ENOMEM, and what rp_map_next returns. */
+RP_API int rp_map_reduce(rp_map *map, double timeout_s, void *into, size_t size);
 RP_API void rp_map_stats_get(rp_map *map, rp_map_stats *stats);
 /* Ends the map; what is not computed yet is dropped. May block until the workers have let go of it. */
 RP_API void rp_map_close(rp_map *map);

@@ -26,12 +26,14 @@ static bool take_for_rank(struct rp__master *master, struct rp__master_map *map,
     return false;
 }
 
-/* The chunk's inputs; an auto chunk that would hold too many bytes of them is cut. */
+/* The chunk's inputs; an auto chunk that would hold too many bytes of them is cut, but not inside a block. */
 static int fetch_inputs(struct rp__master *master, struct rp__master_map *map, struct rp__range *range,
                         struct rp__frame *frame) {
     if (!map->items.count) return 0;
     if (map->ledger.map.schedule.kind == RP_AUTO) {
         uint64_t fit = rp__items_fit(&map->items, range->begin, range->end, RP__AUTO_BYTES);
+        uint64_t over = map->ledger.map.reduce ? fit % map->ledger.map.reduce : 0;
+        if (over) fit = fit - over > range->begin ? fit - over : fit - over + map->ledger.map.reduce;
         if (fit < range->end) {
             struct rp__range rest = *range;
             rest.begin = fit;
@@ -51,9 +53,11 @@ static bool deal_to(struct rp__master *master, uint32_t at, uint64_t credit, str
             if (!rp__ledger_undealt(&map->ledger) || !rp__map_workers(master, map, at)) continue;
             map->rank[at].told = true;
             *frame = (struct rp__frame){.type = RP__FRAME_MAP,
+                                        .flags = map->ledger.map.grows ? RP__GROWS : 0,
                                         .map = map->number,
                                         .kernel = map->kernel,
                                         .worker = rp__map_workers(master, map, at),
+                                        .count = map->ledger.map.reduce,
                                         .data = map->args,
                                         .size = map->args_size};
             return true;

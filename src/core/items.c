@@ -8,6 +8,7 @@
 
 struct rp__items_block {
     uint64_t begin, tasks, left; /* left: not done yet */
+    bool grown;
     struct rp__buffer records;
     size_t *offset; /* [tasks + 1] */
 };
@@ -69,6 +70,12 @@ int rp__items_add(struct rp__items *items, uint64_t begin, uint64_t tasks, struc
     return 0;
 }
 
+void rp__items_mark_grown(struct rp__items *items) {
+    struct rp__items_block *block = items->block[items->first + items->count - 1];
+    block->grown = true;
+    items->grown += block->records.size;
+}
+
 /* The block that holds `task`, as an index from `first`. */
 static size_t find(const struct rp__items *items, uint64_t task) {
     size_t low = 0, high = items->count;
@@ -112,6 +119,7 @@ void rp__items_done(struct rp__items *items, uint64_t begin, uint64_t end) {
         begin = high;
         if (block->left || !block->records.data) continue;
         items->bytes -= block->records.size;
+        if (block->grown) items->grown -= block->records.size;
         rp__buffer_free(&block->records);
         free(block->offset); /* the block itself stays while one before it does */
         block->offset = NULL;

@@ -13,11 +13,14 @@ struct rp__items {
     struct rp__items_block **block; /* [count], from `first` on, sorted by task */
     size_t first, count, capacity;
     size_t bytes; /* held */
+    size_t grown; /* of these, what tasks have added */
 };
 
 /* Add `tasks` records, numbered from `begin` = the end of the last block. Takes the bytes of `records` (it is empty
  * afterwards if this succeeds). 0, RP_ENOMEM, RP_EPROTOCOL (not that many whole records). */
 int rp__items_add(struct rp__items *items, uint64_t begin, uint64_t tasks, struct rp__buffer *records);
+/* The batch that was added last came from tasks, not from the program. */
+void rp__items_mark_grown(struct rp__items *items);
 /* The records of [begin, end): pointer and size if they lie in one block, else copied into `scratch`. Lent until
  * the next call that changes items or scratch. 0, RP_ENOMEM. The tasks must be held. */
 int rp__items_get(const struct rp__items *items, uint64_t begin, uint64_t end, struct rp__buffer *scratch,

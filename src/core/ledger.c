@@ -39,8 +39,13 @@ void rp__ledger_free(struct rp__ledger *ledger) {
     *ledger = (struct rp__ledger){0};
 }
 
+/* Where dealing must stop for now: while a reduced map is fed, its last block may not be complete. */
+static uint64_t limit(const struct rp__ledger *ledger) {
+    return ledger->map.reduce && !ledger->final ? ledger->known - ledger->known % ledger->map.reduce : ledger->known;
+}
+
 uint64_t rp__ledger_undealt(const struct rp__ledger *ledger) {
-    return ledger->known - ledger->next + ledger->again_tasks;
+    return limit(ledger) - ledger->next + ledger->again_tasks;
 }
 
 bool rp__ledger_complete(const struct rp__ledger *ledger) {
@@ -130,8 +135,8 @@ bool rp__ledger_take(struct rp__ledger *ledger, uint32_t worker, struct rp__sche
     bool taken = ledger->again_count && take_again(ledger, worker, range);
     if (!taken && ledger->fixed) taken = take_fixed(ledger, worker, range);
     if (taken && ledger->fixed) range->worker = worker; /* and its own from now on */
-    if (taken || ledger->next == ledger->known || ledger->fixed) return taken;
-    ask->remaining = ledger->known - ledger->next;
+    if (taken || ledger->next == limit(ledger) || ledger->fixed) return taken;
+    ask->remaining = limit(ledger) - ledger->next;
     ask->workers = ledger->workers;
     ask->batch_left = ledger->batch_left;
     ask->batch_size = ledger->batch_size;
@@ -143,7 +148,7 @@ bool rp__ledger_take(struct rp__ledger *ledger, uint32_t worker, struct rp__sche
         }
         ledger->batch_left--;
     }
-    uint64_t end = rp__schedule_end(&ledger->map, ledger->next, size, ledger->known);
+    uint64_t end = rp__schedule_end(&ledger->map, ledger->next, size, limit(ledger));
     *range = (struct rp__range){.begin = ledger->next, .end = end, .worker = RP__ANY_WORKER};
     ledger->next = end;
     return true;

@@ -1,8 +1,10 @@
 /* The master's bookkeeping: what ranks report, what the program asks. See master.h. */
 #include "core/master_state.h"
 
+#include "core/error.h"
 #include "core/record.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +26,10 @@ struct rp__master *rp__master_new(uint32_t ranks) {
 void rp__master_free(struct rp__master *master) {
     if (!master) return;
     while (master->maps) rp__master_map_free(master, master->maps);
-    for (uint32_t i = 0; i < master->chunks; i++) rp__buffer_free(&master->chunk[i].bytes);
+    for (uint32_t i = 0; i < master->chunks; i++) {
+        rp__buffer_free(&master->chunk[i].bytes);
+        rp__buffer_free(&master->chunk[i].children);
+    }
     rp__buffer_free(&master->pool_options);
     rp__buffer_free(&master->scratch);
     free(master->control);
@@ -157,6 +162,7 @@ static void free_chunk(struct rp__master *master, struct rp__chunk *chunk) {
     master->rank[chunk->rank].held--;
     if (chunk->range.worker != RP__ANY_WORKER && master->held[chunk->range.worker]) master->held[chunk->range.worker]--;
     rp__buffer_free(&chunk->bytes);
+    rp__buffer_free(&chunk->children);
     chunk->id = 0;
     chunk->next_free = master->free_chunk;
     master->free_chunk = (uint32_t)(chunk - master->chunk);
@@ -261,33 +267,62 @@ void rp__master_map_free(struct rp__master *master, struct rp__master_map *map) 
     free(map);
 }
 
-size_t rp__master_map_held(const struct rp__master_map *map) { return map->items.bytes; }
+size_t rp__master_map_held(const struct rp__master_map *map) { return map->items.bytes - map->items.grown; }
 
 void rp__master_map_stats(const struct rp__master *master, const struct rp__master_map *map, rp_map_stats *stats) {
     *stats = map->stats;
     stats->tasks_done = map->ledger.done_tasks;
     stats->tasks_known = map->ledger.known;
-    stats->tasks_final = map->ledger.final;
+    stats->tasks_final = map->ledger.final && (!map->ledger.map.grows || rp__ledger_complete(&map->ledger));
     stats->busy_seconds = (double)map->busy_ns * 1e-9;
     stats->workers = master->workers;
 }
 
 /* ---- Results ---- */
 
-/* Are these the records of `tasks` tasks (one record for all of them, if it is a range kernel's)? Counts failures. */
-static bool check_records(const uint8_t *bytes, size_t bytes_size, uint64_t tasks, bool range, uint64_t *failed_count) {
-    uint64_t count = 0, failed_tasks = 0;
-    for (size_t at = 0; at < bytes_size; count++) {
+/* Are these the records of `tasks` tasks, each of `per` of them but for the last, which has the rest? Counts the tasks
+ * that failed. */
+static bool check_records(const uint8_t *bytes, size_t bytes_size, uint64_t tasks, uint64_t per,
+                          uint64_t *failed_count) {
+    *failed_count = 0;
+    for (size_t at = 0; at < bytes_size;) {
         const uint8_t *data;
         size_t size;
         bool failed;
         size_t length = rp__record_read(bytes + at, bytes_size - at, &data, &size, &failed);
-        if (!length) return false;
-        failed_tasks += failed;
+        if (!length || !tasks) return false;
+        uint64_t of_record = tasks < per ? tasks : per;
+        if (failed) *failed_count += of_record;
+        tasks -= of_record;
         at += length;
     }
-    *failed_count = range && failed_tasks ? tasks : failed_tasks;
-    return count == (range ? 1 : tasks);
+    return tasks == 0;
+}
+
+static uint64_t tasks_a_record(const struct rp__master_map *map) {
+    return map->range ? UINT64_MAX : map->ledger.map.reduce ? map->ledger.map.reduce : 1;
+}
+
+/* Are these whole records, and how many? */
+static bool count_records(const struct rp__buffer *records, uint64_t *count) {
+    *count = 0;
+    for (size_t at = 0; at < records->size; ++*count) {
+        const uint8_t *data;
+        size_t size;
+        bool failed;
+        size_t length = rp__record_read(records->data + at, records->size - at, &data, &size, &failed);
+        if (!length) return false;
+        at += length;
+    }
+    return true;
+}
+
+/* Tasks that a chunk's tasks have added, once it is answered. */
+static int grow(struct rp__master *master, struct rp__master_map *map, uint64_t tasks, struct rp__buffer *records) {
+    if (!tasks) return 0;
+    int rc = rp__master_map_feed(master, map, tasks, records);
+    if (rc == 0) rp__items_mark_grown(&map->items);
+    return rc;
 }
 
 /* The tasks have their answer: out of the ledger, into the window, and what is due out of it. Takes the part (NULL:
@@ -364,9 +399,10 @@ static int result_came(struct rp__master *master, struct rp__chunk *chunk, const
     const uint8_t *bytes = whole ? frame->data : chunk->bytes.data;
     size_t size = whole ? frame->size : chunk->bytes.size;
     struct rp__range range = chunk->range;
-    uint64_t failed = 0;
+    uint64_t failed = 0, children = 0;
     int rc;
-    if (!check_records(bytes, size, range.end - range.begin, map->range, &failed)) {
+    if (!count_records(&chunk->children, &children) ||
+        !check_records(bytes, size, range.end - range.begin, tasks_a_record(map), &failed)) {
         static const char cause[] = "its worker answered with bytes that make no sense";
         rc = suspect(map, range, cause, sizeof cause - 1);
     } else if (failed && map->range && rp__ledger_splits(&map->ledger, &range)) {
@@ -380,10 +416,17 @@ static int result_came(struct rp__master *master, struct rp__chunk *chunk, const
         struct rp__part *part = whole ? rp__part_copy(range.begin, range.end, bytes, size)
                                       : rp__part_new(range.begin, range.end, chunk->bytes.data, size);
         if (part && !whole) chunk->bytes = (struct rp__buffer){0};
-        rc = answer(map, part);
+        rc = grow(master, map, children, &chunk->children); /* first: the map may be complete without them */
+        const int answered = answer(map, part);
+        if (rc == 0) rc = answered;
     }
     free_chunk(master, chunk);
     return rc;
+}
+
+static int children_came(struct rp__chunk *chunk, const struct rp__frame *frame) {
+    if (chunk->map->closing || !chunk->map->ledger.map.grows) return 0;
+    return rp__buffer_append(&chunk->children, frame->data, frame->size);
 }
 
 static int chunk_returned(struct rp__master *master, struct rp__chunk *chunk) {
@@ -392,9 +435,19 @@ static int chunk_returned(struct rp__master *master, struct rp__chunk *chunk) {
     return rc;
 }
 
+/* A block of a reduced map stands and falls as one. Chunks begin where a block does. */
+static void widen_to_blocks(uint64_t reduce, const struct rp__range *whole, struct rp__range *guilty) {
+    uint64_t over = guilty->end % reduce ? reduce - guilty->end % reduce : 0, left = whole->end - guilty->end;
+    guilty->begin -= guilty->begin % reduce;
+    guilty->end += over < left ? over : left;
+}
+
 static int worker_died(struct rp__master *master, struct rp__chunk *chunk, const struct rp__frame *frame) {
     struct rp__master_map *map = chunk->map;
     struct rp__range whole = chunk->range, guilty = whole;
+    struct rp_error cause;
+    int length = (int)(frame->size < sizeof cause.text ? frame->size : sizeof cause.text);
+    rp__fail(&cause, RP_EDIED, "%.*s", length, (const char *)frame->data);
     free_chunk(master, chunk);
     if (map->closing) return 0;
     /* Only the tasks that it may have died of come under suspicion; those around them are dealt again as they are. */
@@ -402,13 +455,18 @@ static int worker_died(struct rp__master *master, struct rp__chunk *chunk, const
         guilty.begin = frame->begin;
         guilty.end = frame->end;
     }
+    if (map->ledger.map.reduce) {
+        if (guilty.end - guilty.begin == 1)
+            rp__fail(&cause, RP_EDIED, "task %" PRIu64 ": %.*s", guilty.begin, length, (const char *)frame->data);
+        widen_to_blocks(map->ledger.map.reduce, &whole, &guilty);
+    }
     if (guilty.end - guilty.begin != whole.end - whole.begin) guilty.attempts = 0;
     struct rp__range before = whole, after = whole;
     before.end = guilty.begin;
     after.begin = guilty.end;
     int rc = rp__ledger_again(&map->ledger, &before);
     if (rc == 0) rc = rp__ledger_again(&map->ledger, &after);
-    if (rc == 0) rc = suspect(map, guilty, (const char *)frame->data, frame->size);
+    if (rc == 0) rc = suspect(map, guilty, cause.text, strlen(cause.text));
     return rc;
 }
 
@@ -425,6 +483,8 @@ int rp__master_receive(struct rp__master *master, uint32_t from, const struct rp
         return 0;
     case RP__FRAME_RESULT:
         return chunk ? result_came(master, chunk, frame) : 0;
+    case RP__FRAME_CHILDREN:
+        return chunk ? children_came(chunk, frame) : 0;
     case RP__FRAME_RETURNED:
         if (frame->flags & RP__LAST) rank->asked_back = false;
         master->restless = true;

@@ -19,7 +19,8 @@ struct rp__master_map;
 struct rp__map_spec {
     rp_map_options options; /* args copied; kernel not used */
     uint32_t kernel;        /* index in the world's table */
-    bool range;             /* it makes one record a chunk; else one a task */
+    bool range;             /* it makes one record a chunk; else one a task, or a block where options.reduce is set
+                               (options.edge is the same then, so no chunk is cut inside a block) */
     struct rp__window_aside aside;
 };
 
@@ -52,7 +53,7 @@ bool rp__master_map_idle(const struct rp__master_map *map);
 /* Idle, and all done or closed: nothing of it will be computed any more. */
 bool rp__master_map_at_rest(const struct rp__master_map *map);
 void rp__master_map_free(struct rp__master *master, struct rp__master_map *map);
-/* Bytes of inputs held. */
+/* Bytes of inputs held that were fed; not what tasks have added. */
 size_t rp__master_map_held(const struct rp__master_map *map);
 /* Counts only; seconds and tasks_known's caller-side parts are the caller's. */
 void rp__master_map_stats(const struct rp__master *master, const struct rp__master_map *map, rp_map_stats *stats);

@@ -17,6 +17,7 @@ struct rp__chunk {
     uint32_t rank;
     uint32_t next_free;
     struct rp__buffer bytes; /* of its result so far */
+    struct rp__buffer children;
 };
 
 struct rp__master_rank {

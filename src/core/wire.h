@@ -17,7 +17,8 @@ enum rp__frame_type {
     RP__FRAME_POOL = 1,  /* plan a crew and say how many; data = options, packed by the pool layer */
     RP__FRAME_START,     /* start it; worker = the pool's number of its first */
     RP__FRAME_POOL_END,  /* end it */
-    RP__FRAME_MAP,       /* map, kernel, worker = how many of the crew may compute it; data = argument bytes */
+    RP__FRAME_MAP,       /* (flag GROWS) map, kernel, worker = how many of the crew may compute it, count = tasks a block that is
+                            folded, or 0; data = argument bytes */
     RP__FRAME_MAP_END,   /* map: forget it; chunks in hand are dropped, and answered by RETURNED */
     RP__FRAME_WORK,      /* map, chunk, begin, end, worker or ANY; data = inputs */
     RP__FRAME_TAKE_BACK, /* count = how many chunks that have not started are wanted back */
@@ -28,6 +29,7 @@ enum rp__frame_type {
     RP__FRAME_CREW,     /* worker = how many; data = notes for the user, a line each */
     RP__FRAME_WORKER,   /* worker: it has started for the first time */
     RP__FRAME_RESULT,   /* chunk, count = busy ns; data = records. Without MORE the chunk is answered */
+    RP__FRAME_CHILDREN, /* chunk; data = inputs of tasks that its tasks add, once it is answered */
     RP__FRAME_RETURNED, /* chunk: not computed; with LAST: the end of the answer to TAKE_BACK */
     RP__FRAME_DIED,     /* worker, chunk, begin and end = the tasks it may have died of, data = cause; flag IN_HAND.
                            KILLED: by the agent, and not for what it computed */
@@ -37,7 +39,7 @@ enum rp__frame_type {
     RP__FRAME_TYPES
 };
 
-enum rp__frame_flags { RP__MORE = 1, RP__LAST = 2, RP__IN_HAND = 4, RP__KILLED = 8 };
+enum rp__frame_flags { RP__MORE = 1, RP__LAST = 2, RP__IN_HAND = 4, RP__KILLED = 8, RP__GROWS = 16 };
 
 struct rp__frame {
     enum rp__frame_type type;

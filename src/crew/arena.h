@@ -60,10 +60,11 @@ struct rp__work_head {
     uint64_t number; /* of the chunk, counted in this worker's life from 0 */
     uint64_t begin, end;
     uint64_t size; /* of all pieces */
+    uint64_t reduce, grows; /* MAP */
 };
 
 /* A piece of an answer. STARTED carries the binding as its bytes. */
-enum rp__result_type { RP__RESULT_STARTED = 1, RP__RESULT_PIECE, RP__RESULT_LAST };
+enum rp__result_type { RP__RESULT_STARTED = 1, RP__RESULT_PIECE, RP__RESULT_LAST, RP__RESULT_CHILD };
 struct rp__result_head {
     uint32_t type;
     int32_t pid;      /* STARTED */

@@ -199,7 +199,9 @@ static bool give_piece(struct rp__crew *crew, struct rp__crew_worker *worker, st
                                        .number = first ? worker->next : worker->next - 1,
                                        .begin = work->begin,
                                        .end = work->end,
-                                       .size = work->size};
+                                       .size = work->size,
+                                       .reduce = work->reduce,
+                                       .grows = work->grows};
     const uint8_t *data = size ? work->data + work->given : NULL;
     const enum rp__ring_state state = rp__ring_write(&worker->work, &head, sizeof head, data, size);
     if (state == RP__RING_BROKEN) condemn(crew, worker);
@@ -280,11 +282,11 @@ static bool accept(struct rp__crew *crew, struct rp__crew_worker *worker, size_t
     const uint8_t *data = crew->record + sizeof head;
     size -= sizeof head;
     if (head.type == RP__RESULT_STARTED) return accept_start(worker, &head, data, size, event);
-    if (head.type != RP__RESULT_PIECE && head.type != RP__RESULT_LAST) return false;
+    if (head.type != RP__RESULT_PIECE && head.type != RP__RESULT_LAST && head.type != RP__RESULT_CHILD) return false;
 
     const struct rp__given *given = answerable(worker);
     if (!worker->reported || !given || head.number != worker->oldest || size > RP__FRAGMENT) return false;
-    event->type = RP__CREW_RESULT;
+    event->type = head.type == RP__RESULT_CHILD ? RP__CREW_CHILDREN : RP__CREW_RESULT;
     event->worker = worker->index;
     event->chunk = given->chunk;
     event->data = data;

@@ -37,6 +37,8 @@ struct rp__work {
     enum rp__work_type type;
     uint32_t map;    /* the map's number */
     uint32_t kernel; /* MAP: index in the table */
+    uint64_t reduce; /* MAP: tasks a block whose records are folded into one, or 0 */
+    bool grows;      /* MAP: its tasks may add tasks */
     uint64_t chunk;  /* CHUNK: its number, answered with the results */
     uint64_t begin, end;
     const uint8_t
@@ -50,6 +52,7 @@ enum rp__crew_event_type {
     RP__CREW_STARTED = 1, /* the worker is ready: pid and binding as it read them back */
     RP__CREW_RESULT,      /* bytes of the oldest unanswered chunk's records, cut anywhere, at most 32 KiB (none for a
                              last one at times); last: it is answered */
+    RP__CREW_CHILDREN,    /* the same of what its tasks add, before the last RESULT */
     RP__CREW_ENDED        /* the worker is gone and reaped, all that it had finished was handed out, its rings are
                              empty; rp__crew_restart is the agent's to call. Also when it could not be started */
 };
@@ -58,8 +61,8 @@ struct rp__crew_event {
     uint32_t worker;           /* 0.. in this crew */
     int pid;                   /* STARTED, ENDED (0: it could not be forked) */
     struct rp__cpuset binding; /* STARTED */
-    uint64_t chunk;            /* RESULT; ENDED: chunk in hand, if in_hand */
-    const uint8_t *data;       /* RESULT: lent until the next rp__crew_poll */
+    uint64_t chunk;            /* RESULT, CHILDREN; ENDED: chunk in hand, if in_hand */
+    const uint8_t *data;       /* RESULT, CHILDREN: lent until the next rp__crew_poll */
     size_t size;
     bool last;        /* RESULT: the chunk is answered */
     uint64_t busy_ns; /* RESULT, last: how long the kernel computed */

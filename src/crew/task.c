@@ -28,6 +28,7 @@ bool rp__task_begin(rp_task *task, uint64_t index) {
     task->record = task->out.size;
     task->out.size += SHORTEST_HEAD;
     task->promised = 0;
+    task->children_before = task->children.size;
     task->index = index;
     task->failed = false;
     return true;
@@ -43,12 +44,18 @@ void rp__task_end(rp_task *task, int code) {
         const char *message = rp__task_message(task, code);
         size = strnlen(message, RP__FAILURE_MAX);
         memcpy(bytes, message, size);
+        task->children.size = task->children_before;
     }
     uint8_t head[RP__RECORD_HEAD_MAX];
     const size_t length = rp__record_head(head, size, failed);
     if (length != SHORTEST_HEAD) memmove(at + length, bytes, size);
     for (size_t i = 0; i < length; i++) at[i] = head[i];
     task->out.size = task->record + length + size;
+}
+
+const void *rp__task_bytes(const rp_task *task, size_t *size) {
+    *size = task->out.size - task->record - SHORTEST_HEAD;
+    return task->out.data + task->record + SHORTEST_HEAD;
 }
 
 void rp__task_drop(rp_task *task) { task->out.size = task->record; }
@@ -102,6 +109,16 @@ int rp_task_fail(rp_task *task, const char *format, ...) {
     va_end(arguments);
     task->failed = true;
     return RP_ETASK;
+}
+
+int rp_task_add(rp_task *task, const void *input, size_t size) {
+    if (!task->grows || (size && !input)) return RP_EINVAL;
+    uint8_t *at = size > PTRDIFF_MAX ? NULL : rp__buffer_reserve(&task->children, RP__RECORD_HEAD_MAX + size);
+    if (!at) return RP_ENOMEM;
+    const size_t head = rp__record_head(at, size, false);
+    if (size) memcpy(at + head, input, size);
+    task->children.size += head + size;
+    return 0;
 }
 
 uint64_t rp_task_index(const rp_task *task) { return task->index; }

@@ -9,9 +9,12 @@
 enum { RP__FAILURE_MAX = 1024 }; /* bytes that are kept of a failed task's message */
 
 struct rp_task {
-    struct rp__buffer out; /* finished records, then the one in the making */
-    size_t record;         /* where that one begins */
-    size_t promised;       /* room that rp_task_reserve has handed out */
+    struct rp__buffer out;      /* finished records, then the one in the making */
+    size_t record;              /* where that one begins */
+    bool grows;                 /* tasks may be added */
+    struct rp__buffer children; /* records of those that were, by tasks that are done and the one in the making */
+    size_t children_before;     /* how much of it is older than that one */
+    size_t promised;            /* room that rp_task_reserve has handed out */
     uint64_t index;
     const void *args;
     size_t args_size;
@@ -29,6 +32,8 @@ void rp__task_unmap(rp_task *task);
 bool rp__task_begin(rp_task *task, uint64_t index);
 /* Finish it with what the kernel returned. Cannot fail: a failed record fits in what begin made sure of. */
 void rp__task_end(rp_task *task, int code);
+/* What was written to it so far; lent until the next call on the task. */
+const void *rp__task_bytes(const rp_task *task, size_t *size);
 /* Drop it. */
 void rp__task_drop(rp_task *task);
 /* Why it failed, given what the kernel returned. Lent until the next record begins. */

@@ -8,6 +8,7 @@
 #include "crew/worker.h"
 
 #include "core/record.h"
+#include "crew/fold.h"
 #include "crew/task.h"
 
 #include <sched.h>
@@ -26,6 +27,8 @@ struct map {
     struct map *next;
     uint32_t number;
     const rp_kernel *kernel;
+    uint64_t reduce; /* tasks a block whose records are folded, or 0 */
+    bool grows;
     struct rp__buffer args;
     void *state;
     bool set_up;
@@ -46,13 +49,15 @@ struct rp__worker {
     bool lost;                /* and for which memory did not suffice */
 
     struct rp_task task;
+    struct rp__fold fold;     /* of a reduced map's block in the making */
     size_t sent;              /* of task.out */
+    size_t children_sent;     /* of task.children */
     uint64_t number, busy_ns; /* of the chunk in hand, or to be answered */
     bool unanswered;          /* its last piece has not left yet */
     uint64_t slept_ns;        /* for room, while computing it */
 
     uint64_t started; /* chunks claimed */
-    bool quiet;       /* answered since the last ring */
+    bool quiet;       /* something for the agent to act on since the last ring: an answer, or room for the next piece */
     bool half_rung;   /* rung for the result ring being half full */
     _Alignas(8) uint8_t record[RP__RING_RECORD];
 };
@@ -132,8 +137,22 @@ static bool send_records(struct rp__worker *worker, bool answer) {
     return true;
 }
 
+/* Send what the chunk's tasks have added. false: not all went. */
+static bool send_children(struct rp__worker *worker) {
+    struct rp__buffer *children = &worker->task.children;
+    while (worker->children_sent < children->size) {
+        const size_t left = children->size - worker->children_sent, size = left < RP__FRAGMENT ? left : RP__FRAGMENT;
+        const struct rp__result_head head = {.type = RP__RESULT_CHILD, .number = worker->number};
+        if (!put(worker, &head, children->data + worker->children_sent, size)) return false;
+        worker->children_sent += size;
+    }
+    worker->children_sent = children->size = 0;
+    if (children->capacity > KEEP) rp__buffer_free(children);
+    return true;
+}
+
 static void send_answer(struct rp__worker *worker) {
-    if (!send_records(worker, true)) return;
+    if (!send_children(worker) || !send_records(worker, true)) return;
     worker->unanswered = false;
     struct rp__slot *slot = worker->slot;
     atomic_store_explicit(&slot->hand, 0, memory_order_relaxed);
@@ -174,6 +193,17 @@ static void compute_range(struct rp__worker *worker, const struct map *map, uint
     end_record(worker, map->failed ? rp_task_fail(task, "%s", map->message) : map->kernel->range(task, begin, end));
 }
 
+/* A task of a reduced map is computed: with the last one of a block, the block's record is done. */
+static void fold_record(struct rp__worker *worker, const struct map *map, uint64_t index, uint64_t end, int code) {
+    rp_task *task = &worker->task;
+    rp__fold_add(&worker->fold, task, map->kernel->combine, code);
+    if ((index + 1) % map->reduce && index + 1 < end) return;
+    if (rp__task_begin(task, index))
+        end_record(worker, rp__fold_end(&worker->fold, task));
+    else
+        leave(worker, RP__LEFT_NO_MEMORY);
+}
+
 /* `inputs` is a record a task, or NULL in a map of a plain range. A chunk whose inputs did not fit in memory comes
  * with `code`, which is then every task's. */
 static void compute_items(struct rp__worker *worker, const struct map *map, const struct rp__work_head *head,
@@ -194,14 +224,15 @@ static void compute_items(struct rp__worker *worker, const struct map *map, cons
             inputs += length;
             left -= length;
         }
-        if (map->failed) {
-            end_record(worker, rp_task_fail(task, "%s", map->message));
-        } else if (code) {
-            end_record(worker, code);
-        } else {
+        int done = map->failed ? rp_task_fail(task, "%s", map->message) : code;
+        if (!done && !worker->fold.failed) { /* the rest of a block that has failed is not computed */
             atomic_store_explicit(&worker->slot->task, index, memory_order_relaxed);
-            end_record(worker, map->kernel->item(task, input, size));
+            done = map->kernel->item(task, input, size);
         }
+        if (map->reduce)
+            fold_record(worker, map, index, head->end, done);
+        else
+            end_record(worker, done);
     }
 }
 
@@ -229,12 +260,14 @@ static void do_chunk(struct rp__worker *worker, const struct rp__work_head *head
     task->args = map->args.data;
     task->args_size = map->args.size;
     task->state = map->state;
+    task->grows = false; /* not in setup */
 
     const uint64_t begin_ns = now_ns();
     if (!map->set_up) {
         set_up(worker, map, head->begin);
         task->state = map->state;
     }
+    task->grows = map->grows;
     if (map->kernel->range)
         compute_range(worker, map, head->begin, head->end);
     else
@@ -255,6 +288,8 @@ static void learn_map(struct rp__worker *worker, const struct rp__work_head *hea
     }
     map->number = head->map;
     map->kernel = worker->arena->kernels[head->kernel];
+    map->reduce = map->kernel->item && map->kernel->combine ? head->reduce : 0;
+    map->grows = map->kernel->item && head->grows;
     if (!code) code = rp__buffer_append(&map->args, args, head->size);
     map->failed = code != 0;
     if (map->failed) snprintf(map->message, sizeof map->message, "%s", rp_strerror(code));
@@ -303,7 +338,10 @@ static void collect_piece(struct rp__worker *worker, const struct rp__work_head 
         worker->lost = !rp__buffer_reserve(pieces, head->size);
     }
     if (!worker->lost) worker->lost = rp__buffer_append(pieces, data, size) != 0;
-    if (!(head->pieces & RP__PIECE_LAST)) return;
+    if (!(head->pieces & RP__PIECE_LAST)) {
+        worker->quiet = true; /* the agent has more of it, and may sleep until it hears that there is room */
+        return;
+    }
     if (worker->lost)
         do_work(worker, head, NULL, RP_ENOMEM);
     else if (pieces->size == head->size)
@@ -419,6 +457,8 @@ void rp__worker_free(struct rp__worker *worker) {
     rp__buffer_free(&worker->pieces);
     rp__buffer_free(&worker->task.out);
     rp__task_unmap(&worker->task);
+    rp__buffer_free(&worker->task.children);
+    rp__buffer_free(&worker->fold.bytes);
     free(worker);
     atomic_store_explicit(&slot->left, left, memory_order_release);
     rp__bell_ring(bell);

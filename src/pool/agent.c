@@ -30,8 +30,10 @@ const struct rp__agent_crew rp__agent_real_crew = {
 struct agent_map {
     struct agent_map *next;
     uint32_t number, kernel;
+    uint64_t reduce;   /* tasks a block that is folded, or 0 */
     uint32_t active;   /* of the crew, the first so many compute it */
     uint32_t chunks;   /* held here */
+    bool grows;        /* its tasks may add tasks */
     bool whole, ended; /* all of its arguments came; MAP_END came */
     struct rp__buffer args;
     bool *known; /* [workers] has it been given */
@@ -175,6 +177,8 @@ static int map_came(struct rp__agent *agent, const struct rp__frame *frame) {
         }
         map->number = frame->map;
         map->kernel = frame->kernel;
+        map->reduce = frame->count;
+        map->grows = frame->flags & RP__GROWS;
         map->active = frame->worker && frame->worker < agent->workers ? frame->worker : agent->workers;
         map->next = agent->maps;
         agent->maps = map;
@@ -250,7 +254,11 @@ static void pump(struct rp__agent *agent, uint32_t at) {
         if (worker->map_work.map != map->number) worker->map_started = false;
         if (!map->known[at]) {
             if (!worker->map_started)
-                worker->map_work = (struct rp__work){.type = RP__WORK_MAP, .map = map->number, .kernel = map->kernel};
+                worker->map_work = (struct rp__work){.type = RP__WORK_MAP,
+                                                     .map = map->number,
+                                                     .kernel = map->kernel,
+                                                     .reduce = map->reduce,
+                                                     .grows = map->grows};
             worker->map_started = any = true;
             worker->map_work.data = map->args.data;
             worker->map_work.size = map->args.size;
@@ -411,6 +419,16 @@ static int result(struct rp__agent *agent, const struct rp__crew_event *event) {
     return 0;
 }
 
+/* What a chunk's tasks add: the master keeps it until the chunk is answered. */
+static int children(struct rp__agent *agent, const struct rp__crew_event *event) {
+    struct held *held = agent->worker[event->worker].given.first;
+    if (held) held->half_answered = true;
+    return rp__outbox_put(agent->out, &(struct rp__frame){.type = RP__FRAME_CHILDREN,
+                                                          .chunk = event->chunk,
+                                                          .data = event->data,
+                                                          .size = event->size});
+}
+
 /* The chunk that a worker died of, unlinked; or NULL. What is half answered was in hand, whatever the worker's slot
  * says of it: its answer cannot begin again under the same number. */
 static struct held *take_guilty(struct agent_worker *worker, const struct rp__crew_event *event) {
@@ -508,6 +526,9 @@ int rp__agent_poll(struct rp__agent *agent, uint32_t *events, rp_error *error) {
             break;
         case RP__CREW_RESULT:
             rc = result(agent, &event);
+            break;
+        case RP__CREW_CHILDREN:
+            rc = children(agent, &event);
             break;
         case RP__CREW_ENDED:
             rc = ended(agent, &event, error);

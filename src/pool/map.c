@@ -45,6 +45,17 @@ static int check(const rp_pool *pool, const rp_map_options *options, struct rp__
     if (spec->range && options->count == RP_FED)
         return rp__fail(error, RP_EINVAL, "kernel %s computes ranges, and tasks that are put have none",
                         options->kernel);
+    if (options->grows && (options->count != RP_FED || options->reduce))
+        return rp__fail(error, RP_EINVAL, "a map grows from tasks that are put: count must be RP_FED, and reduce 0");
+    if (options->reduce) {
+        if (spec->range || !world->options.kernels[spec->kernel]->combine)
+            return rp__fail(error, RP_EINVAL, "kernel %s cannot be reduced: it needs item and combine",
+                            options->kernel);
+        if (options->edge || options->wall || options->each_worker)
+            return rp__fail(error, RP_EINVAL, "reduce cuts the map into its own blocks: no edge, wall or each_worker");
+        spec->options.edge = options->reduce;
+        spec->options.edge_phase = 0;
+    }
     if (!options->retries && world->options.kernels[spec->kernel]->flags & RP_ONCE) spec->options.retries = UINT32_MAX;
     return 0;
 }
@@ -84,6 +95,7 @@ static void free_map(rp_map *map) {
     free_parts(map->read);
     free_parts(map->spent);
     rp__buffer_free(&map->feed);
+    rp__buffer_free(&map->reduced);
     rp__spill_free(map->aside);
     pthread_cond_destroy(&map->readable);
     pthread_cond_destroy(&map->writable);
@@ -101,6 +113,8 @@ int rp_map_open(rp_pool *pool, const rp_map_options *options, rp_map **out, rp_e
     if (!map) return rp__fail(error, RP_ENOMEM, "out of memory for a map");
     spec.aside = rp__spill_aside(map->aside);
     map->range = spec.range;
+    map->reduce = options->reduce;
+    if (!spec.range && !options->unordered) map->combine = world->options.kernels[spec.kernel]->combine;
     map->fed = options->count == RP_FED;
     rp__world_lock(world);
     rc = world->error.code ? world->error.code
@@ -131,7 +145,9 @@ int rp_map_open(rp_pool *pool, const rp_map_options *options, rp_map **out, rp_e
 int rp_map_put(rp_map *map, const void *input, size_t size) {
     if (!map || !map->fed || (size && !input)) return RP_EINVAL;
     pthread_mutex_lock(&map->lock);
-    while (map->held + map->feed.size > HELD_MAX && !map->error && !map->ended && !map->closing)
+    /* Inside a block nobody waits: before it is whole it is not dealt, so nothing might ever make room. */
+    while (map->held + map->feed.size > HELD_MAX && !(map->reduce && map->fed_tasks % map->reduce) && !map->error &&
+           !map->ended && !map->closing)
         rp__world_wait(map->world, &map->writable, &map->lock, NULL);
     int rc = map->error || map->ended || map->closing ? RP_ECLOSED : 0;
     bool first = map->feed_tasks == 0;
@@ -207,17 +223,24 @@ static int read_record(rp_map *map, rp_result *result, bool *got) {
     size_t length = rp__record_read(part->data + map->at, part->size - map->at, &data, &size, &failed);
     if (!length) return RP_EPROTOCOL;
     bool whole = map->range || part->died;
+    uint64_t tasks = map->reduce ? map->reduce : 1, left = part->end - map->task;
     *result = (rp_result){.begin = whole ? part->begin : map->task,
-                          .end = whole ? part->end : map->task + 1,
+                          .end = whole || left < tasks ? part->end : map->task + tasks,
                           .status = !failed      ? 0
                                     : part->died ? RP_EDIED
                                                  : RP_ETASK,
                           .data = data,
                           .size = size};
     map->task = result->end;
+    map->last_at = map->at;
     map->at += length;
     *got = true;
     return 0;
+}
+
+void rp__map_unread(rp_map *map, const rp_result *result) {
+    map->task = result->begin;
+    map->at = map->last_at;
 }
 
 static void begin_part(rp_map *map) {

@@ -18,12 +18,13 @@ enum {
  * memory. FNV-1a [Fowler, Noll, Vo]. */
 static uint64_t hash_of(const rp_kernel *const *kernels) {
     uint64_t hash = 0xcbf29ce484222325u;
-    uint32_t layout[] = {1 /* the wire's version */, sizeof(struct rp__pool_wish), sizeof(void *)};
+    uint32_t layout[] = {2 /* the wire's version */, sizeof(struct rp__pool_wish), sizeof(void *)};
     const uint8_t *bytes = (const uint8_t *)layout;
     for (size_t i = 0; i < sizeof layout; i++) hash = (hash ^ bytes[i]) * 0x100000001b3u;
     for (; *kernels; kernels++) {
         for (const char *c = (*kernels)->name; *c; c++) hash = (hash ^ (uint8_t)*c) * 0x100000001b3u;
         hash = (hash ^ ((*kernels)->flags << 1 | ((*kernels)->range != NULL))) * 0x100000001b3u;
+        hash = (hash ^ ((*kernels)->combine != NULL)) * 0x100000001b3u;
     }
     return hash;
 }

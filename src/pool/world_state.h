@@ -68,6 +68,8 @@ struct rp_map {
     struct rp_map *next;
     struct rp__master_map *state; /* world lock */
     bool range;
+    uint64_t reduce;                                            /* tasks a block whose record is one, or 0 */
+    void (*combine)(void *into, const void *from, size_t size); /* NULL: the map cannot be reduced */
     double opened_s;
     struct rp__spill *aside;
 
@@ -88,8 +90,10 @@ struct rp_map {
     /* the reader's own */
     struct rp__part *reading, *read;
     size_t read_parts, read_bytes;
-    size_t at;
+    size_t at, last_at; /* of the next record and of the one handed out last, in the part */
     uint64_t task;
+    struct rp__buffer reduced; /* by rp_map_reduce so far */
+    bool reducing;             /* there is something in it */
 };
 
 struct rp_world {
@@ -196,6 +200,9 @@ void rp__pool_keep_note(rp_pool *pool, const char *text, size_t length);
 int rp__map_exchange(rp_map *map);
 /* The map cannot go on: whoever waits for it learns why. */
 void rp__map_fail(rp_map *map, int code);
+
+/* map.c, for the map's reader: what rp_map_next handed out last comes again. */
+void rp__map_unread(rp_map *map, const rp_result *result);
 
 /* spill.c: where results wait that are too far ahead. NULL: out of memory. The file is made when first needed. */
 struct rp__spill *rp__spill_new(void);

@@ -1,10 +1,11 @@
 /* The master and real agents over the in-process transport, with crews that are played: tasks take random simulated
  * time, messages of different ranks overtake each other, workers die of poisoned tasks or of nothing, ranks get lost.
  * Whatever happens, every task must be answered exactly once, with its own result, in order where order was asked
- * for; and the run must end. A failing run prints its seed; `test_master SEED` plays that run alone. */
+ * for; and the run must end. A failing run prints its seed; `test_master SEED [QUEENS]` plays that run alone. */
 #include "core/master.h"
 #include "core/record.h"
 #include "net/net_local.h"
+#include "played_queens.h"
 #include "pool/agent.h"
 #include "unit.h"
 
@@ -24,6 +25,13 @@ static uint64_t draw(uint64_t *state, uint64_t below) {
 
 static uint64_t answer_of(uint32_t map, uint64_t task) { return (task + 1) * 0x9e3779b97f4a7c15u ^ map; }
 
+/* The record of tasks [begin, end): of one, or of a reduced map's block, whose order shows in it. */
+static uint64_t record_of(uint32_t map, uint64_t begin, uint64_t end) {
+    uint64_t record = 0;
+    for (; begin < end; begin++) record = (record ^ answer_of(map, begin)) * 0x100000001b3u;
+    return record;
+}
+
 /* ---- A played crew ---- */
 
 struct played_chunk {
@@ -36,8 +44,8 @@ struct played_chunk {
 struct played_worker {
     struct played_chunk ring[RING]; /* [0] is in hand once it has started */
     uint32_t count;
-    bool computing, started, announced, dead;
-    uint64_t done_ns; /* when the one in hand ends, or when its worker dies */
+    bool computing, started, announced, dead, told; /* told: of the children of the chunk in hand */
+    uint64_t done_ns;                               /* when the one in hand ends, or when its worker dies */
     bool dies;
     uint64_t guilty;
     char cause[32];
@@ -49,7 +57,8 @@ struct rp__crew {
     struct model *model;
     uint32_t rank, workers;
     struct played_worker worker[WORKERS_MAX];
-    uint8_t result[1 << 16];
+    uint8_t result[1 << 19];
+    struct rp__buffer children;
 };
 
 struct played_map {
@@ -57,6 +66,9 @@ struct played_map {
     uint32_t number;
     bool range, fed, unordered, close_early, closed;
     uint64_t count, put, next; /* next: the task whose result is due */
+    uint64_t reduce;           /* tasks a record */
+    uint32_t queens;           /* tasks are boards of so many rows and add tasks; 0: they are not */
+    uint64_t solutions, found;
     uint64_t poison[POISON_MAX];
     uint32_t poisons;
     uint8_t *seen; /* [count] times answered */
@@ -74,6 +86,7 @@ struct model {
     bool lost[RANKS_MAX];
     struct played_map map[MAPS_MAX];
     uint32_t maps, kills_left, losses_left;
+    uint32_t queens; /* of every map; 0: as they are drawn */
     uint64_t events;
     bool sent;         /* at this moment: a message to oneself has arrived already */
     const char *wrong; /* what went wrong first */
@@ -139,6 +152,12 @@ static int played_restart(struct rp__crew *crew, uint32_t at, rp_error *error) {
     return 0;
 }
 
+static bool is_to_be_killed(struct model *model) {
+    if (!model->kills_left || draw(&model->random, 40)) return false;
+    model->kills_left--;
+    return true;
+}
+
 /* Begin the chunk in hand: how long it takes, and whether its worker dies of it, and of which task. */
 static void begin(struct rp__crew *crew, struct played_worker *worker) {
     struct model *model = crew->model;
@@ -146,7 +165,7 @@ static void begin(struct rp__crew *crew, struct played_worker *worker) {
     struct played_map *map = map_of(model, chunk->map);
     uint64_t tasks = chunk->end - chunk->begin;
     worker->computing = true;
-    worker->dies = false;
+    worker->dies = worker->told = false;
     worker->done_ns = model->now + 1 + tasks * (1 + draw(&model->random, model->slow_ns));
     worker->guilty = chunk->begin;
     for (uint64_t task = chunk->begin; task < chunk->end && !worker->dies; task++)
@@ -154,8 +173,7 @@ static void begin(struct rp__crew *crew, struct played_worker *worker) {
             worker->dies = true;
             worker->guilty = task;
         }
-    if (!worker->dies && model->kills_left && draw(&model->random, 40) == 0) {
-        model->kills_left--;
+    if (!worker->dies && is_to_be_killed(model)) {
         worker->dies = true;
         worker->guilty = chunk->begin + draw(&model->random, tasks);
     }
@@ -184,6 +202,13 @@ static void played_death(struct rp__crew *crew, uint32_t at, struct rp__crew_eve
 static size_t put_answer(struct rp__crew *crew, const struct played_chunk *chunk) {
     struct played_map *map = map_of(crew->model, chunk->map);
     size_t size = 0, at = 0;
+    crew->children.size = 0;
+    if (map->queens) {
+        size = compute_boards(chunk->inputs, chunk->size, chunk->end - chunk->begin, map->queens, crew->result,
+                              &crew->children);
+        if (!size) blame(crew->model, "inputs that are no boards");
+        return size;
+    }
     if (map->range) {
         uint64_t range[2] = {chunk->begin, chunk->end};
         size = rp__record_head(crew->result, sizeof range, false);
@@ -200,6 +225,8 @@ static size_t put_answer(struct rp__crew *crew, const struct played_chunk *chunk
             if (!whole || length != sizeof answer || memcmp(data, &answer, length)) blame(crew->model, "a wrong input");
             at += whole;
         }
+        if ((task + 1) % map->reduce && task + 1 < chunk->end) continue;
+        answer = record_of(chunk->map, task - task % map->reduce, task + 1);
         size += rp__record_head(crew->result + size, sizeof answer, false);
         memcpy(crew->result + size, &answer, sizeof answer);
         size += sizeof answer;
@@ -226,6 +253,14 @@ static int played_poll(struct rp__crew *crew, struct rp__crew_event *event, bool
         *event = (struct rp__crew_event){.type = RP__CREW_RESULT, .worker = at, .chunk = worker->ring[0].chunk};
         event->data = crew->result;
         event->size = put_answer(crew, &worker->ring[0]);
+        if (crew->children.size && !worker->told) {
+            event->type = RP__CREW_CHILDREN;
+            event->data = crew->children.data;
+            event->size = crew->children.size;
+            worker->told = true;
+            worker->dies = is_to_be_killed(crew->model); /* between this and the answer */
+            return 0;
+        }
         event->last = true;
         event->busy_ns = 1 + worker->ring[0].end - worker->ring[0].begin;
         free(worker->ring[0].inputs);
@@ -287,15 +322,21 @@ static void hear(struct model *model, uint32_t rank) {
 
 static void check_result(struct model *model, struct played_map *map, uint64_t first, uint64_t end, const uint8_t *data,
                          size_t size, bool failed) {
-    uint64_t range[2], answer = answer_of(map->number, first);
+    uint64_t range[2], answer = record_of(map->number, first, end);
+    bool poisoned = false;
+    for (uint64_t task = first; task < end; task++) poisoned |= is_poison(map, task);
     for (uint64_t task = first; task < end; task++) {
         if (map->seen[task]++) blame(model, "a task was answered twice");
-        if (failed != is_poison(map, task)) blame(model, failed ? "an innocent task failed" : "a poisoned task lives");
+        if (failed != poisoned) blame(model, failed ? "an innocent task failed" : "a poisoned task lives");
     }
     map->answered += end - first;
     map->failed += failed ? end - first : 0;
     if (failed) return;
-    if (map->range) {
+    if (map->queens) {
+        if (size != sizeof answer) blame(model, "no answer for a board");
+        memcpy(&answer, data, sizeof answer);
+        map->found += answer;
+    } else if (map->range) {
         if (size == sizeof range) memcpy(range, data, size);
         if (size != sizeof range || range[0] != first || range[1] != end) blame(model, "the result of other tasks");
     } else if (size != sizeof answer || memcmp(data, &answer, size)) {
@@ -312,7 +353,8 @@ static void read_parts(struct model *model, struct played_map *map) {
             size_t size;
             bool failed;
             size_t length = rp__record_read(part->data + at, part->size - at, &data, &size, &failed);
-            uint64_t end = map->range || part->died ? part->end : task + 1;
+            uint64_t end = map->range || part->died ? part->end : task + map->reduce;
+            if (end > part->end) end = part->end; /* the last block may be short */
             if (!length || end > map->count) {
                 blame(model, "records that make no sense");
                 break;
@@ -330,6 +372,15 @@ static void read_parts(struct model *model, struct played_map *map) {
 
 static void feed(struct model *model, struct played_map *map) {
     struct rp__buffer records = {0};
+    if (map->queens) { /* one board; the others come of it */
+        const struct board empty = {0};
+        records.size =
+            put_record(rp__buffer_reserve(&records, RP__RECORD_HEAD_MAX + sizeof empty), &empty, sizeof empty);
+        if (rp__master_map_feed(model->master, map->map, 1, &records)) blame(model, "a board was refused");
+        rp__master_map_final(model->master, map->map);
+        map->put = map->count;
+        return;
+    }
     uint64_t batch = 1 + draw(&model->random, 50), tasks = 0;
     for (; tasks < batch && map->put < map->count; tasks++, map->put++) {
         uint64_t input = answer_of(map->number, map->put);
@@ -421,6 +472,18 @@ static int bring_back(void *self, uint64_t offset, uint8_t *data, size_t size) {
 
 static void none_aside(void *self) { ((struct model *)self)->aside_end = 0; }
 
+/* Instead of what was drawn: a map that begins with an empty board and grows. */
+static void grow_from_a_board(struct played_map *map, rp_map_options *options, uint32_t queens) {
+    map->queens = queens;
+    map->count = map->solutions = map->poisons = 0;
+    count_boards(&(struct board){0}, queens, &map->count, &map->solutions);
+    map->fed = options->grows = true;
+    map->range = options->each_worker = false;
+    map->reduce = 1;
+    options->count = RP_FED;
+    options->reduce = options->edge = 0;
+}
+
 static void open_map(struct model *model) {
     static const enum rp_schedule_kind kinds[] = {RP_AUTO, RP_STATIC, RP_DYNAMIC, RP_GUIDED, RP_FACTORING};
     uint64_t *random = &model->random;
@@ -450,12 +513,21 @@ static void open_map(struct model *model) {
         spec.options.edge = 1 + draw(random, 30);
         spec.options.edge_phase = draw(random, 30);
     }
-    if (!map->fed && !map->poisons && draw(random, 10) == 0) {
+    map->reduce = 1;
+    if (!map->range && draw(random, 3) == 0) {
+        map->reduce = spec.options.reduce = spec.options.edge = 1 + draw(random, 30);
+        spec.options.wall = 0;
+    } else if (!map->fed && !map->poisons && draw(random, 10) == 0) {
         spec.options.each_worker = true;
         spec.options.count = map->count = workers;
         spec.options.wall = spec.options.edge = 0;
         spec.options.active = 0;
     }
+    if (model->queens)
+        grow_from_a_board(map, &spec.options, model->queens);
+    else if (map->fed && draw(random, 2))
+        grow_from_a_board(map, &spec.options, 4 + (uint32_t)draw(random, 4));
+    spec.range = map->range;
     map->seen = calloc(map->count + 1, 1);
     if (rp__master_map_open(model->master, &spec, &map->map)) blame(model, "a map did not open");
     model->maps++;
@@ -466,6 +538,7 @@ static void free_model(struct model *model) {
     for (uint32_t rank = 0; rank < model->ranks; rank++) {
         rp__agent_free(model->agent[rank]);
         for (uint32_t at = 0; at < WORKERS_MAX; at++) drop_ring(&model->crew[rank].worker[at]);
+        rp__buffer_free(&model->crew[rank].children);
         rp__outbox_free(&model->out[rank]);
         rp__outbox_free(&model->to[rank]);
     }
@@ -507,8 +580,10 @@ static void advance(struct model *model) {
 }
 
 /* Plays one cluster's life; what went wrong, or NULL. */
-static const char *play(uint64_t seed, uint64_t *events) {
+static const char *play(uint64_t seed, uint32_t queens, uint64_t *events) {
     struct model *model = new_model(seed);
+    model->queens = queens;
+    if (queens) model->kills_left = 100;
     rp__master_pool_open(model->master, "", 0);
     while (!model->wrong && !rp__master_pool_ready(model->master)) {
         moment(model);
@@ -523,6 +598,7 @@ static const char *play(uint64_t seed, uint64_t *events) {
     for (uint32_t i = 0; i < model->maps && !model->wrong; i++) {
         const struct played_map *map = &model->map[i];
         if (!map->closed && map->answered != map->count) blame(model, "a task was never answered");
+        if (!map->closed && map->found != map->solutions) blame(model, "a wrong number of solutions");
     }
     const char *wrong = model->wrong;
     *events += model->events;
@@ -533,7 +609,7 @@ static const char *play(uint64_t seed, uint64_t *events) {
 static void every_task_is_answered_once_whoever_is_slow_or_dies(void) {
     uint64_t events = 0, seed = 1;
     for (; events < EVENTS_WANTED; seed++) {
-        const char *wrong = play(seed, &events);
+        const char *wrong = play(seed, 0, &events);
         if (!wrong) continue;
         printf("\n    seed %" PRIu64 ": %s\n", seed, wrong);
         CU_FAIL("a played cluster went wrong");
@@ -543,13 +619,25 @@ static void every_task_is_answered_once_whoever_is_slow_or_dies(void) {
     CU_ASSERT(events >= EVENTS_WANTED);
 }
 
+static void tasks_that_add_tasks_find_every_queen_once_whoever_dies(void) {
+    uint64_t events = 0;
+    for (uint32_t queens = 8; queens <= 10; queens++)
+        for (uint64_t seed = 1; seed <= 10; seed++) {
+            const char *wrong = play(seed, queens, &events);
+            if (wrong) printf("\n    seed %" PRIu64 ", %u queens: %s\n", seed, queens, wrong);
+            CU_ASSERT_PTR_NULL(wrong);
+        }
+}
+
 int main(int argc, char **argv) {
     if (argc > 1) {
         uint64_t events = 0, seed = strtoull(argv[1], NULL, 0);
-        const char *wrong = play(seed, &events);
+        const char *wrong = play(seed, argc > 2 ? (uint32_t)atoi(argv[2]) : 0, &events);
         printf("seed %" PRIu64 ": %s, %" PRIu64 " events\n", seed, wrong ? wrong : "good", events);
         return wrong != NULL;
     }
-    static const struct unit_test tests[] = {UNIT(every_task_is_answered_once_whoever_is_slow_or_dies), {NULL, NULL}};
+    static const struct unit_test tests[] = {UNIT(every_task_is_answered_once_whoever_is_slow_or_dies),
+                                             UNIT(tasks_that_add_tasks_find_every_queen_once_whoever_dies),
+                                             {NULL, NULL}};
     return unit_run("master", tests);
 }

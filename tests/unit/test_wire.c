@@ -20,7 +20,7 @@ static unsigned carries(enum rp__frame_type type) {
     case RP__FRAME_POOL_END:
         return 0;
     case RP__FRAME_MAP:
-        return MAP | KERNEL | WORKER | DATA;
+        return MAP | KERNEL | WORKER | COUNT | DATA;
     case RP__FRAME_MAP_END:
         return MAP;
     case RP__FRAME_WORK:
@@ -41,6 +41,8 @@ static unsigned carries(enum rp__frame_type type) {
         return WORKER;
     case RP__FRAME_RESULT:
         return CHUNK | COUNT | DATA;
+    case RP__FRAME_CHILDREN:
+        return CHUNK | DATA;
     case RP__FRAME_RETURNED:
         return CHUNK;
     case RP__FRAME_DIED:
