@@ -34,6 +34,7 @@ static const uint8_t fields[RP__FRAME_TYPES] = {
     [RP__FRAME_DIED] = HAS_WORKER | HAS_CHUNK | HAS_RANGE | HAS_DATA,
     [RP__FRAME_FAILED] = HAS_COUNT | HAS_DATA,
     [RP__FRAME_SIGNAL] = HAS_COUNT,
+    [RP__FRAME_PRINT] = HAS_DATA,
 };
 
 static uint8_t *put(uint8_t *at, uint64_t n) {

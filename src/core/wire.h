@@ -32,6 +32,7 @@ enum rp__frame_type {
                            KILLED: by the agent, and not for what it computed */
     RP__FRAME_FAILED,   /* count = code, data = words: this rank cannot go on */
     RP__FRAME_SIGNAL,   /* count = its number: someone wants the run to stop */
+    RP__FRAME_PRINT,    /* data = whole lines for the program's standard output */
     RP__FRAME_TYPES
 };
 

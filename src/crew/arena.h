@@ -61,8 +61,8 @@ struct rp__work_head {
     uint64_t size; /* of all pieces */
 };
 
-/* A piece of an answer. STARTED carries the binding as its bytes. */
-enum rp__result_type { RP__RESULT_STARTED = 1, RP__RESULT_PIECE, RP__RESULT_LAST };
+/* A piece of an answer. STARTED carries the binding as its bytes, PRINT some of what is printed. */
+enum rp__result_type { RP__RESULT_STARTED = 1, RP__RESULT_PIECE, RP__RESULT_LAST, RP__RESULT_PRINT };
 struct rp__result_head {
     uint32_t type;
     int32_t pid;      /* STARTED */

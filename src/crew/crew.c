@@ -274,10 +274,18 @@ static bool accept(struct rp__crew *crew, struct rp__crew_worker *worker, size_t
     const uint8_t *data = crew->record + sizeof head;
     size -= sizeof head;
     if (head.type == RP__RESULT_STARTED) return accept_start(worker, &head, data, size, event);
+    if (!worker->reported || size > RP__FRAGMENT) return false;
+    if (head.type == RP__RESULT_PRINT) {
+        event->type = RP__CREW_PRINT;
+        event->worker = worker->index;
+        event->data = data;
+        event->size = size;
+        return true;
+    }
     if (head.type != RP__RESULT_PIECE && head.type != RP__RESULT_LAST) return false;
 
     const struct rp__given *given = answerable(worker);
-    if (!worker->reported || !given || head.number != worker->oldest || size > RP__FRAGMENT) return false;
+    if (!given || head.number != worker->oldest) return false;
     event->type = RP__CREW_RESULT;
     event->worker = worker->index;
     event->chunk = given->chunk;

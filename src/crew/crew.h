@@ -12,6 +12,8 @@
 #include "crew/bell.h"
 #include "rankpool.h"
 
+enum { RP__PRINT_MAX = 1024 * 1024 }; /* bytes of a text that a task prints, at most */
+
 struct rp__arena;
 struct rp__nursery;
 struct rp__crew;
@@ -50,6 +52,7 @@ enum rp__crew_event_type {
     RP__CREW_STARTED = 1, /* the worker is ready: pid and binding as it read them back */
     RP__CREW_RESULT,      /* bytes of the oldest unanswered chunk's records, cut anywhere, at most 32 KiB (none for a
                              last one at times); last: it is answered */
+    RP__CREW_PRINT,       /* some of what tasks print, cut anywhere; all of it ends with a newline */
     RP__CREW_ENDED        /* the worker is gone and reaped, all that it had finished was handed out, its rings are
                              empty; rp__crew_restart is the agent's to call. Also when it could not be started */
 };
@@ -59,7 +62,7 @@ struct rp__crew_event {
     int pid;                   /* STARTED, ENDED (0: it could not be forked) */
     struct rp__cpuset binding; /* STARTED */
     uint64_t chunk;            /* RESULT; ENDED: chunk in hand, if in_hand */
-    const uint8_t *data;       /* RESULT: lent until the next rp__crew_poll */
+    const uint8_t *data;       /* RESULT, PRINT: lent until the next rp__crew_poll */
     size_t size;
     bool last;        /* RESULT: the chunk is answered */
     uint64_t busy_ns; /* RESULT, last: how long the kernel computed */

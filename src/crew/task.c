@@ -7,9 +7,11 @@
 #include "crew/task.h"
 
 #include "core/record.h"
+#include "crew/crew.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { SHORTEST_HEAD = 1 };
@@ -99,6 +101,20 @@ int rp_task_fail(rp_task *task, const char *format, ...) {
     va_end(arguments);
     task->failed = true;
     return RP_ETASK;
+}
+
+int rp_task_print(rp_task *task, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    char *text = NULL;
+    int size = vasprintf(&text, format, arguments);
+    va_end(arguments);
+    if (size < 0) return RP_EINVAL;
+    int code = size < RP__PRINT_MAX ? 0 : RP_ERANGE;
+    if (code == 0 && (size == 0 || text[size - 1] != '\n')) text[size++] = '\n'; /* where the 0 was */
+    if (code == 0) code = task->print(task->printer, text, (size_t)size);
+    free(text);
+    return code;
 }
 
 uint64_t rp_task_index(const rp_task *task) { return task->index; }

@@ -56,8 +56,9 @@ struct agent_worker {
     struct rp__work map_work; /* a MAP on its way into the ring */
     bool map_started;
     bool ever_started;
-    bool killed;     /* by us, and not ENDED yet */
-    uint32_t deaths; /* since it last answered */
+    bool killed;            /* by us, and not ENDED yet */
+    uint32_t deaths;        /* since it last answered */
+    struct rp__buffer line; /* the beginning of one that is being printed */
 };
 
 struct rp__agent {
@@ -411,6 +412,28 @@ static int result(struct rp__agent *agent, const struct rp__crew_event *event) {
     return 0;
 }
 
+/* Lines go on whole; the rest of the last one is still to come. */
+static int print(struct rp__agent *agent, const struct rp__crew_event *event) {
+    struct rp__buffer *line = &agent->worker[event->worker].line;
+    struct rp__frame frame = {.type = RP__FRAME_PRINT, .data = event->data, .size = event->size};
+    const uint8_t *newline = event->size ? memrchr(event->data, '\n', event->size) : NULL;
+    const size_t whole = newline ? (size_t)(newline + 1 - event->data) : 0;
+    if (line->size) {
+        if (rp__buffer_append(line, event->data, whole)) return RP_ENOMEM;
+        frame.data = line->data;
+        frame.size = line->size;
+    } else {
+        frame.size = whole;
+    }
+    if (whole) {
+        const int rc = rp__outbox_put(agent->out, &frame);
+        rp__buffer_free(line);
+        if (rc) return rc;
+    }
+    if (line->size > RP__PRINT_MAX) return 0; /* no task prints such lines, so the worker runs wild */
+    return rp__buffer_append(line, event->data + whole, event->size - whole);
+}
+
 /* The chunk that a worker died of, unlinked; or NULL. What is half answered was in hand, whatever the worker's slot
  * says of it: its answer cannot begin again under the same number. */
 static struct held *take_guilty(struct agent_worker *worker, const struct rp__crew_event *event) {
@@ -455,6 +478,7 @@ static int ended(struct rp__agent *agent, const struct rp__crew_event *event, rp
     }
     for (struct agent_map *map = agent->maps; map; map = map->next) map->known[event->worker] = false;
     worker->map_started = worker->killed = false;
+    rp__buffer_free(&worker->line);
     int rc = rp__outbox_put(agent->out, &died);
     if (rc == 0) rc = wait_again(agent, worker);
     if (guilty) free_held(agent, guilty);
@@ -509,6 +533,9 @@ int rp__agent_poll(struct rp__agent *agent, uint32_t *events, rp_error *error) {
         case RP__CREW_RESULT:
             rc = result(agent, &event);
             break;
+        case RP__CREW_PRINT:
+            rc = print(agent, &event);
+            break;
         case RP__CREW_ENDED:
             rc = ended(agent, &event, error);
             break;
@@ -539,6 +566,7 @@ void rp__agent_free(struct rp__agent *agent) {
         struct queue *queues[] = {&agent->worker[i].waiting, &agent->worker[i].given};
         for (int q = 0; q < 2; q++)
             for (struct held *held; (held = pop(queues[q]));) drop(held);
+        rp__buffer_free(&agent->worker[i].line);
     }
     if (agent->incoming) drop(agent->incoming);
     for (struct held *held; (held = agent->spare);) {

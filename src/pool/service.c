@@ -168,6 +168,15 @@ static void to_master(rp_world *world, int source, const struct rp__frame *frame
     if (frame->type == RP__FRAME_WORKER) pthread_cond_broadcast(&world->changed);
 }
 
+/* What a rank prints. World lock held, which the printer never holds up. */
+static void print(rp_world *world, int source, const struct rp__frame *frame) {
+    if (!world->printer) world->printer = rp__printer_new(STDOUT_FILENO, world->ranks);
+    if (world->printer)
+        rp__printer_add(world->printer, (uint32_t)source, frame);
+    else
+        fail_world(world, RP_ESYSTEM, "no thread can be started that prints the lines of tasks");
+}
+
 static bool take_messages(rp_world *world) {
     rp_error error = {0};
     bool got = true;
@@ -181,7 +190,9 @@ static bool take_messages(rp_world *world) {
         const uint8_t *at = message.data, *end = at + message.size;
         int more;
         while ((more = rp__frame_read(&at, end, &frame)) == 1) {
-            if (frame.type >= RP__FRAME_HELLO) {
+            if (frame.type == RP__FRAME_PRINT) {
+                if (world->master) print(world, message.source, &frame);
+            } else if (frame.type >= RP__FRAME_HELLO) {
                 if (world->master) to_master(world, message.source, &frame);
             } else if (!world->failed || frame.type == RP__FRAME_QUIT || frame.type == RP__FRAME_POOL_END) {
                 if (to_agent(world, &frame, &error)) fail_rank(world, &error);

@@ -12,6 +12,7 @@
 #include "net/net.h"
 #include "pool/agent.h"
 #include "pool/launch.h"
+#include "pool/print.h"
 #include "topo/topo.h"
 
 #include <pthread.h>
@@ -94,6 +95,7 @@ struct rp_world {
     int exit_code;
     bool told_signal; /* rank 0 was told of it */
     uint64_t hash;
+    struct rp__printer *printer; /* rank 0, from the first line on; the program's at its end */
 
     pthread_t watcher; /* signals.c */
     bool watching;

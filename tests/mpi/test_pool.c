@@ -84,9 +84,17 @@ static int who(rp_task *task, const void *input, size_t size) {
     return rp_task_write(task, rp_task_where(task), sizeof(rp_where));
 }
 
+/* Lines that others would break into if they could, one of them longer than a message. */
+static int talk(rp_task *task, const void *input, size_t size) {
+    const int index = (int)rp_task_index(task);
+    for (int i = 0; i < 10; i++)
+        rp_task_print(task, "%d.%d: %0*d%s", index, i, i == 5 ? 300000 : 10, 7, i % 2 ? "\n" : "");
+    return 0;
+}
+
 static const rp_kernel item_kernel = {.name = "item", .item = item}, range_kernel = {.name = "range", .range = range},
-                       who_kernel = {.name = "who", .item = who};
-static const rp_kernel *const kernels[] = {&item_kernel, &range_kernel, &who_kernel, NULL};
+                       who_kernel = {.name = "who", .item = who}, talk_kernel = {.name = "talk", .item = talk};
+static const rp_kernel *const kernels[] = {&item_kernel, &range_kernel, &who_kernel, &talk_kernel, NULL};
 
 /* The program's one world and pool; claims are functions without arguments. */
 static struct {
@@ -344,6 +352,46 @@ static void an_empty_map_ends_at_once(void) {
     rp_map_close(map);
 }
 
+/* Reads the file anew until so many lines are in it: they come on their own time. Counts those that are as they should
+ * be and in their task's order. */
+static int good_lines(const char *path, int tasks) {
+    char *line = NULL;
+    size_t capacity = 0;
+    int all = 0, good = 0, index, i, number, *next = calloc((size_t)tasks, sizeof *next);
+    for (int tries = 0; tries < 6000 && all < 10 * tasks; tries++) {
+        FILE *file = fopen(path, "r");
+        all = good = 0;
+        memset(next, 0, (size_t)tasks * sizeof *next);
+        for (ssize_t size; (size = getline(&line, &capacity, file)) > 0 && line[size - 1] == '\n'; all++)
+            if (sscanf(line, "%d.%d: %d\n", &index, &i, &number) == 3 && index >= 0 && index < tasks && number == 7 &&
+                size - strcspn(line, ":") == 3 + (i == 5 ? 300000 : 10) && i == next[index]++)
+                good++;
+        fclose(file);
+        if (all < 10 * tasks) nap(0.01);
+    }
+    free(line);
+    free(next);
+    return all == good ? good : -1;
+}
+
+static void lines_that_tasks_print_come_whole_and_in_order(void) {
+    char path[] = "/tmp/rankpool-lines-XXXXXX";
+    fflush(stdout);
+    const int file = mkstemp(path), before = dup(STDOUT_FILENO);
+    dup2(file, STDOUT_FILENO);
+    rp_map *map = open_map("talk", 100, &well, (rp_map_options){.schedule = {RP_DYNAMIC, 1}});
+    rp_result result;
+    while (rp_map_next(map, 60, &result) == 0) {
+    }
+    rp_map_close(map);
+    const int good = good_lines(path, 100);
+    dup2(before, STDOUT_FILENO);
+    close(before);
+    close(file);
+    unlink(path);
+    CU_ASSERT_EQUAL(good, 1000);
+}
+
 static void wrong_use_is_an_error_with_words(void) {
     rp_map *map = NULL;
     rp_pool *pool = NULL;
@@ -369,6 +417,7 @@ static void pools_come_one_after_the_other(void) {
         CU_ASSERT_EQUAL(rp_pool_workers(the.pool), 2 * (uint32_t)rp_world_ranks(the.world));
         results_come_in_order_whatever_the_schedule();
         an_error_fails_its_own_task_with_its_message();
+        lines_that_tasks_print_come_whole_and_in_order();
         rp_pool_close(the.pool);
     }
     CU_ASSERT_EQUAL(rp_pool_open(the.world, NULL, &the.pool, NULL), 0);
@@ -391,6 +440,7 @@ int main(void) {
                                              UNIT(maps_side_by_side_do_not_mix),
                                              UNIT(a_map_closed_early_lets_the_next_one_run),
                                              UNIT(an_empty_map_ends_at_once),
+                                             UNIT(lines_that_tasks_print_come_whole_and_in_order),
                                              UNIT(wrong_use_is_an_error_with_words),
                                              UNIT(pools_come_one_after_the_other),
                                              {NULL, NULL}};

@@ -147,7 +147,7 @@ static int played_poll(struct rp__crew *crew, struct rp__crew_event *event, bool
     if (!*got) return 0;
     struct played_event *next = &crew->event[crew->from++];
     *event = next->event;
-    if (event->type == RP__CREW_RESULT) event->data = next->result;
+    if (event->type == RP__CREW_RESULT || event->type == RP__CREW_PRINT) event->data = next->result;
     if (event->type != RP__CREW_ENDED) return 0;
     struct played_worker *worker = &crew->worker[event->worker];
     empty_ring(worker);
