@@ -112,10 +112,12 @@ int rp_task_print(rp_task *task, const char *format, ...) {
     if (size < 0) return RP_EINVAL;
     int code = size < RP__PRINT_MAX ? 0 : RP_ERANGE;
     if (code == 0 && (size == 0 || text[size - 1] != '\n')) text[size++] = '\n'; /* where the 0 was */
-    if (code == 0) code = task->print(task->printer, text, (size_t)size);
+    if (code == 0) code = task->print(task->worker, text, (size_t)size);
     free(text);
     return code;
 }
+
+bool rp_task_canceled(const rp_task *task) { return task->canceled(task->worker); }
 
 uint64_t rp_task_index(const rp_task *task) { return task->index; }
 

@@ -16,8 +16,9 @@ struct rp_task {
     size_t args_size;
     void *state;
     const rp_where *where;
-    int (*print)(void *printer, const char *text, size_t size); /* the worker's; the text ends with a newline */
-    void *printer;
+    int (*print)(void *worker, const char *text, size_t size); /* the worker's; the text ends with a newline */
+    bool (*canceled)(const void *worker);                      /* the worker's */
+    void *worker;
     bool failed;
     char message[RP__FAILURE_MAX + 1];
 };

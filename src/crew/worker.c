@@ -84,6 +84,12 @@ static bool is_asked_to_leave(struct rp__worker *worker) {
     return worker->left != RP__LEFT_NOT;
 }
 
+static bool is_canceled(const void *self) {
+    const struct rp__worker *worker = self;
+    return atomic_load_explicit(&worker->slot->unwanted, memory_order_relaxed) == worker->number + 1 ||
+           atomic_load_explicit(&worker->slot->leave, memory_order_relaxed);
+}
+
 static void ring(struct rp__worker *worker) {
     worker->quiet = false;
     rp__bell_ring(worker->arena->bell);
@@ -215,6 +221,7 @@ static void compute_items(struct rp__worker *worker, const struct map *map, cons
         const uint8_t *input = NULL;
         size_t size = 0;
         bool marked;
+        if (!code && is_canceled(worker)) code = RP_ECANCELED; /* and so for all that follow */
         if (inputs && !code) {
             const size_t length = rp__record_read(inputs, left, &input, &size, &marked);
             if (length == 0) code = RP_EPROTOCOL; /* and so for all that follow */
@@ -249,7 +256,8 @@ static void do_chunk(struct rp__worker *worker, const struct rp__work_head *head
     if (!claim(worker, head->number)) return;
     worker->started++;
     atomic_store_explicit(&worker->slot->task, RP__NO_TASK, memory_order_relaxed);
-    atomic_store_explicit(&worker->slot->hand, head->number + 1, memory_order_relaxed);
+    atomic_store_explicit(&worker->slot->map, head->map, memory_order_relaxed);
+    atomic_store_explicit(&worker->slot->hand, head->number + 1, memory_order_release);
     worker->number = head->number;
     worker->slept_ns = 0;
     rp_task *task = &worker->task;
@@ -432,7 +440,8 @@ struct rp__worker *rp__worker_new(const struct rp__arena *arena, uint32_t index,
     worker->where.pid = getpid();
     worker->task.where = &worker->where;
     worker->task.print = print_text;
-    worker->task.printer = worker;
+    worker->task.canceled = is_canceled;
+    worker->task.worker = worker;
     rp__ring_attach(&worker->work, &slot->work);
     rp__ring_attach(&worker->result, &slot->result);
     report_start(worker);

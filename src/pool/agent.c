@@ -20,6 +20,7 @@ enum {
 const struct rp__agent_crew rp__agent_real_crew = {
     .give = rp__crew_give,
     .wake = rp__crew_wake,
+    .cancel = rp__crew_cancel,
     .take_back = rp__crew_take_back,
     .low_water = rp__crew_low_water,
     .poll = rp__crew_poll,
@@ -509,7 +510,8 @@ static void even_out(struct rp__agent *agent) {
 }
 
 /* What a worker computes of an ended map is no longer wanted. To be called when all answers were taken, so that it is
- * that chunk that it computes, and not one behind it. Threads cannot be killed: they finish the chunk. */
+ * that chunk that it computes, and not one behind it. Threads cannot be killed: they finish the chunk, if the kernel
+ * does not ask whether it is wanted. */
 static void kill_unwanted(struct rp__agent *agent, uint32_t at) {
     struct agent_worker *worker = &agent->worker[at];
     if (worker->killed || !worker->given.first || !worker->given.first->map->ended) return;
@@ -548,6 +550,7 @@ int rp__agent_poll(struct rp__agent *agent, uint32_t *events, rp_error *error) {
         if (agent->worker[i].waiting.first) pump(agent, i);
     for (struct agent_map *map = agent->maps, *next; map; map = next) {
         next = map->next;
+        if (map->ended && map->chunks) agent->ops->cancel(agent->crew, map->number);
         let_go(agent, map);
     }
     *events = count;

@@ -84,7 +84,7 @@ struct rp_world {
     char host[64];
     struct rp__pool_wish wish;
     struct rp__topo_plan plan;
-    struct rp__crew *crew;
+    struct rp__crew *crew; /* on rank 0 set under the lock */
     struct rp__agent *agent;
     struct rp__outbox out; /* the agent's, for the master */
     struct rp__outbox *to; /* [ranks] the master's */

@@ -92,9 +92,19 @@ static int talk(rp_task *task, const void *input, size_t size) {
     return 0;
 }
 
+/* Tells by a file that it has begun, and ends when nobody wants it any more. */
+static int endless(rp_task *task, const void *input, size_t size) {
+    const struct how *how = rp_task_args(task, &size);
+    fclose(fopen(how->flag, "w"));
+    while (!rp_task_canceled(task)) nap(0.001);
+    return 0;
+}
+
 static const rp_kernel item_kernel = {.name = "item", .item = item}, range_kernel = {.name = "range", .range = range},
-                       who_kernel = {.name = "who", .item = who}, talk_kernel = {.name = "talk", .item = talk};
-static const rp_kernel *const kernels[] = {&item_kernel, &range_kernel, &who_kernel, &talk_kernel, NULL};
+                       who_kernel = {.name = "who", .item = who}, talk_kernel = {.name = "talk", .item = talk},
+                       endless_kernel = {.name = "endless", .item = endless};
+static const rp_kernel *const kernels[] = {&item_kernel, &range_kernel,   &who_kernel,
+                                           &talk_kernel, &endless_kernel, NULL};
 
 /* The program's one world and pool; claims are functions without arguments. */
 static struct {
@@ -340,6 +350,16 @@ static void a_map_closed_early_lets_the_next_one_run(void) {
     a_sum_is_the_same_for_every_cut();
 }
 
+static void an_endless_task_learns_that_its_map_is_closed(void) {
+    struct how how = well;
+    snprintf(how.flag, sizeof how.flag, "/tmp/rankpool-test-%ld", (long)getpid());
+    rp_map *map = open_map("endless", 10, &how, (rp_map_options){.active = 1, .schedule = {RP_DYNAMIC, 5}});
+    while (access(how.flag, F_OK)) nap(0.001);
+    rp_map_close(map);
+    unlink(how.flag);
+    a_sum_is_the_same_for_every_cut();
+}
+
 static void an_empty_map_ends_at_once(void) {
     rp_result result;
     rp_map *map = open_map("item", 0, &well, (rp_map_options){0});
@@ -418,6 +438,7 @@ static void pools_come_one_after_the_other(void) {
         results_come_in_order_whatever_the_schedule();
         an_error_fails_its_own_task_with_its_message();
         lines_that_tasks_print_come_whole_and_in_order();
+        an_endless_task_learns_that_its_map_is_closed();
         rp_pool_close(the.pool);
     }
     CU_ASSERT_EQUAL(rp_pool_open(the.world, NULL, &the.pool, NULL), 0);
@@ -439,6 +460,7 @@ int main(void) {
                                              UNIT(only_active_workers_compute),
                                              UNIT(maps_side_by_side_do_not_mix),
                                              UNIT(a_map_closed_early_lets_the_next_one_run),
+                                             UNIT(an_endless_task_learns_that_its_map_is_closed),
                                              UNIT(an_empty_map_ends_at_once),
                                              UNIT(lines_that_tasks_print_come_whole_and_in_order),
                                              UNIT(wrong_use_is_an_error_with_words),

@@ -334,6 +334,7 @@ static void workers_that_cannot_be_killed_finish_their_chunk(void) {
     CU_ASSERT_PTR_NOT_NULL(find(stage, RP__FRAME_RETURNED, 20));
     for (int i = 0; i < 5; i++) poll_once(stage);
     CU_ASSERT_EQUAL(stage->crew.kills, 1); /* asked once */
+    CU_ASSERT_EQUAL(stage->crew.canceled, 10);
     answer_all(stage, 0);
     CU_ASSERT_PTR_NOT_NULL(find(stage, RP__FRAME_RESULT, 10));
     start_next(&stage->crew, 0);
