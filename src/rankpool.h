@@ -129,6 +129,16 @@ RP_API void *rp_task_reserve(rp_task *task, size_t size);
 RP_API void rp_task_commit(rp_task *task, size_t size);
 /* Fail the task with a message; returns RP_ETASK, so that a kernel can end with `return rp_task_fail(...)`. */
 RP_API int rp_task_fail(rp_task *task, const char *format, ...) RP_PRINTF(2, 3);
+/* Print a text to the program's standard output, through rank 0, while the kernel goes on: whole lines (a newline is
+ * added if the text does not end with one) that no other text breaks into, those of one worker in their order. They
+ * bypass the program's own stdio, and where standard output is slow, what is behind the 64 MiB that wait for it is
+ * dropped, and counted in a line of its own. RP_EINVAL (the format), RP_ERANGE (a text of more than 1 MiB), RP_ENOMEM:
+ * nothing is printed. */
+RP_API int rp_task_print(rp_task *task, const char *format, ...) RP_PRINTF(2, 3);
+/* Nobody wants the result any more: the map was closed, or the crew is ending. A long kernel in a thread or inline crew,
+ * where it cannot be killed, asks this now and then and returns early; what it returns does not matter. An inline crew
+ * of a rank above 0 learns of it only between tasks. */
+RP_API bool rp_task_canceled(const rp_task *task);
 /* The number of the task in its map; in a range kernel, the first. */
 RP_API uint64_t rp_task_index(const rp_task *task);
 /* The argument bytes of the map, and what `setup` left. Lent while the map is open in this worker. */

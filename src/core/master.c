@@ -236,6 +236,8 @@ void rp__master_map_consumed(struct rp__master *master, struct rp__master_map *m
     map->unread -= bytes + parts * sizeof(struct rp__part);
 }
 
+uint32_t rp__master_map_number(const struct rp__master_map *map) { return map->number; }
+
 bool rp__master_map_complete(const struct rp__master_map *map) {
     return rp__ledger_complete(&map->ledger) && !map->ready && !map->window.count;
 }

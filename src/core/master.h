@@ -45,6 +45,8 @@ void rp__master_map_final(struct rp__master *master, struct rp__master_map *map)
  * that it was consumed, and past 64 MiB of it no more is dealt. */
 struct rp__part *rp__master_map_take(struct rp__master_map *map);
 void rp__master_map_consumed(struct rp__master *master, struct rp__master_map *map, size_t parts, size_t bytes);
+/* Its number, as agents know it. */
+uint32_t rp__master_map_number(const struct rp__master_map *map);
 /* Every task is done (and its part was taken). */
 bool rp__master_map_complete(const struct rp__master_map *map);
 /* Deal no more of it, and have ranks drop what is out. Then, once idle, nothing is out and it may be freed. */

@@ -37,6 +37,7 @@ static const uint8_t fields[RP__FRAME_TYPES] = {
     [RP__FRAME_FAILED] = HAS_COUNT | HAS_DATA,
     [RP__FRAME_SHARED] = HAS_WORKER,
     [RP__FRAME_SIGNAL] = HAS_COUNT,
+    [RP__FRAME_PRINT] = HAS_DATA,
 };
 
 static uint8_t *put(uint8_t *at, uint64_t n) {

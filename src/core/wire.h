@@ -36,6 +36,7 @@ enum rp__frame_type {
     RP__FRAME_FAILED,   /* count = code, data = words: this rank cannot go on */
     RP__FRAME_SHARED,   /* worker = number of the shared data that this rank has now, whole */
     RP__FRAME_SIGNAL,   /* count = its number: someone wants the run to stop */
+    RP__FRAME_PRINT,    /* data = whole lines for the program's standard output */
     RP__FRAME_TYPES
 };
 

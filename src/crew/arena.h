@@ -36,13 +36,15 @@ struct rp__slot {
     bool spin; /* look for work for a few microseconds before sleeping */
 
     /* Orders. */
-    struct rp__bell wake;     /* the worker sleeps on it */
-    _Atomic uint32_t leave;   /* threads: end after the task in hand */
-    _Atomic uint32_t low;     /* ring the agent when no more chunks than these wait */
-    _Atomic uint64_t offered; /* chunks given and not taken back, of this life */
+    struct rp__bell wake;      /* the worker sleeps on it */
+    _Atomic uint32_t leave;    /* threads: end after the task in hand */
+    _Atomic uint32_t low;      /* ring the agent when no more chunks than these wait */
+    _Atomic uint64_t offered;  /* chunks given and not taken back, of this life */
+    _Atomic uint64_t unwanted; /* `hand` when its result was given up; chunks to come have other numbers */
 
     /* The worker of itself. */
     _Alignas(64) _Atomic uint64_t hand; /* number of the chunk that it computes, plus 1; 0: none */
+    _Atomic uint32_t map;               /* the chunk's, stored before hand */
     _Atomic uint64_t task;              /* and the item of it, or RP__NO_TASK */
     _Atomic uint32_t left;              /* enum rp__left; its last word */
 
@@ -63,8 +65,8 @@ struct rp__work_head {
     uint64_t reduce, grows; /* MAP */
 };
 
-/* A piece of an answer. STARTED carries the binding as its bytes. */
-enum rp__result_type { RP__RESULT_STARTED = 1, RP__RESULT_PIECE, RP__RESULT_LAST, RP__RESULT_CHILD };
+/* A piece of an answer. STARTED carries the binding as its bytes, PRINT some of what is printed. */
+enum rp__result_type { RP__RESULT_STARTED = 1, RP__RESULT_PIECE, RP__RESULT_LAST, RP__RESULT_CHILD, RP__RESULT_PRINT };
 struct rp__result_head {
     uint32_t type;
     int32_t pid;      /* STARTED */

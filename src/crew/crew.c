@@ -231,6 +231,16 @@ void rp__crew_low_water(struct rp__crew *crew, uint32_t index, uint32_t low) {
     atomic_store_explicit(&rp__crew_slot(crew, index)->low, low, memory_order_relaxed);
 }
 
+/* Where the chunk in hand changes meanwhile, the number that is stored is of a chunk that has been answered. */
+void rp__crew_cancel(const struct rp__crew *crew, uint32_t map) {
+    for (uint32_t i = 0; i < crew->workers; i++) {
+        struct rp__slot *slot = rp__crew_slot(crew, i);
+        const uint64_t hand = atomic_load_explicit(&slot->hand, memory_order_acquire);
+        if (hand && atomic_load_explicit(&slot->map, memory_order_relaxed) == map)
+            atomic_store_explicit(&slot->unwanted, hand, memory_order_relaxed);
+    }
+}
+
 bool rp__crew_take_back(struct rp__crew *crew, uint32_t index, uint64_t chunk) {
     assert(index < crew->workers);
     struct rp__crew_worker *worker = &crew->worker[index];
@@ -282,10 +292,18 @@ static bool accept(struct rp__crew *crew, struct rp__crew_worker *worker, size_t
     const uint8_t *data = crew->record + sizeof head;
     size -= sizeof head;
     if (head.type == RP__RESULT_STARTED) return accept_start(worker, &head, data, size, event);
+    if (!worker->reported || size > RP__FRAGMENT) return false;
+    if (head.type == RP__RESULT_PRINT) {
+        event->type = RP__CREW_PRINT;
+        event->worker = worker->index;
+        event->data = data;
+        event->size = size;
+        return true;
+    }
     if (head.type != RP__RESULT_PIECE && head.type != RP__RESULT_LAST && head.type != RP__RESULT_CHILD) return false;
 
     const struct rp__given *given = answerable(worker);
-    if (!worker->reported || !given || head.number != worker->oldest || size > RP__FRAGMENT) return false;
+    if (!given || head.number != worker->oldest) return false;
     event->type = head.type == RP__RESULT_CHILD ? RP__CREW_CHILDREN : RP__CREW_RESULT;
     event->worker = worker->index;
     event->chunk = given->chunk;

@@ -12,6 +12,8 @@
 #include "crew/bell.h"
 #include "rankpool.h"
 
+enum { RP__PRINT_MAX = 1024 * 1024 }; /* bytes of a text that a task prints, at most */
+
 struct rp__arena;
 struct rp__nursery;
 struct rp__crew;
@@ -53,6 +55,7 @@ enum rp__crew_event_type {
     RP__CREW_RESULT,      /* bytes of the oldest unanswered chunk's records, cut anywhere, at most 32 KiB (none for a
                              last one at times); last: it is answered */
     RP__CREW_CHILDREN,    /* the same of what its tasks add, before the last RESULT */
+    RP__CREW_PRINT,       /* some of what tasks print, cut anywhere; all of it ends with a newline */
     RP__CREW_ENDED        /* the worker is gone and reaped, all that it had finished was handed out, its rings are
                              empty; rp__crew_restart is the agent's to call. Also when it could not be started */
 };
@@ -62,7 +65,7 @@ struct rp__crew_event {
     int pid;                   /* STARTED, ENDED (0: it could not be forked) */
     struct rp__cpuset binding; /* STARTED */
     uint64_t chunk;            /* RESULT, CHILDREN; ENDED: chunk in hand, if in_hand */
-    const uint8_t *data;       /* RESULT, CHILDREN: lent until the next rp__crew_poll */
+    const uint8_t *data;       /* RESULT, CHILDREN, PRINT: lent until the next rp__crew_poll */
     size_t size;
     bool last;        /* RESULT: the chunk is answered */
     uint64_t busy_ns; /* RESULT, last: how long the kernel computed */
@@ -101,6 +104,9 @@ bool rp__crew_take_back(struct rp__crew *crew, uint32_t worker, uint64_t chunk);
 /* After each answer, the worker rings the bell if no more than `low` chunks wait in its ring. It always rings before it
  * goes to sleep for want of work. Holds for all later lives of the worker, too; 0 at first. */
 void rp__crew_low_water(struct rp__crew *crew, uint32_t worker, uint32_t low);
+/* Tell workers that compute a chunk of this map that nobody wants the result: rp_task_canceled. What they start later
+ * is not concerned. Any thread, while the crew is open. */
+void rp__crew_cancel(const struct rp__crew *crew, uint32_t map);
 /* The next event; false: none now. Inline crews compute a chunk in here. A dead nursery is an error: RP_ESYSTEM. It
  * cannot ring: to learn of it in time, poll at times. */
 int rp__crew_poll(struct rp__crew *crew, struct rp__crew_event *event, bool *got, rp_error *error);

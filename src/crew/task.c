@@ -7,10 +7,12 @@
 #include "crew/task.h"
 
 #include "core/record.h"
+#include "crew/crew.h"
 
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -120,6 +122,22 @@ int rp_task_add(rp_task *task, const void *input, size_t size) {
     task->children.size += head + size;
     return 0;
 }
+
+int rp_task_print(rp_task *task, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    char *text = NULL;
+    int size = vasprintf(&text, format, arguments);
+    va_end(arguments);
+    if (size < 0) return RP_EINVAL;
+    int code = size < RP__PRINT_MAX ? 0 : RP_ERANGE;
+    if (code == 0 && (size == 0 || text[size - 1] != '\n')) text[size++] = '\n'; /* where the 0 was */
+    if (code == 0) code = task->print(task->worker, text, (size_t)size);
+    free(text);
+    return code;
+}
+
+bool rp_task_canceled(const rp_task *task) { return task->canceled(task->worker); }
 
 uint64_t rp_task_index(const rp_task *task) { return task->index; }
 

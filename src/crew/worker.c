@@ -2,6 +2,7 @@
  *
  * - A chunk is claimed when all of it is here and just before it is computed; from then on it is answered, once.
  * - Finished records leave in pieces of at most RP__FRAGMENT bytes, cut anywhere; a record in the making never does.
+ * - What tasks print leaves before the records behind it, at once: the agent is rung for it.
  * - The agent is rung when work runs low or out and when the result ring fills, not for each answer. It may have
  *   gone to sleep on an earlier look, so a worker that has not rung since its last answer rings before it sleeps.
  * - `hand` and `task` are stored before the kernel is called, so whatever kills it, they name the guilty task. */
@@ -55,6 +56,8 @@ struct rp__worker {
     uint64_t number, busy_ns; /* of the chunk in hand, or to be answered */
     bool unanswered;          /* its last piece has not left yet */
     uint64_t slept_ns;        /* for room, while computing it */
+    struct rp__buffer print;  /* texts without room in the ring, of workers that may not sleep for it */
+    size_t printed;           /* of print */
 
     uint64_t started; /* chunks claimed */
     bool quiet;       /* something for the agent to act on since the last ring: an answer, or room for the next piece */
@@ -84,6 +87,12 @@ static bool leave(struct rp__worker *worker, enum rp__left why) {
 static bool is_asked_to_leave(struct rp__worker *worker) {
     if (atomic_load_explicit(&worker->slot->leave, memory_order_relaxed)) leave(worker, RP__LEFT_ASKED);
     return worker->left != RP__LEFT_NOT;
+}
+
+static bool is_canceled(const void *self) {
+    const struct rp__worker *worker = self;
+    return atomic_load_explicit(&worker->slot->unwanted, memory_order_relaxed) == worker->number + 1 ||
+           atomic_load_explicit(&worker->slot->leave, memory_order_relaxed);
 }
 
 static void ring(struct rp__worker *worker) {
@@ -118,10 +127,34 @@ static bool put(struct rp__worker *worker, const struct rp__result_head *head, c
     return true;
 }
 
+/* Send what waits to be printed. false: not all went. */
+static bool send_prints(struct rp__worker *worker) {
+    struct rp__buffer *print = &worker->print;
+    const struct rp__result_head head = {.type = RP__RESULT_PRINT};
+    while (worker->printed < print->size) {
+        const size_t left = print->size - worker->printed, size = left < RP__FRAGMENT ? left : RP__FRAGMENT;
+        if (!put(worker, &head, print->data + worker->printed, size)) return false;
+        worker->printed += size;
+    }
+    worker->printed = print->size = 0;
+    if (print->capacity > KEEP) rp__buffer_free(print);
+    return true;
+}
+
+/* Of a task, as it prints. */
+static int print_text(void *self, const char *text, size_t size) {
+    struct rp__worker *worker = self;
+    if (rp__buffer_append(&worker->print, text, size)) return RP_ENOMEM;
+    send_prints(worker);
+    ring(worker);
+    return 0;
+}
+
 /* Send the finished records, and with the last of them (answer) that the chunk is done. false: not all went. */
 static bool send_records(struct rp__worker *worker, bool answer) {
     struct rp__buffer *out = &worker->task.out;
     bool more = answer || worker->sent < out->size;
+    if (!send_prints(worker)) return false;
     while (more) {
         const size_t left = out->size - worker->sent, size = left < RP__FRAGMENT ? left : RP__FRAGMENT;
         more = size < left;
@@ -218,6 +251,7 @@ static void compute_items(struct rp__worker *worker, const struct map *map, cons
         const uint8_t *input = NULL;
         size_t size = 0;
         bool marked;
+        if (!code && is_canceled(worker)) code = RP_ECANCELED; /* and so for all that follow */
         if (inputs && !code) {
             const size_t length = rp__record_read(inputs, left, &input, &size, &marked);
             if (length == 0) code = RP_EPROTOCOL; /* and so for all that follow */
@@ -253,7 +287,8 @@ static void do_chunk(struct rp__worker *worker, const struct rp__work_head *head
     if (!claim(worker, head->number)) return;
     worker->started++;
     atomic_store_explicit(&worker->slot->task, RP__NO_TASK, memory_order_relaxed);
-    atomic_store_explicit(&worker->slot->hand, head->number + 1, memory_order_relaxed);
+    atomic_store_explicit(&worker->slot->map, head->map, memory_order_relaxed);
+    atomic_store_explicit(&worker->slot->hand, head->number + 1, memory_order_release);
     worker->number = head->number;
     worker->slept_ns = 0;
     rp_task *task = &worker->task;
@@ -443,6 +478,9 @@ struct rp__worker *rp__worker_new(const struct rp__arena *arena, uint32_t index,
     worker->where.pid = getpid();
     worker->task.where = &worker->where;
     worker->task.family = rp__arena_family_page(arena);
+    worker->task.print = print_text;
+    worker->task.canceled = is_canceled;
+    worker->task.worker = worker;
     rp__ring_attach(&worker->work, &slot->work);
     rp__ring_attach(&worker->result, &slot->result);
     report_start(worker);
@@ -459,6 +497,7 @@ void rp__worker_free(struct rp__worker *worker) {
     rp__task_unmap(&worker->task);
     rp__buffer_free(&worker->task.children);
     rp__buffer_free(&worker->fold.bytes);
+    rp__buffer_free(&worker->print);
     free(worker);
     atomic_store_explicit(&slot->left, left, memory_order_release);
     rp__bell_ring(bell);

@@ -20,6 +20,7 @@ enum {
 const struct rp__agent_crew rp__agent_real_crew = {
     .give = rp__crew_give,
     .wake = rp__crew_wake,
+    .cancel = rp__crew_cancel,
     .take_back = rp__crew_take_back,
     .low_water = rp__crew_low_water,
     .poll = rp__crew_poll,
@@ -58,8 +59,9 @@ struct agent_worker {
     struct rp__work map_work; /* a MAP on its way into the ring */
     bool map_started;
     bool ever_started;
-    bool killed;     /* by us, and not ENDED yet */
-    uint32_t deaths; /* since it last answered */
+    bool killed;            /* by us, and not ENDED yet */
+    uint32_t deaths;        /* since it last answered */
+    struct rp__buffer line; /* the beginning of one that is being printed */
 };
 
 struct rp__agent {
@@ -429,6 +431,28 @@ static int children(struct rp__agent *agent, const struct rp__crew_event *event)
                                                           .size = event->size});
 }
 
+/* Lines go on whole; the rest of the last one is still to come. */
+static int print(struct rp__agent *agent, const struct rp__crew_event *event) {
+    struct rp__buffer *line = &agent->worker[event->worker].line;
+    struct rp__frame frame = {.type = RP__FRAME_PRINT, .data = event->data, .size = event->size};
+    const uint8_t *newline = event->size ? memrchr(event->data, '\n', event->size) : NULL;
+    const size_t whole = newline ? (size_t)(newline + 1 - event->data) : 0;
+    if (line->size) {
+        if (rp__buffer_append(line, event->data, whole)) return RP_ENOMEM;
+        frame.data = line->data;
+        frame.size = line->size;
+    } else {
+        frame.size = whole;
+    }
+    if (whole) {
+        const int rc = rp__outbox_put(agent->out, &frame);
+        rp__buffer_free(line);
+        if (rc) return rc;
+    }
+    if (line->size > RP__PRINT_MAX) return 0; /* no task prints such lines, so the worker runs wild */
+    return rp__buffer_append(line, event->data + whole, event->size - whole);
+}
+
 /* The chunk that a worker died of, unlinked; or NULL. What is half answered was in hand, whatever the worker's slot
  * says of it: its answer cannot begin again under the same number. */
 static struct held *take_guilty(struct agent_worker *worker, const struct rp__crew_event *event) {
@@ -473,6 +497,7 @@ static int ended(struct rp__agent *agent, const struct rp__crew_event *event, rp
     }
     for (struct agent_map *map = agent->maps; map; map = map->next) map->known[event->worker] = false;
     worker->map_started = worker->killed = false;
+    rp__buffer_free(&worker->line);
     int rc = rp__outbox_put(agent->out, &died);
     if (rc == 0) rc = wait_again(agent, worker);
     if (guilty) free_held(agent, guilty);
@@ -503,7 +528,8 @@ static void even_out(struct rp__agent *agent) {
 }
 
 /* What a worker computes of an ended map is no longer wanted. To be called when all answers were taken, so that it is
- * that chunk that it computes, and not one behind it. Threads cannot be killed: they finish the chunk. */
+ * that chunk that it computes, and not one behind it. Threads cannot be killed: they finish the chunk, if the kernel
+ * does not ask whether it is wanted. */
 static void kill_unwanted(struct rp__agent *agent, uint32_t at) {
     struct agent_worker *worker = &agent->worker[at];
     if (worker->killed || !worker->given.first || !worker->given.first->map->ended) return;
@@ -530,6 +556,9 @@ int rp__agent_poll(struct rp__agent *agent, uint32_t *events, rp_error *error) {
         case RP__CREW_CHILDREN:
             rc = children(agent, &event);
             break;
+        case RP__CREW_PRINT:
+            rc = print(agent, &event);
+            break;
         case RP__CREW_ENDED:
             rc = ended(agent, &event, error);
             break;
@@ -542,6 +571,7 @@ int rp__agent_poll(struct rp__agent *agent, uint32_t *events, rp_error *error) {
         if (agent->worker[i].waiting.first) pump(agent, i);
     for (struct agent_map *map = agent->maps, *next; map; map = next) {
         next = map->next;
+        if (map->ended && map->chunks) agent->ops->cancel(agent->crew, map->number);
         let_go(agent, map);
     }
     *events = count;
@@ -560,6 +590,7 @@ void rp__agent_free(struct rp__agent *agent) {
         struct queue *queues[] = {&agent->worker[i].waiting, &agent->worker[i].given};
         for (int q = 0; q < 2; q++)
             for (struct held *held; (held = pop(queues[q]));) drop(held);
+        rp__buffer_free(&agent->worker[i].line);
     }
     if (agent->incoming) drop(agent->incoming);
     for (struct held *held; (held = agent->spare);) {

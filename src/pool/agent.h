@@ -11,6 +11,7 @@
 struct rp__agent_crew {
     bool (*give)(struct rp__crew *crew, uint32_t worker, struct rp__work *work);
     void (*wake)(struct rp__crew *crew, uint32_t worker);
+    void (*cancel)(const struct rp__crew *crew, uint32_t map);
     bool (*take_back)(struct rp__crew *crew, uint32_t worker, uint64_t chunk);
     void (*low_water)(struct rp__crew *crew, uint32_t worker, uint32_t low);
     int (*poll)(struct rp__crew *crew, struct rp__crew_event *event, bool *got, rp_error *error);

@@ -352,6 +352,8 @@ void rp_map_close(rp_map *map) {
     pthread_cond_broadcast(&map->writable);
     pthread_mutex_unlock(&map->lock);
     rp__master_map_close(map->pool->master, map->state);
+    /* An inline crew computes in the service's own thread, which hears of nothing meanwhile. */
+    rp__service_cancel(world, map->pool->number, rp__master_map_number(map->state));
     rp__service_ring(world);
     /* A stopped world still answers; one that lost a rank or its memory may not. */
     while (!rp__master_map_idle(map->state) && (!world->error.code || world->error.code == RP_ESTOPPED) &&

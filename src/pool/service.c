@@ -65,6 +65,11 @@ static struct rp__rank_crew *find_crew(const rp_world *world, uint32_t pool) {
     return crew;
 }
 
+void rp__service_cancel(rp_world *world, uint32_t pool, uint32_t map) {
+    struct rp__rank_crew *crew = find_crew(world, pool);
+    if (crew && crew->crew) rp__crew_cancel(crew->crew, map);
+}
+
 static int pool_came(rp_world *world, const struct rp__frame *frame, rp_error *error) {
     struct rp__rank_crew *crew = calloc(1, sizeof *crew);
     if (!crew) return rp__fail(error, RP_ENOMEM, "out of memory for a crew");
@@ -173,6 +178,15 @@ static void to_master(rp_world *world, int source, const struct rp__frame *frame
     if (frame->type == RP__FRAME_WORKER || frame->type == RP__FRAME_CREW) pthread_cond_broadcast(&world->changed);
 }
 
+/* What a rank prints. World lock held, which the printer never holds up. */
+static void print(rp_world *world, int source, const struct rp__frame *frame) {
+    if (!world->printer) world->printer = rp__printer_new(STDOUT_FILENO, world->ranks);
+    if (world->printer)
+        rp__printer_add(world->printer, (uint32_t)source, frame);
+    else
+        fail_world(world, RP_ESYSTEM, "no thread can be started that prints the lines of tasks");
+}
+
 static bool take_messages(rp_world *world) {
     rp_error error = {0};
     bool got = true;
@@ -186,7 +200,9 @@ static bool take_messages(rp_world *world) {
         const uint8_t *at = message.data, *end = at + message.size;
         int more;
         while ((more = rp__frame_read(&at, end, &frame)) == 1) {
-            if (frame.type >= RP__FRAME_HELLO) {
+            if (frame.type == RP__FRAME_PRINT) {
+                if (is_rank_0(world)) print(world, message.source, &frame);
+            } else if (frame.type >= RP__FRAME_HELLO) {
                 if (is_rank_0(world)) to_master(world, message.source, &frame);
             } else if (!world->failed || frame.type == RP__FRAME_QUIT || frame.type == RP__FRAME_POOL_END) {
                 if (to_agent(world, &frame, &error)) fail_rank(world, &error);

@@ -11,7 +11,8 @@
 
 enum {
     SLOTS = 512, /* workers a rank, at most: address space only until they are used */
-    STOP_NS = 500 * 1000 * 1000
+    STOP_NS = 500 * 1000 * 1000,
+    PRINT_STUCK_MS = 2000 /* standard output takes nothing for so long: what is left is not printed */
 };
 
 /* What every rank must have alike: the kernels, their kinds and flags, and the layout of what is sent as it lies in
@@ -76,6 +77,7 @@ static void free_world(rp_world *world) {
         rp__pool_free(pool);
     }
     rp__outbox_free(&world->out);
+    rp__printer_free(world->printer);
     if (world->net) world->net->ops->close(world->net);
     rp__node_close(world);
     if (world->nursery) rp__nursery_stop(world->nursery);
@@ -271,7 +273,9 @@ void rp_world_close(rp_world *world, int exit_code) {
     world->exit_code = exit_code;
     rp__world_unlock(world);
     rp__service_ring(world);
-    if (!join_service(world)) return;
+    const bool served = join_service(world);
+    rp__printer_finish(world->printer, PRINT_STUCK_MS);
+    if (!served) return;
     pthread_cond_destroy(&world->changed);
     pthread_mutex_destroy(&world->lock);
     free_world(world);

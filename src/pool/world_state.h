@@ -13,6 +13,7 @@
 #include "net/net.h"
 #include "pool/agent.h"
 #include "pool/launch.h"
+#include "pool/print.h"
 #include "topo/topo.h"
 
 #include <pthread.h>
@@ -126,6 +127,7 @@ struct rp_world {
     uint32_t shares;
     bool told_signal; /* rank 0 was told of it */
     uint64_t hash;
+    struct rp__printer *printer; /* rank 0, from the first line on; the program's at its end */
 
     pthread_t watcher; /* signals.c */
     bool watching;
@@ -188,6 +190,8 @@ void rp__signals_release(rp_world *world);
 /* share.c: a piece of shared data came, to keep and to pass on. */
 int rp__share_came(rp_world *world, const struct rp__frame *frame, rp_error *error);
 void rp__share_free(rp_world *world);
+/* World lock held: a map of the pool was closed, which this rank's own workers learn at once. */
+void rp__service_cancel(rp_world *world, uint32_t pool, uint32_t map);
 /* service.c: to a rank, now. */
 void rp__service_send(rp_world *world, int rank, struct rp__outbox *outbox);
 

@@ -101,11 +101,29 @@ static int sum_shared(rp_task *task, const void *input, size_t size) {
     return rp_task_write(task, &sum, sizeof sum);
 }
 
+/* Lines that others would break into if they could, one of them longer than a message. */
+static int talk(rp_task *task, const void *input, size_t size) {
+    const int index = (int)rp_task_index(task);
+    for (int i = 0; i < 10; i++)
+        rp_task_print(task, "%d.%d: %0*d%s", index, i, i == 5 ? 300000 : 10, 7, i % 2 ? "\n" : "");
+    return 0;
+}
+
+/* Tells by a file that it has begun, and ends when nobody wants it any more. */
+static int endless(rp_task *task, const void *input, size_t size) {
+    const struct how *how = rp_task_args(task, &size);
+    fclose(fopen(how->flag, "w"));
+    while (!rp_task_canceled(task)) nap(0.001);
+    return 0;
+}
+
 static const rp_kernel item_kernel = {.name = "item", .item = item}, range_kernel = {.name = "range", .range = range},
                        who_kernel = {.name = "who", .item = who}, sleeper_kernel = {.name = "sleeper", .item = sleeper},
-                       shared_kernel = {.name = "shared", .item = sum_shared};
-static const rp_kernel *const kernels[] = {&item_kernel,    &range_kernel,  &who_kernel,
-                                           &sleeper_kernel, &shared_kernel, NULL};
+                       shared_kernel = {.name = "shared", .item = sum_shared},
+                       talk_kernel = {.name = "talk", .item = talk},
+                       endless_kernel = {.name = "endless", .item = endless};
+static const rp_kernel *const kernels[] = {&item_kernel,   &range_kernel, &who_kernel,     &sleeper_kernel,
+                                           &shared_kernel, &talk_kernel,  &endless_kernel, NULL};
 
 /* The program's one world and pool; claims are functions without arguments. */
 static struct {
@@ -351,6 +369,16 @@ static void a_map_closed_early_lets_the_next_one_run(void) {
     a_sum_is_the_same_for_every_cut();
 }
 
+static void an_endless_task_learns_that_its_map_is_closed(void) {
+    struct how how = well;
+    snprintf(how.flag, sizeof how.flag, "/tmp/rankpool-test-%ld", (long)getpid());
+    rp_map *map = open_map("endless", 10, &how, (rp_map_options){.active = 1, .schedule = {RP_DYNAMIC, 5}});
+    while (access(how.flag, F_OK)) nap(0.001);
+    rp_map_close(map);
+    unlink(how.flag);
+    a_sum_is_the_same_for_every_cut();
+}
+
 static void an_empty_map_ends_at_once(void) {
     rp_result result;
     rp_map *map = open_map("item", 0, &well, (rp_map_options){0});
@@ -361,6 +389,46 @@ static void an_empty_map_ends_at_once(void) {
     rp_map_end(map);
     CU_ASSERT_EQUAL(rp_map_next(map, 60, &result), RP_END);
     rp_map_close(map);
+}
+
+/* Reads the file anew until so many lines are in it: they come on their own time. Counts those that are as they should
+ * be and in their task's order. */
+static int good_lines(const char *path, int tasks) {
+    char *line = NULL;
+    size_t capacity = 0;
+    int all = 0, good = 0, index, i, number, *next = calloc((size_t)tasks, sizeof *next);
+    for (int tries = 0; tries < 6000 && all < 10 * tasks; tries++) {
+        FILE *file = fopen(path, "r");
+        all = good = 0;
+        memset(next, 0, (size_t)tasks * sizeof *next);
+        for (ssize_t size; (size = getline(&line, &capacity, file)) > 0 && line[size - 1] == '\n'; all++)
+            if (sscanf(line, "%d.%d: %d\n", &index, &i, &number) == 3 && index >= 0 && index < tasks && number == 7 &&
+                size - strcspn(line, ":") == 3 + (i == 5 ? 300000 : 10) && i == next[index]++)
+                good++;
+        fclose(file);
+        if (all < 10 * tasks) nap(0.01);
+    }
+    free(line);
+    free(next);
+    return all == good ? good : -1;
+}
+
+static void lines_that_tasks_print_come_whole_and_in_order(void) {
+    char path[] = "/tmp/rankpool-lines-XXXXXX";
+    fflush(stdout);
+    const int file = mkstemp(path), before = dup(STDOUT_FILENO);
+    dup2(file, STDOUT_FILENO);
+    rp_map *map = open_map("talk", 100, &well, (rp_map_options){.schedule = {RP_DYNAMIC, 1}});
+    rp_result result;
+    while (rp_map_next(map, 60, &result) == 0) {
+    }
+    rp_map_close(map);
+    const int good = good_lines(path, 100);
+    dup2(before, STDOUT_FILENO);
+    close(before);
+    close(file);
+    unlink(path);
+    CU_ASSERT_EQUAL(good, 1000);
 }
 
 static void wrong_use_is_an_error_with_words(void) {
@@ -391,6 +459,8 @@ static void pools_come_one_after_the_other(void) {
         CU_ASSERT_EQUAL(rp_pool_workers(the.pool), 2 * (uint32_t)rp_world_ranks(the.world));
         results_come_in_order_whatever_the_schedule();
         an_error_fails_its_own_task_with_its_message();
+        lines_that_tasks_print_come_whole_and_in_order();
+        an_endless_task_learns_that_its_map_is_closed();
         rp_pool_free(the.pool);
     }
     CU_ASSERT_EQUAL(rp_pool_open(the.world, NULL, &the.pool, NULL), 0);
@@ -525,7 +595,9 @@ int main(void) {
                                              UNIT(only_active_workers_compute),
                                              UNIT(maps_side_by_side_do_not_mix),
                                              UNIT(a_map_closed_early_lets_the_next_one_run),
+                                             UNIT(an_endless_task_learns_that_its_map_is_closed),
                                              UNIT(an_empty_map_ends_at_once),
+                                             UNIT(lines_that_tasks_print_come_whole_and_in_order),
                                              UNIT(wrong_use_is_an_error_with_words),
                                              UNIT(pools_come_one_after_the_other),
                                              UNIT(pools_side_by_side_have_workers_of_their_own),

@@ -49,6 +49,7 @@ struct rp__crew {
     struct played_event *event;
     size_t from, to, capacity;
     unsigned kills;
+    uint32_t canceled; /* the last map that was */
     char fault[128];
 };
 
@@ -134,6 +135,8 @@ static void played_wake(struct rp__crew *crew, uint32_t at) { crew->worker[at].w
 
 static void played_low_water(struct rp__crew *crew, uint32_t at, uint32_t low) {}
 
+static void played_cancel(const struct rp__crew *crew, uint32_t map) { ((struct rp__crew *)crew)->canceled = map; }
+
 static bool played_take_back(struct rp__crew *crew, uint32_t at, uint64_t chunk) {
     struct played_work *youngest = NULL;
     for (struct played_work *work = crew->worker[at].first; work; work = work->next)
@@ -147,7 +150,7 @@ static int played_poll(struct rp__crew *crew, struct rp__crew_event *event, bool
     if (!*got) return 0;
     struct played_event *next = &crew->event[crew->from++];
     *event = next->event;
-    if (event->type == RP__CREW_RESULT) event->data = next->result;
+    if (event->type == RP__CREW_RESULT || event->type == RP__CREW_PRINT) event->data = next->result;
     if (event->type != RP__CREW_ENDED) return 0;
     struct played_worker *worker = &crew->worker[event->worker];
     empty_ring(worker);
@@ -190,6 +193,7 @@ static int played_restart(struct rp__crew *crew, uint32_t at, rp_error *error) {
 static const struct rp__agent_crew played_crew = {
     .give = played_give,
     .wake = played_wake,
+    .cancel = played_cancel,
     .take_back = played_take_back,
     .low_water = played_low_water,
     .poll = played_poll,

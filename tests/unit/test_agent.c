@@ -68,6 +68,41 @@ static void results_pass_through_with_their_bytes(void) {
     close_stage(stage);
 }
 
+/* Worker `at` prints some of a text. */
+static void say(struct stage *stage, uint32_t at, const char *text) {
+    struct played_event *event =
+        post(&stage->crew, &(struct rp__crew_event){.type = RP__CREW_PRINT, .worker = at, .size = strlen(text)});
+    memcpy(event->result, text, strlen(text));
+}
+
+static void line_that_a_dead_worker_had_begun_is_dropped(void) {
+    struct stage *stage = open_stage(2, ROOMY);
+    say(stage, 0, "3\nfo");
+    die(&stage->crew, 0, "killed", UINT64_MAX);
+    poll_and_listen(stage);
+    say(stage, 0, "five\n");
+    poll_and_listen(stage);
+    CU_ASSERT_EQUAL(stage->count, 1);
+    CU_ASSERT_STRING_EQUAL(stage->heard[0].bytes, "five\n"); /* nothing of what the dead one had begun */
+    close_stage(stage);
+}
+
+static void lines_of_workers_do_not_break_into_each_other(void) {
+    struct stage *stage = open_stage(2, ROOMY);
+    say(stage, 0, "one\ntw");
+    say(stage, 1, "eins\n");
+    say(stage, 0, "o, ");
+    say(stage, 0, "3\n");
+    poll_and_listen(stage);
+    static const char *const expected[] = {"one\n", "eins\n", "two, 3\n"};
+    CU_ASSERT_EQUAL_FATAL(stage->count, 3);
+    for (size_t i = 0; i < 3; i++) {
+        CU_ASSERT_EQUAL(stage->heard[i].frame.type, RP__FRAME_PRINT);
+        CU_ASSERT_STRING_EQUAL(stage->heard[i].bytes, expected[i]);
+    }
+    close_stage(stage);
+}
+
 static void full_ring_is_filled_as_it_empties(void) {
     struct stage *stage = open_stage(1, 4);
     CU_ASSERT_EQUAL(send_map(stage, 19, 0), 0); /* 15 pieces of arguments, and 15 for each chunk's inputs */
@@ -299,6 +334,7 @@ static void workers_that_cannot_be_killed_finish_their_chunk(void) {
     CU_ASSERT_PTR_NOT_NULL(find(stage, RP__FRAME_RETURNED, 20));
     for (int i = 0; i < 5; i++) poll_once(stage);
     CU_ASSERT_EQUAL(stage->crew.kills, 1); /* asked once */
+    CU_ASSERT_EQUAL(stage->crew.canceled, 10);
     answer_all(stage, 0);
     CU_ASSERT_PTR_NOT_NULL(find(stage, RP__FRAME_RESULT, 10));
     start_next(&stage->crew, 0);
@@ -427,6 +463,8 @@ int main(void) {
     static const struct unit_test tests[] = {
         UNIT(chunks_go_to_the_least_loaded_worker),
         UNIT(results_pass_through_with_their_bytes),
+        UNIT(line_that_a_dead_worker_had_begun_is_dropped),
+        UNIT(lines_of_workers_do_not_break_into_each_other),
         UNIT(full_ring_is_filled_as_it_empties),
         UNIT(inactive_workers_get_nothing),
         UNIT(work_that_idle_workers_may_not_have_is_left_in_peace),

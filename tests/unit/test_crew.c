@@ -1,10 +1,11 @@
 /* The crew with workers of every kind: what goes in comes out, once and in order. What only processes do, dying
  * above all, is in test_family.c. */
+#include "crew/crew_kind.h"
 #include "crew_agent.h"
 
 #include <stdlib.h>
 
-enum kernel { SQUARE, SUM, ECHO, BLOB, FUSSY, WITNESS, UNWILLING, GATE, SLOW_TO_GO };
+enum kernel { SQUARE, SUM, ECHO, BLOB, FUSSY, WITNESS, UNWILLING, GATE, SLOW_TO_GO, TALKER, PATIENT };
 
 static struct gate *gate;
 
@@ -83,6 +84,37 @@ static void slow_teardown(void *state) {
     while (atomic_load(&gate->open) < 10) usleep(50);
 }
 
+/* What it prints, in so many bytes: one more a line, from one letter on. */
+enum { TALKED = 1000 * 1000 };
+static char *talk(void) {
+    char *text = malloc(TALKED + 1);
+    for (size_t i = 0, line = 0, at = 0; i < TALKED; i++) {
+        text[i] = at == line ? '\n' : (char)('a' + line % 26);
+        at = at == line ? (line++, 0) : at + 1;
+    }
+    text[TALKED - 1] = '\n';
+    text[TALKED] = 0;
+    return text;
+}
+
+/* Says so, then waits at the gate, then prints more than a ring holds. */
+static int talker(rp_task *task, const void *input, size_t size) {
+    if (rp_task_print(task, "task %d", (int)rp_task_index(task))) return RP_EINVAL;
+    wait_at_gate(task, input, size);
+    char *text = talk();
+    int code = rp_task_print(task, "%s", text);
+    free(text);
+    if (rp_task_print(task, "%*d", 2000000, 1) != RP_ERANGE) code = RP_EINVAL;
+    return code ? code : rp_task_printf(task, "done");
+}
+
+/* Counts itself in and goes on until nobody wants it any more. */
+static int patient(rp_task *task, const void *input, size_t size) {
+    atomic_fetch_add(&gate->entered, 1);
+    while (!rp_task_canceled(task)) usleep(50);
+    return 0;
+}
+
 static const rp_kernel
     square_kernel = {.name = "square", .item = square},
     sum_kernel = {.name = "sum", .range = sum}, echo_kernel = {.name = "echo", .item = echo},
@@ -90,10 +122,11 @@ static const rp_kernel
     witness_kernel = {.name = "witness", .item = witness, .setup = witness_setup, .teardown = witness_teardown},
     unwilling_kernel = {.name = "unwilling", .item = unwilling, .setup = unwilling_setup, .teardown = witness_teardown},
     gate_kernel = {.name = "gate", .item = wait_at_gate},
-    slow_to_go_kernel = {.name = "slow to go", .item = square, .teardown = slow_teardown};
-static const rp_kernel *const kernels[] = {
-    &square_kernel,  &sum_kernel,       &echo_kernel, &blob_kernel,       &fussy_kernel,
-    &witness_kernel, &unwilling_kernel, &gate_kernel, &slow_to_go_kernel, NULL};
+    slow_to_go_kernel = {.name = "slow to go", .item = square, .teardown = slow_teardown},
+    talker_kernel = {.name = "talker", .item = talker}, patient_kernel = {.name = "patient", .item = patient};
+static const rp_kernel *const kernels[] = {&square_kernel,     &sum_kernel,     &echo_kernel,      &blob_kernel,
+                                           &fussy_kernel,      &witness_kernel, &unwilling_kernel, &gate_kernel,
+                                           &slow_to_go_kernel, &talker_kernel,  &patient_kernel,   NULL};
 
 static void with_crew(enum rp_workers kind, uint32_t workers, void (*claim)(struct agent *)) {
     struct agent agent;
@@ -322,6 +355,73 @@ static void setups(struct agent *agent) {
 }
 static void setup_and_teardown_run_once_a_map(void) { for_every_kind(1, setups); }
 
+static void prints(struct agent *agent) {
+    struct rp__crew_event event;
+    struct rp__buffer printed = {0};
+    char *text = talk();
+    agent_give_map(agent, 0, 7, TALKER, NULL, 0);
+    /* An inline worker cannot be heard while it computes: it finds the gate open. */
+    atomic_store(&gate->open, agent->crew->kind == &rp__crew_inline ? 6 : 5);
+    agent_give_chunk(agent, 0, 7, 1, 5, 6);
+    CU_ASSERT_TRUE_FATAL(agent_answer(agent, &event)); /* while it waits at the gate */
+    CU_ASSERT_EQUAL(event.type, RP__CREW_PRINT);
+    CU_ASSERT_TRUE(event.size >= 7 && !memcmp(event.data, "task 5\n", 7));
+    rp__buffer_append(&printed, event.data, event.size);
+    atomic_store(&gate->open, 6);
+    while (agent_answer(agent, &event) && event.type == RP__CREW_PRINT)
+        rp__buffer_append(&printed, event.data, event.size);
+    CU_ASSERT_EQUAL(event.type, RP__CREW_RESULT);
+    CU_ASSERT_EQUAL_FATAL(printed.size, 7 + TALKED);
+    CU_ASSERT_EQUAL(memcmp(printed.data + 7, text, TALKED), 0);
+    size_t at = 0;
+    CU_ASSERT_TRUE(agent_record_is(&agent->bytes[0], &at, false, "done", 4));
+    rp__buffer_free(&printed);
+    free(text);
+}
+static void what_a_task_prints_comes_in_order_and_before_its_result(void) { for_every_kind(1, prints); }
+
+static void *cancel_when_entered(void *self) {
+    const struct agent *agent = self;
+    while (!atomic_load(&gate->entered)) usleep(50);
+    rp__crew_cancel(agent->crew, 6); /* which it does not compute */
+    rp__crew_cancel(agent->crew, 7);
+    return NULL;
+}
+
+static void cancels(struct agent *agent) {
+    struct rp__crew_event event;
+    pthread_t other; /* the caller's own thread computes where the crew is inline */
+    agent_give_map(agent, 0, 7, PATIENT, NULL, 0);
+    agent_give_map(agent, 0, 8, SQUARE, NULL, 0);
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&other, NULL, cancel_when_entered, agent), 0);
+    agent_give_chunk(agent, 0, 7, 1, 0, 3);
+    agent_give_chunk(agent, 0, 8, 2, 0, 1);
+    CU_ASSERT_TRUE_FATAL(agent_answer(agent, &event));
+    pthread_join(other, NULL);
+    CU_ASSERT_EQUAL(atomic_load(&gate->entered), 1); /* the tasks behind it are not begun */
+    size_t at = 0;
+    CU_ASSERT_TRUE(agent_record_is(&agent->bytes[0], &at, false, "", 0));
+    for (int i = 0; i < 2; i++) CU_ASSERT_TRUE(agent_message_is(&agent->bytes[0], &at, rp_strerror(RP_ECANCELED)));
+    CU_ASSERT_TRUE_FATAL(agent_answer(agent, &event));
+    at = 0;
+    CU_ASSERT_EQUAL(event.chunk, 2); /* nor is the next chunk concerned */
+    CU_ASSERT_TRUE(agent_record_is(&agent->bytes[0], &at, false, &(uint64_t){0}, 8));
+}
+static void canceled_map_lets_its_task_leave_early_and_no_other(void) { for_every_kind(1, cancels); }
+
+static void task_of_a_crew_that_closes_is_canceled(void) {
+    struct agent agent;
+    agent_prepare(&agent, kernels, false);
+    agent_open(&agent, RP_WORKERS_THREAD, 1);
+    atomic_store(&gate->entered, 0);
+    agent_give_map(&agent, 0, 7, PATIENT, NULL, 0);
+    agent_give_chunk(&agent, 0, 7, 1, 0, 1);
+    while (!atomic_load(&gate->entered)) usleep(50);
+    CU_ASSERT_TRUE(rp__crew_close(agent.crew));
+    agent.crew = NULL;
+    agent_close(&agent);
+}
+
 static void refusals(struct agent *agent) {
     struct rp__crew_event event;
     agent_give_map(agent, 0, 7, UNWILLING, NULL, 0);
@@ -547,6 +647,9 @@ int main(void) {
                                              UNIT(outputs_larger_than_the_ring_wait_for_the_agent),
                                              UNIT(failed_task_leaves_its_message_and_nothing_else),
                                              UNIT(setup_and_teardown_run_once_a_map),
+                                             UNIT(what_a_task_prints_comes_in_order_and_before_its_result),
+                                             UNIT(canceled_map_lets_its_task_leave_early_and_no_other),
+                                             UNIT(task_of_a_crew_that_closes_is_canceled),
                                              UNIT(failed_setup_fails_every_task_of_the_map),
                                              UNIT(worker_holds_as_many_chunks_as_there_are_claims),
                                              UNIT(chunk_taken_back_is_never_computed),
