@@ -49,6 +49,7 @@ struct rp__worker {
     struct rp_task task;
     size_t sent;              /* of task.out */
     uint64_t number, busy_ns; /* of the chunk in hand, or to be answered */
+    uint32_t map;             /* and its map */
     bool unanswered;          /* its last piece has not left yet */
     uint64_t slept_ns;        /* for room, while computing it */
     struct rp__buffer print;  /* texts without room in the ring, of workers that may not sleep for it */
@@ -86,7 +87,8 @@ static bool is_asked_to_leave(struct rp__worker *worker) {
 
 static bool is_canceled(const void *self) {
     const struct rp__worker *worker = self;
-    return atomic_load_explicit(&worker->slot->unwanted, memory_order_relaxed) == worker->number + 1 ||
+    const _Atomic uint32_t *closed = &worker->slot->closed[worker->map % RP__CLOSED];
+    return (worker->map && atomic_load_explicit(closed, memory_order_relaxed) == worker->map) ||
            atomic_load_explicit(&worker->slot->leave, memory_order_relaxed);
 }
 
@@ -256,9 +258,9 @@ static void do_chunk(struct rp__worker *worker, const struct rp__work_head *head
     if (!claim(worker, head->number)) return;
     worker->started++;
     atomic_store_explicit(&worker->slot->task, RP__NO_TASK, memory_order_relaxed);
-    atomic_store_explicit(&worker->slot->map, head->map, memory_order_relaxed);
-    atomic_store_explicit(&worker->slot->hand, head->number + 1, memory_order_release);
+    atomic_store_explicit(&worker->slot->hand, head->number + 1, memory_order_relaxed);
     worker->number = head->number;
+    worker->map = head->map;
     worker->slept_ns = 0;
     rp_task *task = &worker->task;
     task->args = map->args.data;

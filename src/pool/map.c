@@ -325,7 +325,7 @@ void rp_map_close(rp_map *map) {
     pthread_cond_broadcast(&map->writable);
     pthread_mutex_unlock(&map->lock);
     rp__master_map_close(world->master, map->state);
-    /* An inline crew computes in the service's own thread, which hears of nothing meanwhile. */
+    /* An inline crew computes in the service's own thread, which hears of nothing until the kernels return. */
     if (world->crew) rp__crew_cancel(world->crew, rp__master_map_number(map->state));
     rp__service_ring(world);
     /* A stopped world still answers; one that lost a rank or its memory may not. */
