@@ -174,11 +174,16 @@ typedef struct rp_pool_options {
                       0: under a launcher 1 (or what SLURM_CPUS_PER_TASK or PE= gave), bare: one an allowed core */
     enum rp_workers workers;
     enum rp_bind bind;
-    bool bind_asked; /* pin even a crew that leaves allowed cores to others */
+    bool bind_asked;         /* pin even a crew that leaves allowed cores to others */
+    const char *initializer; /* a kernel of the table whose `item` runs once in each worker that starts, also in those
+                                that take the place of dead ones; its task is the worker's number. NULL: none */
+    const void *init_args;   /* its input; copied */
+    size_t init_args_size;
 } rp_pool_options;
 
 /* Rank 0. One pool at a time on a world. Blocks until every rank's crew is there.
- * Errors: RP_EBUSY, RP_EINVAL, RP_EUNSUPPORTED, RP_ESYSTEM, RP_ENOMEM, RP_ELOST, RP_ESTOPPED. */
+ * Where the initializer fails, the world cannot go on: RP_ETASK, with its message.
+ * Errors: RP_EBUSY, RP_EINVAL, RP_EUNSUPPORTED, RP_ETASK, RP_ESYSTEM, RP_ENOMEM, RP_ELOST, RP_ESTOPPED. */
 RP_API int rp_pool_open(rp_world *world, const rp_pool_options *options, rp_pool **pool, rp_error *error);
 /* Rank 0. Ends the crews; its maps must be closed. Does not block: ranks do it in the order of what they are told. */
 RP_API void rp_pool_close(rp_pool *pool);

@@ -64,11 +64,11 @@ struct rp__work_head {
 };
 
 /* A piece of an answer. STARTED carries the binding as its bytes, PRINT some of what is printed. */
-enum rp__result_type { RP__RESULT_STARTED = 1, RP__RESULT_PIECE, RP__RESULT_LAST, RP__RESULT_PRINT };
+enum rp__result_type { RP__RESULT_STARTED = 1, RP__RESULT_PIECE, RP__RESULT_LAST, RP__RESULT_PRINT, RP__RESULT_INIT };
 struct rp__result_head {
     uint32_t type;
     int32_t pid;      /* STARTED */
-    uint64_t number;  /* of the chunk */
+    uint64_t number;  /* of the chunk. INIT: did it fail, with a message */
     uint64_t busy_ns; /* LAST */
 };
 

@@ -287,6 +287,14 @@ static bool accept(struct rp__crew *crew, struct rp__crew_worker *worker, size_t
         event->size = size;
         return true;
     }
+    if (head.type == RP__RESULT_INIT) {
+        event->type = RP__CREW_INITIALIZED;
+        event->worker = worker->index;
+        event->failed = head.number != 0;
+        event->data = data;
+        event->size = size;
+        return true;
+    }
     if (head.type != RP__RESULT_PIECE && head.type != RP__RESULT_LAST) return false;
 
     const struct rp__given *given = answerable(worker);

@@ -33,12 +33,13 @@ void rp__nursery_stop(struct rp__nursery *nursery);
 
 /* Work, as the agent gives it. Bytes are copied into the ring, in as many pieces as needed. A chunk given in part is
  * given on, or taken back, before other maps and chunks; a MAP given in part is dropped when other work follows it
- * instead. A FORGET may come at any time. A worker that has just started knows no map. */
-enum rp__work_type { RP__WORK_MAP = 1, RP__WORK_CHUNK, RP__WORK_FORGET };
+ * instead. An INIT runs the item of a kernel without a map; it is the first work of a worker, and given whole before
+ * others. A FORGET may come at any time. A worker that has just started knows no map. */
+enum rp__work_type { RP__WORK_MAP = 1, RP__WORK_CHUNK, RP__WORK_FORGET, RP__WORK_INIT };
 struct rp__work {
     enum rp__work_type type;
     uint32_t map;    /* the map's number */
-    uint32_t kernel; /* MAP: index in the table */
+    uint32_t kernel; /* MAP, INIT: index in the table */
     uint64_t chunk;  /* CHUNK: its number, answered with the results */
     uint64_t begin, end;
     const uint8_t
@@ -52,6 +53,7 @@ enum rp__crew_event_type {
     RP__CREW_STARTED = 1, /* the worker is ready: pid and binding as it read them back */
     RP__CREW_RESULT,      /* bytes of the oldest unanswered chunk's records, cut anywhere, at most 32 KiB (none for a
                              last one at times); last: it is answered */
+    RP__CREW_INITIALIZED, /* INIT was done; where it failed, data is its message */
     RP__CREW_PRINT,       /* some of what tasks print, cut anywhere; all of it ends with a newline */
     RP__CREW_ENDED        /* the worker is gone and reaped, all that it had finished was handed out, its rings are
                              empty; rp__crew_restart is the agent's to call. Also when it could not be started */
@@ -65,6 +67,7 @@ struct rp__crew_event {
     const uint8_t *data;       /* RESULT, PRINT: lent until the next rp__crew_poll */
     size_t size;
     bool last;        /* RESULT: the chunk is answered */
+    bool failed;      /* INITIALIZED */
     uint64_t busy_ns; /* RESULT, last: how long the kernel computed */
     bool in_hand;     /* ENDED: it was computing `chunk`, its oldest unanswered one */
     bool task_known;  /* ENDED: and within it, the item numbered `task`; never known of ranges and setup */

@@ -116,11 +116,17 @@ int rp__node_start(rp_world *world, uint32_t first, rp_error *error) {
     if (rc) return rc;
     if (world->wish.options.workers != RP_WORKERS_INLINE) settle_agent(world, binding, workers);
     world->agent = rp__agent_new(&rp__agent_real_crew, world->crew, workers, &world->out);
-    return world->agent ? 0 : rp__fail(error, RP_ENOMEM, "out of memory for an agent");
+    if (!world->agent) return rp__fail(error, RP_ENOMEM, "out of memory for an agent");
+    const size_t head = sizeof world->wish;
+    if (world->wish.initializes)
+        rp__agent_initialize(world->agent, world->wish.initializer, world->wish_bytes.data + head,
+                             world->wish_bytes.size - head);
+    return 0;
 }
 
 void rp__node_stop(rp_world *world) {
     rp__agent_free(world->agent);
+    rp__buffer_free(&world->wish_bytes);
     if (!world->crew) return;
     if (!rp__crew_close(world->crew)) world->abandoned = true;
     (void)rp__cpuset_bind_self(&world->node[world->net->local_rank].binding);

@@ -74,8 +74,11 @@ static int to_agent(rp_world *world, const struct rp__frame *frame, rp_error *er
     int rc = 0;
     switch (frame->type) {
     case RP__FRAME_POOL:
-        if (frame->size != sizeof wish) return rp__fail(error, RP_EPROTOCOL, "rank 0 runs another version");
-        memcpy(&wish, frame->data, sizeof wish);
+        if (rp__buffer_append(&world->wish_bytes, frame->data, frame->size))
+            return rp__fail(error, RP_ENOMEM, "out of memory for a pool's options");
+        if (frame->flags & RP__MORE) return 0;
+        if (world->wish_bytes.size < sizeof wish) return rp__fail(error, RP_EPROTOCOL, "rank 0 runs another version");
+        memcpy(&wish, world->wish_bytes.data, sizeof wish);
         rc = rp__node_plan(world, &wish, error);
         if (rc == 0) crew_notes(world);
         return rc;

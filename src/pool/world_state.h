@@ -31,6 +31,8 @@ struct rp__node_rank {
 struct rp__pool_wish {
     rp_pool_options options;
     uint32_t given;
+    bool initializes;     /* pointers mean nothing to other ranks: the initializer's input follows in the frame, */
+    uint32_t initializer; /* and this is its kernel */
 };
 
 struct rp_pool {
@@ -83,6 +85,7 @@ struct rp_world {
     struct rp__node_rank *node; /* [net->local_size] */
     char host[64];
     struct rp__pool_wish wish;
+    struct rp__buffer wish_bytes; /* as they came, with the initializer's input behind the wish */
     struct rp__topo_plan plan;
     struct rp__crew *crew; /* on rank 0 set under the lock */
     struct rp__agent *agent;
@@ -116,6 +119,9 @@ struct rp_world {
     size_t notes;
     rp_error error; /* code != 0: the world cannot compute any more */
 };
+
+/* map.c: 0, or RP_EINVAL: no kernel has this name. */
+int rp__find_kernel(const rp_world *world, const char *name, uint32_t *index);
 
 /* node.c: this host. */
 int rp__node_open(rp_world *world, rp_error *error);
