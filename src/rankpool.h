@@ -204,12 +204,17 @@ typedef struct rp_pool_options {
                       0: under a launcher 1 (or what SLURM_CPUS_PER_TASK or PE= gave), bare: one an allowed core */
     enum rp_workers kind;
     enum rp_bind bind;
-    bool bind_asked; /* pin even a crew that leaves allowed cores to others */
+    bool bind_asked;         /* pin even a crew that leaves allowed cores to others */
+    const char *initializer; /* a kernel of the table whose `item` runs once in each worker that starts, also in those
+                                that take the place of dead ones; its task is the worker's number. NULL: none */
+    const void *init_args;   /* its input; copied */
+    size_t init_args_size;
 } rp_pool_options;
 
 /* Rank 0. Any number of pools on a world, one after the other and side by side: each has its own workers, which share
- * the cores. Blocks until every rank's crew is there.
- * Errors: RP_EINVAL, RP_EUNSUPPORTED, RP_ESYSTEM, RP_ENOMEM, RP_ELOST, RP_ESTOPPED. */
+ * the cores. Blocks until every rank's crew is there. Where the initializer fails, the world cannot go on: RP_ETASK,
+ * with its message.
+ * Errors: RP_EINVAL, RP_EUNSUPPORTED, RP_ETASK, RP_ESYSTEM, RP_ENOMEM, RP_ELOST, RP_ESTOPPED. */
 RP_API int rp_pool_open(rp_world *world, const rp_pool_options *options, rp_pool **pool, rp_error *error);
 /* Rank 0, any thread. No more maps can be opened on the pool (RP_ECLOSED); those that are open go on. Does not block. */
 RP_API void rp_pool_close(rp_pool *pool);

@@ -76,7 +76,7 @@ void rp__arena_reset(const struct rp__arena *arena, uint32_t index) {
     atomic_store(&slot->wake.sleeping, 0);
     atomic_store(&slot->leave, 0);
     atomic_store(&slot->offered, 0);
-    atomic_store(&slot->unwanted, 0);
+    for (int i = 0; i < RP__CLOSED; i++) atomic_store(&slot->closed[i], 0);
     atomic_store(&slot->hand, 0);
     atomic_store(&slot->task, RP__NO_TASK);
     atomic_store(&slot->left, RP__LEFT_NOT);

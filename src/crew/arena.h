@@ -16,6 +16,7 @@
 enum {
     RP__SHARED_MAX = 64,     /* pieces of data that a world may share */
     RP__DEPTH = 1024,        /* chunks that one worker may have unanswered; a power of two */
+    RP__CLOSED = 16,         /* closed maps that a worker is told of at a time */
     RP__FRAGMENT = 32 * 1024 /* bytes of work or of results in one record of a ring, at most */
 };
 
@@ -36,15 +37,14 @@ struct rp__slot {
     bool spin; /* look for work for a few microseconds before sleeping */
 
     /* Orders. */
-    struct rp__bell wake;      /* the worker sleeps on it */
-    _Atomic uint32_t leave;    /* threads: end after the task in hand */
-    _Atomic uint32_t low;      /* ring the agent when no more chunks than these wait */
-    _Atomic uint64_t offered;  /* chunks given and not taken back, of this life */
-    _Atomic uint64_t unwanted; /* `hand` when its result was given up; chunks to come have other numbers */
+    struct rp__bell wake;                /* the worker sleeps on it */
+    _Atomic uint32_t leave;              /* threads: end after the task in hand */
+    _Atomic uint32_t low;                /* ring the agent when no more chunks than these wait */
+    _Atomic uint64_t offered;            /* chunks given and not taken back, of this life */
+    _Atomic uint32_t closed[RP__CLOSED]; /* map n, at n % RP__CLOSED: nobody wants its results any more */
 
     /* The worker of itself. */
     _Alignas(64) _Atomic uint64_t hand; /* number of the chunk that it computes, plus 1; 0: none */
-    _Atomic uint32_t map;               /* the chunk's, stored before hand */
     _Atomic uint64_t task;              /* and the item of it, or RP__NO_TASK */
     _Atomic uint32_t left;              /* enum rp__left; its last word */
 
@@ -66,11 +66,11 @@ struct rp__work_head {
 };
 
 /* A piece of an answer. STARTED carries the binding as its bytes, PRINT some of what is printed. */
-enum rp__result_type { RP__RESULT_STARTED = 1, RP__RESULT_PIECE, RP__RESULT_LAST, RP__RESULT_CHILD, RP__RESULT_PRINT };
+enum rp__result_type { RP__RESULT_STARTED = 1, RP__RESULT_PIECE, RP__RESULT_LAST, RP__RESULT_CHILD, RP__RESULT_PRINT, RP__RESULT_INIT };
 struct rp__result_head {
     uint32_t type;
     int32_t pid;      /* STARTED */
-    uint64_t number;  /* of the chunk */
+    uint64_t number;  /* of the chunk. INIT: did it fail, with a message */
     uint64_t busy_ns; /* LAST */
 };
 

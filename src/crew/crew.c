@@ -231,14 +231,9 @@ void rp__crew_low_water(struct rp__crew *crew, uint32_t index, uint32_t low) {
     atomic_store_explicit(&rp__crew_slot(crew, index)->low, low, memory_order_relaxed);
 }
 
-/* Where the chunk in hand changes meanwhile, the number that is stored is of a chunk that has been answered. */
 void rp__crew_cancel(const struct rp__crew *crew, uint32_t map) {
-    for (uint32_t i = 0; i < crew->workers; i++) {
-        struct rp__slot *slot = rp__crew_slot(crew, i);
-        const uint64_t hand = atomic_load_explicit(&slot->hand, memory_order_acquire);
-        if (hand && atomic_load_explicit(&slot->map, memory_order_relaxed) == map)
-            atomic_store_explicit(&slot->unwanted, hand, memory_order_relaxed);
-    }
+    for (uint32_t i = 0; i < crew->workers; i++)
+        atomic_store_explicit(&rp__crew_slot(crew, i)->closed[map % RP__CLOSED], map, memory_order_relaxed);
 }
 
 bool rp__crew_take_back(struct rp__crew *crew, uint32_t index, uint64_t chunk) {
@@ -296,6 +291,14 @@ static bool accept(struct rp__crew *crew, struct rp__crew_worker *worker, size_t
     if (head.type == RP__RESULT_PRINT) {
         event->type = RP__CREW_PRINT;
         event->worker = worker->index;
+        event->data = data;
+        event->size = size;
+        return true;
+    }
+    if (head.type == RP__RESULT_INIT) {
+        event->type = RP__CREW_INITIALIZED;
+        event->worker = worker->index;
+        event->failed = head.number != 0;
         event->data = data;
         event->size = size;
         return true;

@@ -33,12 +33,13 @@ void rp__nursery_stop(struct rp__nursery *nursery);
 
 /* Work, as the agent gives it. Bytes are copied into the ring, in as many pieces as needed. A chunk given in part is
  * given on, or taken back, before other maps and chunks; a MAP given in part is dropped when other work follows it
- * instead. A FORGET may come at any time. A worker that has just started knows no map. */
-enum rp__work_type { RP__WORK_MAP = 1, RP__WORK_CHUNK, RP__WORK_FORGET };
+ * instead. An INIT runs the item of a kernel without a map; it is the first work of a worker, and given whole before
+ * others. A FORGET may come at any time. A worker that has just started knows no map. */
+enum rp__work_type { RP__WORK_MAP = 1, RP__WORK_CHUNK, RP__WORK_FORGET, RP__WORK_INIT };
 struct rp__work {
     enum rp__work_type type;
     uint32_t map;    /* the map's number */
-    uint32_t kernel; /* MAP: index in the table */
+    uint32_t kernel; /* MAP, INIT: index in the table */
     uint64_t reduce; /* MAP: tasks a block whose records are folded into one, or 0 */
     bool grows;      /* MAP: its tasks may add tasks */
     uint64_t chunk;  /* CHUNK: its number, answered with the results */
@@ -55,6 +56,7 @@ enum rp__crew_event_type {
     RP__CREW_RESULT,      /* bytes of the oldest unanswered chunk's records, cut anywhere, at most 32 KiB (none for a
                              last one at times); last: it is answered */
     RP__CREW_CHILDREN,    /* the same of what its tasks add, before the last RESULT */
+    RP__CREW_INITIALIZED, /* INIT was done; where it failed, data is its message */
     RP__CREW_PRINT,       /* some of what tasks print, cut anywhere; all of it ends with a newline */
     RP__CREW_ENDED        /* the worker is gone and reaped, all that it had finished was handed out, its rings are
                              empty; rp__crew_restart is the agent's to call. Also when it could not be started */
@@ -68,6 +70,7 @@ struct rp__crew_event {
     const uint8_t *data;       /* RESULT, CHILDREN, PRINT: lent until the next rp__crew_poll */
     size_t size;
     bool last;        /* RESULT: the chunk is answered */
+    bool failed;      /* INITIALIZED */
     uint64_t busy_ns; /* RESULT, last: how long the kernel computed */
     bool in_hand;     /* ENDED: it was computing `chunk`, its oldest unanswered one */
     bool task_known;  /* ENDED: and within it, the item numbered `task`; never known of ranges and setup */
@@ -104,8 +107,8 @@ bool rp__crew_take_back(struct rp__crew *crew, uint32_t worker, uint64_t chunk);
 /* After each answer, the worker rings the bell if no more than `low` chunks wait in its ring. It always rings before it
  * goes to sleep for want of work. Holds for all later lives of the worker, too; 0 at first. */
 void rp__crew_low_water(struct rp__crew *crew, uint32_t worker, uint32_t low);
-/* Tell workers that compute a chunk of this map that nobody wants the result: rp_task_canceled. What they start later
- * is not concerned. Any thread, while the crew is open. */
+/* Tell workers that nobody wants results of this map any more: rp_task_canceled, of the chunk in hand and of those that
+ * they have not started. Maps are numbered from 1, never alike in a crew's time. Any thread, while the crew is open. */
 void rp__crew_cancel(const struct rp__crew *crew, uint32_t map);
 /* The next event; false: none now. Inline crews compute a chunk in here. A dead nursery is an error: RP_ESYSTEM. It
  * cannot ring: to learn of it in time, poll at times. */

@@ -50,14 +50,16 @@ struct rp__worker {
     bool lost;                /* and for which memory did not suffice */
 
     struct rp_task task;
-    struct rp__fold fold;     /* of a reduced map's block in the making */
-    size_t sent;              /* of task.out */
-    size_t children_sent;     /* of task.children */
-    uint64_t number, busy_ns; /* of the chunk in hand, or to be answered */
-    bool unanswered;          /* its last piece has not left yet */
-    uint64_t slept_ns;        /* for room, while computing it */
-    struct rp__buffer print;  /* texts without room in the ring, of workers that may not sleep for it */
-    size_t printed;           /* of print */
+    struct rp__fold fold;        /* of a reduced map's block in the making */
+    size_t sent;                 /* of task.out */
+    size_t children_sent;        /* of task.children */
+    uint64_t number, busy_ns;    /* of the chunk in hand, or to be answered */
+    uint32_t map;                /* and its map */
+    enum rp__result_type answer; /* what says that it is done */
+    bool unanswered;             /* its last piece has not left yet */
+    uint64_t slept_ns;           /* for room, while computing it */
+    struct rp__buffer print;     /* texts without room in the ring, of workers that may not sleep for it */
+    size_t printed;              /* of print */
 
     uint64_t started; /* chunks claimed */
     bool quiet;       /* something for the agent to act on since the last ring: an answer, or room for the next piece */
@@ -91,7 +93,8 @@ static bool is_asked_to_leave(struct rp__worker *worker) {
 
 static bool is_canceled(const void *self) {
     const struct rp__worker *worker = self;
-    return atomic_load_explicit(&worker->slot->unwanted, memory_order_relaxed) == worker->number + 1 ||
+    const _Atomic uint32_t *closed = &worker->slot->closed[worker->map % RP__CLOSED];
+    return (worker->map && atomic_load_explicit(closed, memory_order_relaxed) == worker->map) ||
            atomic_load_explicit(&worker->slot->leave, memory_order_relaxed);
 }
 
@@ -159,7 +162,7 @@ static bool send_records(struct rp__worker *worker, bool answer) {
         const size_t left = out->size - worker->sent, size = left < RP__FRAGMENT ? left : RP__FRAGMENT;
         more = size < left;
         const bool last = answer && !more;
-        const struct rp__result_head head = {.type = last ? RP__RESULT_LAST : RP__RESULT_PIECE,
+        const struct rp__result_head head = {.type = last ? worker->answer : RP__RESULT_PIECE,
                                              .number = worker->number,
                                              .busy_ns = last ? worker->busy_ns : 0};
         if (!put(worker, &head, size ? out->data + worker->sent : NULL, size)) return false;
@@ -287,9 +290,10 @@ static void do_chunk(struct rp__worker *worker, const struct rp__work_head *head
     if (!claim(worker, head->number)) return;
     worker->started++;
     atomic_store_explicit(&worker->slot->task, RP__NO_TASK, memory_order_relaxed);
-    atomic_store_explicit(&worker->slot->map, head->map, memory_order_relaxed);
-    atomic_store_explicit(&worker->slot->hand, head->number + 1, memory_order_release);
+    atomic_store_explicit(&worker->slot->hand, head->number + 1, memory_order_relaxed);
     worker->number = head->number;
+    worker->map = head->map;
+    worker->answer = RP__RESULT_LAST;
     worker->slept_ns = 0;
     rp_task *task = &worker->task;
     task->args = map->args.data;
@@ -311,6 +315,30 @@ static void do_chunk(struct rp__worker *worker, const struct rp__work_head *head
     worker->busy_ns = now_ns() - begin_ns - worker->slept_ns;
     worker->unanswered = true;
     send_answer(worker);
+}
+
+/* What the initializer writes is dropped; why it failed is not. */
+static void initialize(struct rp__worker *worker, const struct rp__work_head *head, const uint8_t *input, int code) {
+    rp_task *task = &worker->task;
+    if (head->kernel >= worker->arena->kernel_count || !worker->arena->kernels[head->kernel]->item) {
+        leave(worker, RP__LEFT_BROKEN_RING);
+        return;
+    }
+    if (!rp__task_begin(task, worker->where.worker)) {
+        leave(worker, RP__LEFT_NO_MEMORY);
+        return;
+    }
+    if (!code) code = worker->arena->kernels[head->kernel]->item(task, head->size ? input : NULL, head->size);
+    rp__task_drop(task);
+    worker->number = task->failed || code != 0;
+    worker->answer = RP__RESULT_INIT;
+    worker->busy_ns = 0;
+    worker->unanswered = true;
+    const char *message = worker->number ? rp__task_message(task, code) : "";
+    if (rp__buffer_append(&task->out, message, strlen(message)))
+        leave(worker, RP__LEFT_NO_MEMORY);
+    else
+        send_answer(worker);
 }
 
 /* ---- Maps ---------------------------------------------------------------------------------------------- */
@@ -359,6 +387,9 @@ static void do_work(struct rp__worker *worker, const struct rp__work_head *head,
         return;
     case RP__WORK_FORGET:
         forget_map(worker, head->map);
+        return;
+    case RP__WORK_INIT:
+        initialize(worker, head, data, code);
         return;
     }
     leave(worker, RP__LEFT_BROKEN_RING);

@@ -58,6 +58,8 @@ struct agent_worker {
     struct queue waiting, given;
     struct rp__work map_work; /* a MAP on its way into the ring */
     bool map_started;
+    struct rp__work init_work; /* INIT, before any other */
+    bool init_pending;
     bool ever_started;
     bool killed;            /* by us, and not ENDED yet */
     uint32_t deaths;        /* since it last answered */
@@ -73,7 +75,9 @@ struct rp__agent {
     struct agent_map *maps;
     struct held *incoming; /* a chunk of which more bytes are to come */
     double chunk_ns;
-    uint64_t held;      /* chunks here */
+    uint64_t held;        /* chunks here */
+    struct rp__work init; /* what each new worker does first, if `initializes` */
+    bool initializes;
     struct held *spare; /* used and kept, since most chunks are small and many */
     uint32_t spares;
 };
@@ -124,6 +128,17 @@ struct rp__agent *rp__agent_new(const struct rp__agent_crew *ops, struct rp__cre
         agent->worker[i].given.last = &agent->worker[i].given.first;
     }
     return agent;
+}
+
+static void start_over(struct rp__agent *agent, struct agent_worker *worker) {
+    worker->init_work = agent->init;
+    worker->init_pending = agent->initializes;
+}
+
+void rp__agent_initialize(struct rp__agent *agent, uint32_t kernel, const void *input, size_t size) {
+    agent->init = (struct rp__work){.type = RP__WORK_INIT, .kernel = kernel, .data = input, .size = size};
+    agent->initializes = true;
+    for (uint32_t i = 0; i < agent->workers; i++) start_over(agent, &agent->worker[i]);
 }
 
 /* ---- Maps ---- */
@@ -250,6 +265,11 @@ static void count_idle(struct rp__agent *agent, uint32_t at) {
 static void pump(struct rp__agent *agent, uint32_t at) {
     struct agent_worker *worker = &agent->worker[at];
     bool any = false;
+    if (worker->init_pending) {
+        worker->init_pending = !agent->ops->give(agent->crew, at, &worker->init_work);
+        agent->ops->wake(agent->crew, at);
+        if (worker->init_pending) return;
+    }
     for (struct held *held; (held = worker->waiting.first);) {
         struct agent_map *map = held->map;
         /* Half of another map is in the ring, whose chunk was moved away: the worker drops that half at what is next. */
@@ -425,10 +445,9 @@ static int result(struct rp__agent *agent, const struct rp__crew_event *event) {
 static int children(struct rp__agent *agent, const struct rp__crew_event *event) {
     struct held *held = agent->worker[event->worker].given.first;
     if (held) held->half_answered = true;
-    return rp__outbox_put(agent->out, &(struct rp__frame){.type = RP__FRAME_CHILDREN,
-                                                          .chunk = event->chunk,
-                                                          .data = event->data,
-                                                          .size = event->size});
+    return rp__outbox_put(
+        agent->out, &(struct rp__frame){
+                        .type = RP__FRAME_CHILDREN, .chunk = event->chunk, .data = event->data, .size = event->size});
 }
 
 /* Lines go on whole; the rest of the last one is still to come. */
@@ -498,6 +517,7 @@ static int ended(struct rp__agent *agent, const struct rp__crew_event *event, rp
     for (struct agent_map *map = agent->maps; map; map = map->next) map->known[event->worker] = false;
     worker->map_started = worker->killed = false;
     rp__buffer_free(&worker->line);
+    start_over(agent, worker);
     int rc = rp__outbox_put(agent->out, &died);
     if (rc == 0) rc = wait_again(agent, worker);
     if (guilty) free_held(agent, guilty);
@@ -509,6 +529,7 @@ static int ended(struct rp__agent *agent, const struct rp__crew_event *event, rp
     return agent->ops->restart(agent->crew, event->worker, error);
 }
 
+/* Ready for tasks: where there is an initializer, it has run. */
 static int started(struct rp__agent *agent, uint32_t at) {
     if (agent->worker[at].ever_started) return 0;
     agent->worker[at].ever_started = true;
@@ -548,7 +569,12 @@ int rp__agent_poll(struct rp__agent *agent, uint32_t *events, rp_error *error) {
         count++;
         switch (event.type) {
         case RP__CREW_STARTED:
-            rc = started(agent, event.worker);
+            rc = agent->initializes ? 0 : started(agent, event.worker);
+            break;
+        case RP__CREW_INITIALIZED:
+            rc = event.failed ? rp__fail(error, RP_ETASK, "the initializer failed in worker %u of this rank: %.*s",
+                                         event.worker, (int)event.size, (const char *)event.data)
+                              : started(agent, event.worker);
             break;
         case RP__CREW_RESULT:
             rc = result(agent, &event);
@@ -568,7 +594,7 @@ int rp__agent_poll(struct rp__agent *agent, uint32_t *events, rp_error *error) {
     for (uint32_t i = 0; i < agent->workers && !got; i++) kill_unwanted(agent, i);
     if (agent->idle && !count) even_out(agent);
     for (uint32_t i = 0; i < agent->workers && rc == 0; i++)
-        if (agent->worker[i].waiting.first) pump(agent, i);
+        if (agent->worker[i].waiting.first || agent->worker[i].init_pending) pump(agent, i);
     for (struct agent_map *map = agent->maps, *next; map; map = next) {
         next = map->next;
         if (map->ended && map->chunks) agent->ops->cancel(agent->crew, map->number);

@@ -25,6 +25,8 @@ struct rp__agent;
 /* `crew` (of so many workers) and `out` (frames for the master are put there) are lent. NULL: out of memory. */
 struct rp__agent *rp__agent_new(const struct rp__agent_crew *ops, struct rp__crew *crew, uint32_t workers,
                                 struct rp__outbox *out);
+/* Before the first poll: each worker that starts runs this kernel first, with this input, which is lent. */
+void rp__agent_initialize(struct rp__agent *agent, uint32_t kernel, const void *input, size_t size);
 void rp__agent_free(struct rp__agent *agent);
 /* MAP, MAP_END, WORK or TAKE_BACK came. 0, RP_ENOMEM, RP_EPROTOCOL. */
 int rp__agent_receive(struct rp__agent *agent, const struct rp__frame *frame);

@@ -15,7 +15,7 @@ enum { HELD_MAX = 16 * 1024 * 1024, HELD_LOW = 12 * 1024 * 1024, HAND_OVER = 102
 
 static double now_s(void) { return (double)rp__now_ns() * 1e-9; }
 
-static int find_kernel(const rp_world *world, const char *name, uint32_t *index) {
+int rp__find_kernel(const rp_world *world, const char *name, uint32_t *index) {
     for (uint32_t i = 0; name && world->options.kernels[i]; i++)
         if (!strcmp(world->options.kernels[i]->name, name)) {
             *index = i;
@@ -27,7 +27,7 @@ static int find_kernel(const rp_world *world, const char *name, uint32_t *index)
 static int check(const rp_pool *pool, const rp_map_options *options, struct rp__map_spec *spec, rp_error *error) {
     const rp_world *world = pool->world;
     uint32_t workers = rp_pool_workers(pool);
-    if (find_kernel(world, options->kernel, &spec->kernel))
+    if (rp__find_kernel(world, options->kernel, &spec->kernel))
         return rp__fail(error, RP_EINVAL, "no kernel is called %s: name one of the world's table",
                         options->kernel ? options->kernel : "NULL");
     if (options->chunk_max && options->chunk_min > options->chunk_max)

@@ -146,7 +146,12 @@ int rp__node_start(rp_world *world, struct rp__rank_crew *crew, uint32_t first, 
     if (rc) return rc;
     if (!computes_in_agent && !world->attached) settle_agent(world, binding, workers);
     crew->agent = rp__agent_new(&rp__agent_real_crew, crew->crew, workers, &crew->out);
-    return crew->agent ? 0 : rp__fail(error, RP_ENOMEM, "out of memory for an agent");
+    if (!crew->agent) return rp__fail(error, RP_ENOMEM, "out of memory for an agent");
+    const size_t head = sizeof crew->wish;
+    if (crew->wish.initializes)
+        rp__agent_initialize(crew->agent, crew->wish.initializer, crew->wish_bytes.data + head,
+                             crew->wish_bytes.size - head);
+    return 0;
 }
 
 void rp__node_stop(rp_world *world, struct rp__rank_crew *crew) {
@@ -158,5 +163,6 @@ void rp__node_stop(rp_world *world, struct rp__rank_crew *crew) {
     if (!world->crews && !world->attached) (void)rp__cpuset_bind_self(&world->node[world->net->local_rank].binding);
     rp__topo_plan_free(&crew->plan);
     rp__outbox_free(&crew->out);
+    rp__buffer_free(&crew->wish_bytes);
     free(crew);
 }

@@ -52,13 +52,30 @@ static int check(const rp_world *world, const rp_pool_options *options, rp_error
     return 0;
 }
 
+/* The wish and the initializer's input, for ranks that have other addresses. */
+static int pack(const rp_world *world, const rp_pool_options *options, struct rp__buffer *bytes, rp_error *error) {
+    struct rp__pool_wish wish = {.options = *options, .given = world->launch.cores};
+    wish.options.initializer = wish.options.init_args = NULL;
+    if (options->initializer) {
+        wish.initializes = true;
+        if (rp__find_kernel(world, options->initializer, &wish.initializer) ||
+            !world->options.kernels[wish.initializer]->item)
+            return rp__fail(error, RP_EINVAL, "no kernel with an item is called %s: name one as initializer",
+                            options->initializer);
+        if (options->init_args_size && !options->init_args)
+            return rp__fail(error, RP_EINVAL, "init_args_size is %zu and init_args is NULL", options->init_args_size);
+    }
+    int rc = rp__buffer_append(bytes, &wish, sizeof wish);
+    if (rc == 0 && options->initializer) rc = rp__buffer_append(bytes, options->init_args, options->init_args_size);
+    return rc ? rp__fail(error, rc, "out of memory for a pool") : 0;
+}
+
 /* World lock held: ask every rank for its crew, and wait until all are there. */
-static int start(rp_pool *pool, rp_error *error) {
+static int start(rp_pool *pool, const struct rp__buffer *wish, rp_error *error) {
     rp_world *world = pool->world;
-    struct rp__pool_wish wish = {.options = pool->options, .given = world->launch.cores};
     pool->number = ++world->next_pool;
     for (uint32_t i = 0; i < world->ranks; i++) pool->to[i].pool = pool->number;
-    if (!world->error.code && rp__master_pool_open(pool->master, &wish, sizeof wish))
+    if (!world->error.code && rp__master_pool_open(pool->master, wish->data, wish->size))
         return rp__fail(error, RP_ENOMEM, "out of memory for a pool");
     pool->next = world->pools;
     world->pools = pool;
@@ -77,12 +94,18 @@ int rp_pool_open(rp_world *world, const rp_pool_options *options, rp_pool **out,
     if (!options) options = &defaults;
     int rc = check(world, options, error);
     if (rc) return rc;
-    rp_pool *pool = new_pool(world, options);
-    if (!pool) return rp__fail(error, RP_ENOMEM, "out of memory for a pool");
+    struct rp__buffer wish = {0};
+    rc = pack(world, options, &wish, error);
+    rp_pool *pool = rc == 0 ? new_pool(world, options) : NULL;
+    if (!pool) {
+        rp__buffer_free(&wish);
+        return rc ? rc : rp__fail(error, RP_ENOMEM, "out of memory for a pool");
+    }
     rp__world_lock(world);
-    rc = start(pool, error);
+    rc = start(pool, &wish, error);
     if (rc && !pool->ended) rp__pool_free(pool);
     rp__world_unlock(world);
+    rp__buffer_free(&wish);
     if (rc == 0) *out = pool;
     return rc;
 }

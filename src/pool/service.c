@@ -71,13 +71,19 @@ void rp__service_cancel(rp_world *world, uint32_t pool, uint32_t map) {
 }
 
 static int pool_came(rp_world *world, const struct rp__frame *frame, rp_error *error) {
-    struct rp__rank_crew *crew = calloc(1, sizeof *crew);
-    if (!crew) return rp__fail(error, RP_ENOMEM, "out of memory for a crew");
-    crew->pool = crew->out.pool = frame->pool;
-    crew->next = world->crews;
-    world->crews = crew;
-    if (frame->size != sizeof crew->wish) return rp__fail(error, RP_EPROTOCOL, "rank 0 runs another version");
-    memcpy(&crew->wish, frame->data, sizeof crew->wish);
+    struct rp__rank_crew *crew = find_crew(world, frame->pool);
+    if (!crew) {
+        crew = calloc(1, sizeof *crew);
+        if (!crew) return rp__fail(error, RP_ENOMEM, "out of memory for a crew");
+        crew->pool = crew->out.pool = frame->pool;
+        crew->next = world->crews;
+        world->crews = crew;
+    }
+    if (rp__buffer_append(&crew->wish_bytes, frame->data, frame->size))
+        return rp__fail(error, RP_ENOMEM, "out of memory for a pool's options");
+    if (frame->flags & RP__MORE) return 0;
+    if (crew->wish_bytes.size < sizeof crew->wish) return rp__fail(error, RP_EPROTOCOL, "rank 0 runs another version");
+    memcpy(&crew->wish, crew->wish_bytes.data, sizeof crew->wish);
     int rc = rp__node_plan(world, crew, error);
     if (rc) return rc;
     struct rp__buffer notes = {0};

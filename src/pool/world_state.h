@@ -33,6 +33,8 @@ struct rp__node_rank {
 struct rp__pool_wish {
     rp_pool_options options;
     uint32_t given;
+    bool initializes;     /* pointers mean nothing to other ranks: the initializer's input follows in the frame, */
+    uint32_t initializer; /* and this is its kernel */
 };
 
 /* One pool, as rank 0 has it. */
@@ -55,6 +57,7 @@ struct rp_pool {
 struct rp__rank_crew {
     struct rp__rank_crew *next;
     uint32_t pool;
+    struct rp__buffer wish_bytes; /* as they came, with the initializer's input behind the wish */
     struct rp__pool_wish wish;
     struct rp__topo_plan plan;
     uint32_t first, workers; /* its own part of the plan; none: the pool has no worker here, nor crew and agent */
@@ -153,6 +156,9 @@ struct rp_world {
     rp_map *maps;
     rp_error error; /* code != 0: the world cannot compute any more */
 };
+
+/* map.c: 0, or RP_EINVAL: no kernel has this name. */
+int rp__find_kernel(const rp_world *world, const char *name, uint32_t *index);
 
 /* node.c: this host. */
 int rp__node_open(rp_world *world, rp_error *error);

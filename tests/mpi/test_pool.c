@@ -117,13 +117,29 @@ static int endless(rp_task *task, const void *input, size_t size) {
     return 0;
 }
 
+/* The initializer leaves its input, and which worker it ran in, where `recall` finds it. Threads share that. */
+static _Atomic uint64_t initialized;
+static int initialize(rp_task *task, const void *input, size_t size) {
+    uint64_t sum = 0;
+    for (size_t i = 0; i < size; i++) sum += ((const uint8_t *)input)[i];
+    initialized = sum;
+    return rp_task_index(task) == rp_task_where(task)->worker ? 0 : rp_task_fail(task, "not my number");
+}
+static int recall(rp_task *task, const void *input, size_t size) {
+    const uint64_t seen = initialized;
+    return rp_task_write(task, &seen, sizeof seen);
+}
+
 static const rp_kernel item_kernel = {.name = "item", .item = item}, range_kernel = {.name = "range", .range = range},
-                       who_kernel = {.name = "who", .item = who}, sleeper_kernel = {.name = "sleeper", .item = sleeper},
+                       who_kernel = {.name = "who", .item = who}, talk_kernel = {.name = "talk", .item = talk},
+                       sleeper_kernel = {.name = "sleeper", .item = sleeper},
                        shared_kernel = {.name = "shared", .item = sum_shared},
-                       talk_kernel = {.name = "talk", .item = talk},
-                       endless_kernel = {.name = "endless", .item = endless};
-static const rp_kernel *const kernels[] = {&item_kernel,   &range_kernel, &who_kernel,     &sleeper_kernel,
-                                           &shared_kernel, &talk_kernel,  &endless_kernel, NULL};
+                       endless_kernel = {.name = "endless", .item = endless},
+                       initialize_kernel = {.name = "initialize", .item = initialize},
+                       recall_kernel = {.name = "recall", .item = recall};
+static const rp_kernel *const kernels[] = {
+    &item_kernel,       &range_kernel,  &who_kernel,     &talk_kernel,   &endless_kernel,
+    &initialize_kernel, &recall_kernel, &sleeper_kernel, &shared_kernel, NULL};
 
 /* The program's one world and pool; claims are functions without arguments. */
 static struct {
@@ -579,6 +595,31 @@ static void cpus_are_those_that_may_be_used(void) {
     CU_ASSERT_TRUE(rp_cpu_count() <= (uint32_t)sysconf(_SC_NPROCESSORS_ONLN));
 }
 
+static void every_worker_is_initialized_before_its_first_task(void) {
+    enum { SIZE = 600 * 1000 }; /* in several messages, and in more pieces than a ring holds */
+    uint8_t *args = malloc(SIZE);
+    memset(args, 3, SIZE);
+    rp_pool_free(the.pool);
+    for (enum rp_workers kind = RP_WORKERS_PROCESS; kind <= RP_WORKERS_INLINE; kind++) {
+        const rp_pool_options options = {
+            .crew = 2, .kind = kind, .initializer = "initialize", .init_args = args, .init_args_size = SIZE};
+        rp_error error = {0};
+        CU_ASSERT_EQUAL_FATAL(rp_pool_open(the.world, &options, &the.pool, &error), 0);
+        uint32_t workers = rp_pool_workers(the.pool), good = 0;
+        rp_map *map = open_map("recall", workers, &well, (rp_map_options){.each_worker = true});
+        rp_result result;
+        while (rp_map_next(map, 60, &result) == 0)
+            good += result.size == 8 && !memcmp(result.data, &(uint64_t){3 * SIZE}, 8);
+        CU_ASSERT_EQUAL(good, workers);
+        rp_map_close(map);
+        rp_pool_free(the.pool);
+    }
+    free(args);
+    rp_error error = {0};
+    CU_ASSERT_EQUAL(rp_pool_open(the.world, &(rp_pool_options){.initializer = "range"}, &the.pool, &error), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_pool_open(the.world, NULL, &the.pool, NULL), 0);
+}
+
 int main(void) {
     static const struct unit_test tests[] = {UNIT(results_come_in_order_whatever_the_schedule),
                                              UNIT(an_error_fails_its_own_task_with_its_message),
@@ -605,6 +646,7 @@ int main(void) {
                                              UNIT(a_terminated_pool_stops_running_kernels),
                                              UNIT(shared_data_reaches_every_worker_old_and_new),
                                              UNIT(cpus_are_those_that_may_be_used),
+                                             UNIT(every_worker_is_initialized_before_its_first_task),
                                              {NULL, NULL}};
     int exit_code = 0;
     rp_error error = {0};

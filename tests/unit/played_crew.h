@@ -33,7 +33,7 @@ struct played_worker {
     struct played_work *hand;         /* computing */
     bool half_answered;
     bool knows[PLAYED_MAPS];
-    unsigned wakes, starts;
+    unsigned wakes, starts, initialized;
 };
 
 struct played_event {
@@ -222,6 +222,9 @@ static inline void learn_or_start(struct rp__crew *crew, struct played_worker *w
         break;
     case RP__WORK_FORGET:
         *knows = false;
+        break;
+    case RP__WORK_INIT:
+        worker->initialized++;
         break;
     case RP__WORK_CHUNK:
         if (!*knows) fault(crew, "a worker does not know the map of chunk", head->chunk);

@@ -286,6 +286,35 @@ static void worker_that_only_dies_ends_its_rank(void) {
     close_stage(stage);
 }
 
+static void initializer_comes_first_in_every_life_of_a_worker(void) {
+    struct stage *stage = calloc(1, sizeof *stage);
+    open_crew(&stage->crew, 1, ROOMY);
+    stage->agent = rp__agent_new(&played_crew, &stage->crew, 1, &stage->out);
+    rp__agent_initialize(stage->agent, 3, "abc", 3);
+    poll_and_listen(stage);
+    CU_ASSERT_EQUAL(stage->count, 0); /* it has started, and is not ready */
+    CU_ASSERT_EQUAL(send_map(stage, 10, 0), 0);
+    send_chunks(stage, 10, 1, RP__ANY_WORKER);
+    for (int life = 0; life < 2; life++) {
+        const struct played_work *first = stage->crew.worker[0].first;
+        CU_ASSERT_PTR_NOT_NULL_FATAL(first);
+        CU_ASSERT_TRUE(first->head.type == RP__WORK_INIT && first->head.kernel == 3 && first->bytes.size == 3);
+        post(&stage->crew, &(struct rp__crew_event){.type = RP__CREW_INITIALIZED, .worker = 0});
+        poll_and_listen(stage);
+        CU_ASSERT_EQUAL(stage->count, life == 0); /* ready for the first time */
+        if (life == 0) die(&stage->crew, 0, "killed", UINT64_MAX);
+        poll_and_listen(stage);
+    }
+    struct played_event *failed = post(
+        &stage->crew, &(struct rp__crew_event){.type = RP__CREW_INITIALIZED, .worker = 0, .failed = true, .size = 0});
+    failed->event.data = (const uint8_t *)"no such file";
+    failed->event.size = 12;
+    uint32_t events;
+    CU_ASSERT_EQUAL(rp__agent_poll(stage->agent, &events, &stage->error), RP_ETASK);
+    CU_ASSERT_PTR_NOT_NULL(strstr(stage->error.text, "no such file"));
+    close_stage(stage);
+}
+
 /* ---- The end of a map ---------------------------------------------------------------------------------- */
 
 static void end_of_a_map_returns_what_is_unstarted_and_kills_what_runs(void) {
@@ -477,6 +506,7 @@ int main(void) {
         UNIT(order_is_kept_over_a_death),
         UNIT(half_answered_chunk_counts_as_in_hand_whatever_the_worker_says),
         UNIT(worker_that_only_dies_ends_its_rank),
+        UNIT(initializer_comes_first_in_every_life_of_a_worker),
         UNIT(end_of_a_map_returns_what_is_unstarted_and_kills_what_runs),
         UNIT(worker_that_has_answered_already_is_not_killed),
         UNIT(workers_that_cannot_be_killed_finish_their_chunk),

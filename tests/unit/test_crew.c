@@ -395,6 +395,7 @@ static void cancels(struct agent *agent) {
     agent_give_map(agent, 0, 8, SQUARE, NULL, 0);
     CU_ASSERT_EQUAL_FATAL(pthread_create(&other, NULL, cancel_when_entered, agent), 0);
     agent_give_chunk(agent, 0, 7, 1, 0, 3);
+    agent_give_chunk(agent, 0, 7, 3, 3, 4);
     agent_give_chunk(agent, 0, 8, 2, 0, 1);
     CU_ASSERT_TRUE_FATAL(agent_answer(agent, &event));
     pthread_join(other, NULL);
@@ -404,7 +405,12 @@ static void cancels(struct agent *agent) {
     for (int i = 0; i < 2; i++) CU_ASSERT_TRUE(agent_message_is(&agent->bytes[0], &at, rp_strerror(RP_ECANCELED)));
     CU_ASSERT_TRUE_FATAL(agent_answer(agent, &event));
     at = 0;
-    CU_ASSERT_EQUAL(event.chunk, 2); /* nor is the next chunk concerned */
+    CU_ASSERT_EQUAL(event.chunk, 3); /* nor those of the next chunk of the map */
+    CU_ASSERT_TRUE(agent_message_is(&agent->bytes[0], &at, rp_strerror(RP_ECANCELED)));
+    CU_ASSERT_EQUAL(atomic_load(&gate->entered), 1);
+    CU_ASSERT_TRUE_FATAL(agent_answer(agent, &event));
+    at = 0;
+    CU_ASSERT_EQUAL(event.chunk, 2); /* another map is not concerned */
     CU_ASSERT_TRUE(agent_record_is(&agent->bytes[0], &at, false, &(uint64_t){0}, 8));
 }
 static void canceled_map_lets_its_task_leave_early_and_no_other(void) { for_every_kind(1, cancels); }
