@@ -61,7 +61,7 @@ struct rp__work_head {
     uint32_t map, kernel;
     uint64_t number; /* of the chunk, counted in this worker's life from 0 */
     uint64_t begin, end;
-    uint64_t size; /* of all pieces */
+    uint64_t size;          /* of all pieces */
     uint64_t reduce, grows; /* MAP */
 };
 

@@ -445,9 +445,9 @@ static int result(struct rp__agent *agent, const struct rp__crew_event *event) {
 static int children(struct rp__agent *agent, const struct rp__crew_event *event) {
     struct held *held = agent->worker[event->worker].given.first;
     if (held) held->half_answered = true;
-    return rp__outbox_put(
-        agent->out, &(struct rp__frame){
-                        .type = RP__FRAME_CHILDREN, .chunk = event->chunk, .data = event->data, .size = event->size});
+    struct rp__frame frame = {
+        .type = RP__FRAME_CHILDREN, .chunk = event->chunk, .data = event->data, .size = event->size};
+    return rp__outbox_put(agent->out, &frame);
 }
 
 /* Lines go on whole; the rest of the last one is still to come. */

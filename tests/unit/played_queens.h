@@ -14,6 +14,11 @@ static inline size_t put_record(uint8_t *at, const void *data, size_t size) {
     return head + size;
 }
 
+static inline void put_board(struct rp__buffer *records, const struct board *board) {
+    uint8_t *at = rp__buffer_reserve(records, RP__RECORD_HEAD_MAX + sizeof *board);
+    records->size += put_record(at, board, sizeof *board);
+}
+
 /* Bytes of `result` that were used; 0: `inputs` are not `tasks` boards. */
 static inline size_t compute_boards(const uint8_t *inputs, size_t inputs_size, uint64_t tasks, uint32_t n,
                                     uint8_t *result, struct rp__buffer *children) {
@@ -32,8 +37,7 @@ static inline size_t compute_boards(const uint8_t *inputs, size_t inputs_size, u
         used += put_record(result + used, &full, sizeof full);
         for (uint32_t places = free_places(&board, n); places; places &= places - 1) {
             const struct board next = with_queen(&board, places);
-            uint8_t *end = rp__buffer_reserve(children, RP__RECORD_HEAD_MAX + sizeof next);
-            children->size += put_record(end, &next, sizeof next);
+            put_board(children, &next);
         }
     }
     return at == inputs_size ? used : 0;

@@ -5,7 +5,7 @@
 #include "core/master.h"
 #include "core/record.h"
 #include "net/net_local.h"
-#include "played_queens.h"
+#include "played_map.h"
 #include "pool/agent.h"
 #include "unit.h"
 
@@ -13,24 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RANKS_MAX = 8, WORKERS_MAX = 4, MAPS_MAX = 3, RING = 8, POISON_MAX = 3, EVENTS_WANTED = 1000000 };
-
-/* xorshift64* [Vigna 2016] */
-static uint64_t draw(uint64_t *state, uint64_t below) {
-    *state ^= *state >> 12;
-    *state ^= *state << 25;
-    *state ^= *state >> 27;
-    return *state * 0x2545f4914f6cdd1dU % below;
-}
-
-static uint64_t answer_of(uint32_t map, uint64_t task) { return (task + 1) * 0x9e3779b97f4a7c15u ^ map; }
-
-/* The record of tasks [begin, end): of one, or of a reduced map's block, whose order shows in it. */
-static uint64_t record_of(uint32_t map, uint64_t begin, uint64_t end) {
-    uint64_t record = 0;
-    for (; begin < end; begin++) record = (record ^ answer_of(map, begin)) * 0x100000001b3u;
-    return record;
-}
+enum { RANKS_MAX = 8, WORKERS_MAX = 4, MAPS_MAX = 3, RING = 8, EVENTS_WANTED = 1000000 };
 
 /* ---- A played crew ---- */
 
@@ -61,20 +44,6 @@ struct rp__crew {
     struct rp__buffer children;
 };
 
-struct played_map {
-    struct rp__master_map *map;
-    uint32_t number;
-    bool range, fed, unordered, close_early, closed;
-    uint64_t count, put, next; /* next: the task whose result is due */
-    uint64_t reduce;           /* tasks a record */
-    uint32_t queens;           /* tasks are boards of so many rows and add tasks; 0: they are not */
-    uint64_t solutions, found;
-    uint64_t poison[POISON_MAX];
-    uint32_t poisons;
-    uint8_t *seen; /* [count] times answered */
-    uint64_t answered, failed;
-};
-
 struct model {
     uint64_t random, now, slow_ns;
     struct rp__net_local *hub;
@@ -102,12 +71,6 @@ static struct played_map *map_of(struct model *model, uint32_t number) {
     for (uint32_t i = 0; i < model->maps; i++)
         if (model->map[i].number == number) return &model->map[i];
     return NULL;
-}
-
-static bool is_poison(const struct played_map *map, uint64_t task) {
-    for (uint32_t i = 0; i < map->poisons; i++)
-        if (map->poison[i] == task) return true;
-    return false;
 }
 
 static bool played_give(struct rp__crew *crew, uint32_t at, struct rp__work *work) {
@@ -373,9 +336,7 @@ static void read_parts(struct model *model, struct played_map *map) {
 static void feed(struct model *model, struct played_map *map) {
     struct rp__buffer records = {0};
     if (map->queens) { /* one board; the others come of it */
-        const struct board empty = {0};
-        records.size =
-            put_record(rp__buffer_reserve(&records, RP__RECORD_HEAD_MAX + sizeof empty), &empty, sizeof empty);
+        put_board(&records, &(struct board){0});
         if (rp__master_map_feed(model->master, map->map, 1, &records)) blame(model, "a board was refused");
         rp__master_map_final(model->master, map->map);
         map->put = map->count;
@@ -471,18 +432,6 @@ static int bring_back(void *self, uint64_t offset, uint8_t *data, size_t size) {
 }
 
 static void none_aside(void *self) { ((struct model *)self)->aside_end = 0; }
-
-/* Instead of what was drawn: a map that begins with an empty board and grows. */
-static void grow_from_a_board(struct played_map *map, rp_map_options *options, uint32_t queens) {
-    map->queens = queens;
-    map->count = map->solutions = map->poisons = 0;
-    count_boards(&(struct board){0}, queens, &map->count, &map->solutions);
-    map->fed = options->grows = true;
-    map->range = options->each_worker = false;
-    map->reduce = 1;
-    options->count = RP_FED;
-    options->reduce = options->edge = 0;
-}
 
 static void open_map(struct model *model) {
     static const enum rp_schedule_kind kinds[] = {RP_AUTO, RP_STATIC, RP_DYNAMIC, RP_GUIDED, RP_FACTORING};
