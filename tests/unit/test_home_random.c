@@ -127,18 +127,23 @@ static bool fetch(struct run *run) {
     return true;
 }
 
+static bool get_one(struct run *run, struct client *client) {
+    const uint32_t number = client->item[client->next++];
+    struct item *item = &run->item[number];
+    REQUIRE(item->state == GRANTED);
+    item->state = GOT;
+    REQUIRE(number > client->last[item->producer]); /* of one producer always later ones */
+    client->last[item->producer] = number;
+    return true;
+}
+
+/* The answer to a recall, which may be of a grant that is over. The first of a batch is never lent. */
 static bool give_back(struct run *run, struct client *client, uint64_t grant) {
     uint64_t taken = client->next;
     if (grant == client->grant && client->items) {
-        if (client->next == 0) client->next = taken = 1; /* the first of a batch is never lent */
-        for (uint64_t i = client->next; i < client->items; i++) run->item[client->item[i]].state = ACCEPTED;
-        if (taken == 1) {
-            const uint32_t number = client->item[0];
-            if (run->item[number].state == GRANTED) {
-                run->item[number].state = GOT;
-                client->last[run->item[number].producer] = number;
-            }
-        }
+        if (client->next == 0) REQUIRE(get_one(run, client));
+        taken = client->next;
+        for (uint64_t i = taken; i < client->items; i++) run->item[client->item[i]].state = ACCEPTED;
         client->items = client->next = 0;
     }
     rp__home_returned(run->home, client->caller, run->from, grant, taken);
@@ -156,16 +161,6 @@ static bool deliver(struct run *run, struct client *client) {
     client->items = letter.items;
     client->next = 0;
     client->grant = letter.answer.grant;
-    return true;
-}
-
-static bool get_one(struct run *run, struct client *client) {
-    const uint32_t number = client->item[client->next++];
-    struct item *item = &run->item[number];
-    REQUIRE(item->state == GRANTED);
-    item->state = GOT;
-    REQUIRE(number > client->last[item->producer]); /* of one producer always later ones */
-    client->last[item->producer] = number;
     return true;
 }
 
