@@ -179,7 +179,7 @@ static bool put_one(struct run *run, struct client *client) {
     static const uint8_t none[400000];
     uint32_t number = client->offered = ++run->offered;
     run->item[number] = (struct item){OFFERED, (uint32_t)(client - run->client)};
-    size_t size = one_in(&run->random, 20) ? sizeof none : 4 + (size_t)random_below(&run->random, 30);
+    size_t size = one_in(&run->random, 80) ? sizeof none : 4 + (size_t)random_below(&run->random, 30);
     uint8_t *bytes = malloc(size);
     memcpy(bytes, none, size);
     memcpy(bytes, &number, sizeof number);
@@ -226,6 +226,12 @@ static bool die(struct run *run, struct client *client) {
     return fetch(run);
 }
 
+static bool has_reply(const struct client *client) {
+    for (uint32_t i = 0; i < client->letters; i++)
+        if (client->letter[i].answer.kind == RP__REPLY) return true;
+    return false;
+}
+
 static bool one_step(struct run *run) {
     struct client *client = &run->client[random_below(&run->random, CLIENTS)];
     uint64_t what = random_below(&run->random, 100);
@@ -237,7 +243,7 @@ static bool one_step(struct run *run) {
         return true;
     }
     if (what < 50) return finish_one(run, client);
-    if (client->open || client->letters) return true;
+    if (client->open || has_reply(client)) return true; /* a recall may lie there: it comes too late then */
     const bool consumer = (size_t)(client - run->client) % 2 == 0;
     if (what < 55) return ask_about(run, client);
     return (what < 90) == consumer ? take_some(run, client) : put_one(run, client);
@@ -314,7 +320,7 @@ static bool items_are_got_once(uint64_t seed) {
     return good;
 }
 
-static void every_item_is_got_once_and_in_order_whatever_happens(void) { run_seeds(3000, items_are_got_once); }
+static void every_item_is_got_once_and_in_order_whatever_happens(void) { run_seeds(2000, items_are_got_once); }
 
 int main(int argc, char **argv) {
     static const struct unit_test tests[] = {UNIT(every_item_is_got_once_and_in_order_whatever_happens), {NULL, NULL}};
