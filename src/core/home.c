@@ -268,8 +268,6 @@ static int code_for_too_late(enum rp__op op) {
     case RP__OP_GET:
     case RP__OP_RECV:
         return RP_EEMPTY;
-    case RP__OP_SEND:
-        return 0; /* it is on its way, only not read */
     default:
         return RP_ETIMEDOUT;
     }
@@ -278,7 +276,9 @@ static int code_for_too_late(enum rp__op op) {
 void rp__home_cancel(struct rp__home *home, struct rp__caller caller, int code) {
     struct rp__party *party = find_party(home, caller);
     if (!party || !party->object) return;
-    if (party->object->kind->cancel)
+    if (party->op == RP__OP_SEND)
+        rp__home_reply(home, party, 0, 0); /* it is on its way, only not read: a failure would have it sent again */
+    else if (party->object->kind->cancel)
         party->object->kind->cancel(home, party, code);
     else
         rp__home_reply(home, party, code ? code : code_for_too_late(party->op), 0);

@@ -47,7 +47,7 @@ enum rp__op {
     RP__OP_JOIN,      /* until every item that was put is done [RP_ETIMEDOUT] */
     RP__OP_CLOSE,     /* of a queue: no more puts, gets drain it; of a pipe: of this end */
 
-    RP__OP_SEND, /* answered when at most 1 MiB is unread; too late is still sent: 0. If it may not wait [RP_EFULL] */
+    RP__OP_SEND, /* answered when at most 1 MiB is unread; canceled it is still sent: 0. If it may not wait [RP_EFULL] */
     RP__OP_RECV, /* as GET; RP_ECLOSED when the other end is closed and all was read */
     RP__OP_POLL, /* until there is an item, or the other end is closed [RP_ETIMEDOUT] */
 

@@ -178,6 +178,35 @@ static void death_is_noticed_after_many_other_objects(void) {
     close_stage(&s);
 }
 
+static void death_is_noticed_after_silent_calls_while_it_waited(void) {
+    struct stage s = open_stage();
+    uint64_t lock = make(&s, RP__LOCK, 0, 0);
+    IS(call(&s, 2, lock, RP__OP_ACQUIRE, 0, 0), 0);
+    IS(call(&s, 1, lock, RP__OP_ACQUIRE, 0, 0), WAITS);
+    for (int i = 0; i < 40; i++) {
+        struct rp__request release = {.from = caller(1), .op = RP__OP_RELEASE, .a = 1, .silent = true};
+        release.object = make(&s, RP__SEMAPHORE, 0, 0);
+        IS(ask(&s, &release), 0);
+    }
+    IS(call(&s, 2, lock, RP__OP_RELEASE, 0, 0), 0);
+    IS(s.heard[1].code, 0);
+    gone(&s, 1);
+    IS(call(&s, 2, lock, RP__OP_ACQUIRE, 0, 0), RP_EBROKEN);
+    close_stage(&s);
+}
+
+static void the_dead_get_no_answer(void) {
+    struct stage s = open_stage();
+    uint64_t event = make(&s, RP__EVENT, 0, 0);
+    const struct rp__request wait = {.from = caller(1), .object = event, .op = RP__OP_WAIT};
+    struct rp__answer answer;
+    IS(rp__home_request(s.home, &wait), 0);
+    rp__home_gone(s.home, caller(1));
+    CU_ASSERT_FALSE(rp__home_answer(s.home, &answer));
+    IS(call(&s, 0, event, RP__OP_SET, 0, 0), 0);
+    close_stage(&s);
+}
+
 static void event_frees_all_who_wait(void) {
     struct stage s = open_stage();
     uint64_t event = make(&s, RP__EVENT, 0, 0);
@@ -401,6 +430,8 @@ int main(void) {
         UNIT(what_a_dead_holder_held_is_broken_until_repaired),
         UNIT(a_dead_waiter_is_passed_over),
         UNIT(death_is_noticed_after_many_other_objects),
+        UNIT(death_is_noticed_after_silent_calls_while_it_waited),
+        UNIT(the_dead_get_no_answer),
         UNIT(event_frees_all_who_wait),
         UNIT(condition_wakes_in_order_and_each_holds_the_lock),
         UNIT(condition_that_is_late_still_answers_with_the_lock),

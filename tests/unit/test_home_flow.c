@@ -178,6 +178,33 @@ static void the_next_get_and_a_death_say_that_all_was_taken(void) {
     }
 }
 
+static void recall_that_is_needless_by_now_does_not_come(void) {
+    struct stage s = open_stage();
+    uint64_t q = make(&s, RP__QUEUE, 0, 0);
+    lend(&s, q, q, true);
+    const struct rp__request get = {.from = caller(2), .object = q, .op = RP__OP_GET, .a = 1};
+    IS(rp__home_request(s.home, &get), 0); /* nobody fetches the recall */
+    IS(call(&s, 1, q, RP__OP_GET, 1, 0), 0);
+    IS(s.heard[1].recalls, 0);
+    CU_ASSERT_STRING_EQUAL(s.heard[2].text, "h");
+    close_stage(&s);
+}
+
+static void answer_to_an_old_recall_takes_nothing_back(void) {
+    struct stage s = open_stage();
+    uint64_t q = make(&s, RP__QUEUE, 0, 0);
+    lend(&s, q, q, true);
+    IS(call(&s, 2, q, RP__OP_SIZE, 0, 0), WAITS);
+    returned(&s, 1, 1);
+    IS(call(&s, 1, q, RP__OP_GET, 9, 0), 0);
+    IS(call(&s, 1, q, RP__OP_GET, 9, 0), 0);
+    CU_ASSERT_STRING_EQUAL(s.heard[1].text, "fg");
+    returned(&s, 1, 1);
+    IS(call(&s, 1, q, RP__OP_GET, 9, 0), 0);
+    CU_ASSERT_STRING_EQUAL(s.heard[1].text, "hi");
+    close_stage(&s);
+}
+
 static void pipe_carries_both_ways_or_one(void) {
     struct stage s = open_stage();
     uint64_t one = make(&s, RP__PIPE, 0, 0), two = make(&s, RP__PIPE, 1, 0);
@@ -264,6 +291,8 @@ int main(void) {
         UNIT(lent_items_come_back_in_order_for_another_getter),
         UNIT(size_and_a_try_ask_for_what_is_lent),
         UNIT(the_next_get_and_a_death_say_that_all_was_taken),
+        UNIT(recall_that_is_needless_by_now_does_not_come),
+        UNIT(answer_to_an_old_recall_takes_nothing_back),
         UNIT(pipe_carries_both_ways_or_one),
         UNIT(closing_an_end_ends_the_other_after_what_was_sent),
         UNIT(poll_waits_for_an_item_and_asks_for_what_is_lent),
