@@ -11,7 +11,7 @@
  * Calls return 0, or a negative RP_E... code; outputs are written only on success. Options are structs whose
  * zero means default. Pointers are *lent* (until a named moment), *copied*, or *given* (the taker frees); strings
  * and structs handed to a call are lent until it returns. An `rp_error *` may be NULL, and is filled when the call
- * fails. A call blocks only where its comment says so. The comments make the manual pages, man rp_map_next for instance.
+ * fails. A call blocks only where its comment says so. These comments are the manual pages too: man rp_map_next.
  */
 #ifndef RANKPOOL_H
 #define RANKPOOL_H
