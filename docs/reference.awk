@@ -46,10 +46,10 @@ function title(text, end) {
 }
 # The last word before the arguments, the array's size or the end: what a declarator declares.
 function declared(text) {
-    if (match(text, /\(\*+[A-Za-z_0-9]+/)) {
+    if (match(text, /\(\*+[A-Za-z_0-9]+/) && RSTART == index(text, "(")) { # a pointer to a function
         text = substr(text, RSTART, RLENGTH)
     } else {
-        sub(/[[(;,={].*/, "", text)
+        sub(/[[(;:,={].*/, "", text)
         sub(/[ \t]+$/, "", text)
     }
     match(text, /[A-Za-z_0-9]+$/)
@@ -63,7 +63,7 @@ function begin(text, name, doc) {
     name = text
     sub(/\) RP_PRINTF.*/, ")", name)
     if (sub(/^#define[ \t]+/, "", name)) sub(/[^A-Za-z_0-9].*/, "", name)
-    if (text ~ /^typedef struct .*{$/ || text ~ /^(struct|enum|union) /) sub(/ *{.*/, "", name)
+    if (text ~ /^typedef struct .*[{]$/ || text ~ /^(struct|enum|union) /) sub(/ *[{].*/, "", name)
     name = declared(name)
     if (text ~ /^#define/ && name !~ /^(RP|rp)_/) return
     doc = own
@@ -73,7 +73,7 @@ function begin(text, name, doc) {
     block = own
     if (fresh) {
         if (open) emit("/** \\} */")
-        open = text !~ /^(typedef )?(struct|union) .*{/ # a struct has a page of its own anyhow
+        open = text !~ /^(typedef )?(struct|union) .*[{]/ # a struct has a page of its own anyhow
         if (open) emit("/** \\defgroup " name " " plain(title(own)) "\n * \\{ */")
     }
     fresh = 0
@@ -153,8 +153,9 @@ function comment(text, before) {
     fresh = text != ""
 }
 function code(text, behind) {
+    sub(/[ \t]+$/, "", text)
     if (table) return table_line(text)
-    if (text ~ /^[ \t]*$/ && behind == "") {
+    if (text == "" && behind == "") {
         if (!depth) { own = ""; fresh = 0 }
         return emit(text)
     }
@@ -172,18 +173,18 @@ function code(text, behind) {
         if (behind != "") { own = behind; fresh = 1 }
         begin(text)
         kind = text ~ /^(typedef )?enum/ ? "enum" : text ~ /^(typedef )?(struct|union) / ? "struct" : "function"
-        if (text ~ /^enum .*{[^}]*}/) return one_line_enum(text)
+        if (text ~ /^enum .*[{][^}]*}/) return one_line_enum(text)
         emit(text)
     } else {
         return emit(text)
     }
     if (text ~ /^#/ || macro) going_on = macro = text ~ /\\$/
     else going_on = text !~ /[;{}]$/
-    if (text ~ /{$/ && !macro) depth = 1
+    if (text ~ /[{]$/ && !macro) depth = 1
 }
 function one_line_enum(text, list) {
     list = text
-    sub(/.*{/, "", list)
+    sub(/.*[{]/, "", list)
     sub(/}.*/, "", list)
     kind = "enum"
     emit(substr(text, 1, index(text, "{")))
@@ -197,8 +198,7 @@ function inside(text, behind) {
     if (text ~ /^#/) return
     if (match(text, /RP_[A-Z]+_TABLE\(/)) return emit(rows[substr(text, RSTART, RLENGTH - 1)])
     if (behind != "") member_doc = behind
-    sub(/[ \t]+$/, "", text)
-    if (text ~ /{$|^[ \t]*};$/) return emit(text) # a struct in the struct
+    if (text ~ /[{]$|^[ \t]*};$/) return emit(text) # a struct in the struct
     if (kind == "struct" && text !~ /;$/) { half = half text; return }
     members(half text, member_doc)
     half = member_doc = ""

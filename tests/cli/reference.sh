@@ -28,6 +28,8 @@ claim "and one on the line of its enum" complains RP_A '/* X. */' 'enum rp_x { R
 claim "and a macro" complains RP_X '#define RP_X 1'
 claim "one comment documents the calls that follow it" accepts '/* Any. */' 'RP_API int rp_x(int a,' '    int b);' \
     'RP_API int rp_y(void);'
+claim "and ends with them, whatever they take and whatever stands behind" complains rp_y '/* Any. */' \
+    'RP_API int rp_x(int (*f)(void)); /* Any. */' '' 'RP_API int rp_y(int (*f)(void));'
 claim "who may call is said once for a section" accepts '/* Rank 0, all of these. */' '/* It does. */' \
     'RP_API int rp_x(void);' '' '/* It does not. */' 'RP_API int rp_y(void);'
 # shellcheck disable=SC2016
