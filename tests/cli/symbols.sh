@@ -5,7 +5,9 @@ source "$(dirname "$0")/lib.sh"
 : "${HEADERS:?is not set to the public headers: run this by ctest}"
 
 # What sanitizers add is theirs.
-symbols() { "${NM:-nm}" "$@" | awk 'NF == 3 { print $3 }' | grep -vE '^_*(asan|odr_asan|tsan|ubsan|sancov)[_.]' | sort -u; }
+symbols() {
+    "${NM:-nm}" "$@" | awk 'NF == 3 { print $3 }' | grep -vE '^_*(asan|odr_asan|tsan|ubsan|sancov)[_.]' | sort -u
+}
 declared() { # a declaration begins with RP_API and goes on to its semicolon
     # shellcheck disable=SC2086
     cat $HEADERS | awk '/^RP_API / { sub(/\(.*/, ""); match($0, /[A-Za-z_0-9]+$/); print substr($0, RSTART) }' | sort -u
