@@ -9,7 +9,9 @@
  *     map     many tasks of one kernel: tasks in, results out, in order or as they come
  *
  * Calls return 0, or a negative RP_E... code; outputs are written only on success. Options are structs whose
- * zero means default. Pointers are *lent* (until a named moment), *copied*, or *given* (the taker frees).
+ * zero means default. Pointers are *lent* (until a named moment), *copied*, or *given* (the taker frees); strings
+ * and structs handed to a call are lent until it returns. An `rp_error *` may be NULL, and is filled when the call
+ * fails. A call blocks only where its comment says so. These comments are the manual pages too: man rp_map_next.
  */
 #ifndef RANKPOOL_H
 #define RANKPOOL_H
@@ -22,6 +24,7 @@
 extern "C" {
 #endif
 
+/* What is exported, and what takes printf's arguments. */
 #if defined(__GNUC__)
 #define RP_API               __attribute__((visibility("default")))
 #define RP_PRINTF(at, first) __attribute__((format(printf, at, first)))
@@ -59,8 +62,9 @@ extern "C" {
     X(RP_EBROKEN, -25, "broken: one that used it died or gave up")                                                     \
     X(RP_EPERM, -26, "not held by the caller")
 
+/* What calls return: 0, an error, or, where a call says so, one of the two above 0. */
 enum rp_code {
-    RP_OK = 0,
+    RP_OK = 0, /* done */
 #define RP_ERROR_ENUM(name, value, sentence) name = value,
     RP_ERROR_TABLE(RP_ERROR_ENUM)
 #undef RP_ERROR_ENUM
@@ -75,8 +79,8 @@ RP_API const char *rp_error_name(int code);
 
 /* What went wrong, in words, for a person: one line without a newline. */
 typedef struct rp_error {
-    int code;
-    char text[256];
+    int code;       /* RP_E..., as the call returned */
+    char text[256]; /* what was given, what was expected, what to do next */
 } rp_error;
 
 /* ---- Kernels and tasks: code that runs in workers ------------------------------------------------------ */
@@ -86,15 +90,16 @@ typedef struct rp_task rp_task;
 
 /* Where a worker lives. Strings and numbers are -1 or empty where the machine does not tell. */
 typedef struct rp_where {
-    uint32_t worker; /* 0.. over the whole pool */
-    int rank;
-    int local; /* 0.. within its rank's crew */
-    int pid;
+    uint32_t worker;             /* 0.. over the whole pool */
+    int rank;                    /* its agent's; 0 without MPI */
+    int local;                   /* 0.. within its rank's crew */
+    int pid;                     /* of its process, or of its rank's where it is a thread */
     int package, numa, core, pu; /* logical indices (hwloc's) of what it is bound to; pu is the system's number */
     bool bound;                  /* pinned by the pool, or by the launcher, to that one core */
-    char host[64];
+    char host[64];               /* the node's name */
 } rp_where;
 
+/* What a kernel allows; 0: it may run again after a crash, but not twice at once. */
 enum rp_kernel_flags {
     RP_PURE = 1, /* may run twice at once: a late tail may be dealt again to an idle worker */
     RP_ONCE = 2  /* must not run again after a crash unless retries are asked for */
@@ -105,22 +110,23 @@ enum rp_kernel_flags {
  * `item`  computes one task from its input (not aligned; NULL and 0 in a map of a plain range) and makes one record.
  * `range` computes tasks [begin, end) at one go and makes one record of them: how large a run is, the
  *         schedule decides, so results must combine the same for every way to cut.
- * `setup` runs in each worker before its first task of a map, `teardown` after its last (not if it dies).
+ * `setup` runs in each worker before its first task of a map, and leaves what rp_task_state gives.
+ * `teardown` runs after its last task of the map (not if it dies), and frees that.
  * `combine` (of an item kernel, may be NULL) folds the record `from` into the record `into`, for reductions; both have
  *         `size` bytes and what the worker gives is aligned as malloc's memory is. The tasks of `from` come right
  *         after those of `into`. */
 typedef struct rp_kernel {
-    const char *name;
+    const char *name; /* in the world's table, where it must be the only one of this name */
     int (*item)(rp_task *task, const void *input, size_t size);
     int (*range)(rp_task *task, uint64_t begin, uint64_t end);
     int (*setup)(rp_task *task, void **state);
     void (*teardown)(void *state);
-    unsigned flags;
+    unsigned flags; /* of rp_kernel_flags */
     void (*combine)(void *into, const void *from, size_t size);
 } rp_kernel;
 
 /* Inside a task, all of them. */
-/* Append `size` bytes to the task's record. RP_ENOMEM leaves the record as it was. */
+/* Append `size` bytes, or what printf would print, to the task's record. RP_ENOMEM leaves the record as it was. */
 RP_API int rp_task_write(rp_task *task, const void *data, size_t size);
 RP_API int rp_task_printf(rp_task *task, const char *format, ...) RP_PRINTF(2, 3);
 /* Room for `size` more bytes at the end of the record, for a kernel that formats in place; NULL when out of
@@ -157,18 +163,27 @@ RP_API const void *rp_task_shared(rp_task *task, uint32_t share, size_t *size);
 
 /* ---- World and pool ------------------------------------------------------------------------------------ */
 
+/* What is started once in a program. From rp_world_open to rp_world_close. */
 typedef struct rp_world rp_world;
+/* Workers of all ranks. From rp_pool_open to rp_pool_free. */
 typedef struct rp_pool rp_pool;
+/* Many tasks of one kernel. From rp_map_open to rp_map_close. */
 typedef struct rp_map rp_map;
 
 /* Any, also without a world. CPUs that this process may use: its affinity, and its cgroups' quota rounded up. */
 RP_API uint32_t rp_cpu_count(void);
 
-enum rp_mpi { RP_MPI_AUTO, RP_MPI_YES, RP_MPI_NO };
+/* Whether a world starts MPI. */
+enum rp_mpi {
+    RP_MPI_AUTO, /* when a launcher is recognised by its environment */
+    RP_MPI_YES,  /* always */
+    RP_MPI_NO    /* never: one rank */
+};
 
+/* How a world is opened. */
 typedef struct rp_world_options {
     const rp_kernel *const *kernels; /* NULL-terminated, lent until the world closes; the same on every rank */
-    enum rp_mpi mpi;                 /* auto: MPI when a launcher is recognised by its environment */
+    enum rp_mpi mpi;                 /* whether to start MPI */
     bool catch_signals;              /* take INT, TERM and USR1 from the program: maps then end with RP_ESTOPPED */
 } rp_world_options;
 
@@ -178,12 +193,13 @@ typedef struct rp_world_options {
  * what main sets after it is not seen by kernels.
  * Errors: RP_ELAUNCH, RP_EMPI, RP_ESYSTEM, RP_EMISMATCH, RP_ENOMEM, RP_EINVAL; no world exists then. */
 RP_API int rp_world_open(const rp_world_options *options, rp_world **world, int *exit_code, rp_error *error);
-/* What rp_world_attach of rankpool_mpi.h calls, with the communicator's Fortran handle (MPI_Comm_c2f): see there. For
+/* Collective. What rp_world_attach of rankpool_mpi.h calls, with the communicator's Fortran handle (MPI_Comm_c2f): see there. For
  * callers in other languages. */
 RP_API int rp_world_attach_fortran(int comm, const rp_world_options *options, rp_world **world, int *exit_code,
                                    rp_error *error);
 /* Rank 0. Ends every crew and rank, which return `exit_code` from main; pools must be freed. Blocks. */
 RP_API void rp_world_close(rp_world *world, int exit_code);
+/* Rank 0. The number of ranks, 1 without MPI. */
 RP_API int rp_world_ranks(const rp_world *world);
 /* Rank 0. Gives every rank a copy of `data` (passed on from rank to rank), which its workers map and read by
  * rp_task_shared under the number that it gets in `*share`; for data that is too large to go with every task. Blocks
@@ -194,21 +210,33 @@ RP_API int rp_world_share(rp_world *world, const void *data, size_t size, uint32
  * Lent until the world closes. */
 RP_API const char *rp_world_error(rp_world *world);
 
-enum rp_workers { RP_WORKERS_PROCESS, RP_WORKERS_THREAD, RP_WORKERS_INLINE };
-enum rp_bind { RP_BIND_CORE, RP_BIND_PU, RP_BIND_NONE };
-#define RP_CREW_CORES UINT32_MAX
+/* What a worker is. */
+enum rp_workers {
+    RP_WORKERS_PROCESS, /* a process, which may crash or be killed without taking its rank along */
+    RP_WORKERS_THREAD,  /* a thread of the rank: a crash ends the rank */
+    RP_WORKERS_INLINE   /* in the rank's own service thread; for debuggers */
+};
+/* What a worker is pinned to. */
+enum rp_bind {
+    RP_BIND_CORE, /* a core */
+    RP_BIND_PU,   /* a hardware thread */
+    RP_BIND_NONE  /* nothing */
+};
+#define RP_CREW_CORES UINT32_MAX /* rp_pool_options.crew: share all allowed cores of the node among its ranks */
 
+/* How a pool is opened. */
 typedef struct rp_pool_options {
-    uint32_t workers; /* of the whole pool, dealt out over the ranks; 0: what `crew` says */
-    uint32_t crew;    /* workers a rank; RP_CREW_CORES: share all allowed cores of the node among its ranks;
+    uint32_t workers;     /* of the whole pool, dealt out over the ranks; 0: what `crew` says */
+    uint32_t crew;        /* workers a rank; RP_CREW_CORES: share all allowed cores of the node among its ranks;
                       0: under a launcher 1 (or what SLURM_CPUS_PER_TASK or PE= gave), bare: one an allowed core */
-    enum rp_workers kind;
+    enum rp_workers kind; /* processes, unless said otherwise */
+    /* To cores, where the crews fit: see bind_asked. */
     enum rp_bind bind;
     bool bind_asked;         /* pin even a crew that leaves allowed cores to others */
     const char *initializer; /* a kernel of the table whose `item` runs once in each worker that starts, also in those
                                 that take the place of dead ones; its task is the worker's number. NULL: none */
     const void *init_args;   /* its input; copied */
-    size_t init_args_size;
+    size_t init_args_size;   /* bytes of it */
 } rp_pool_options;
 
 /* Rank 0. Any number of pools on a world, one after the other and side by side: each has its own workers, which share
@@ -228,6 +256,7 @@ RP_API int rp_pool_join(rp_pool *pool, double timeout_s);
 /* Rank 0. Ends the crews and frees the pool. Does not block: ranks do it in the order of what they are told. NULL is no
  * error. RP_EBUSY: a map of it is still open, and nothing is done. */
 RP_API int rp_pool_free(rp_pool *pool);
+/* Rank 0. The number of workers of all crews, and of the hosts that they are on. */
 RP_API uint32_t rp_pool_workers(const rp_pool *pool);
 RP_API uint32_t rp_pool_hosts(const rp_pool *pool);
 /* Rank 0. A line that the user should know about the pool's crews (cores left idle, more workers than cores,
@@ -236,22 +265,33 @@ RP_API const char *rp_pool_note(const rp_pool *pool, size_t index);
 
 /* ---- Maps ---------------------------------------------------------------------------------------------- */
 
-enum rp_schedule_kind { RP_AUTO, RP_STATIC, RP_DYNAMIC, RP_GUIDED, RP_FACTORING };
+/* How many tasks are dealt at once. */
+enum rp_schedule_kind {
+    RP_AUTO,     /* by the measured speed of each rank */
+    RP_STATIC,   /* each worker's parts are settled at the start */
+    RP_DYNAMIC,  /* chunks of one size, to whoever is free */
+    RP_GUIDED,   /* an equal share of what is left, to whoever is free */
+    RP_FACTORING /* batches of equal chunks, each batch half of what is left */
+};
 
-/* chunk: for static, tasks a chunk, 0: equal parts; for dynamic, 0: chunk_min or 1; for guided and factoring the least. */
+/* A schedule, and the size that it goes by. */
 typedef struct rp_schedule {
-    enum rp_schedule_kind kind;
-    uint64_t chunk;
+    enum rp_schedule_kind kind; /* how chunks are cut */
+    uint64_t chunk; /* for static, tasks a chunk, 0: equal parts; for dynamic, 0: chunk_min or 1; for guided and
+                       factoring the least */
 } rp_schedule;
 
 #define RP_FED UINT64_MAX /* rp_map_options.count: tasks come by rp_map_put, until rp_map_end */
 
+/* How a map is opened. */
 typedef struct rp_map_options {
     const char *kernel; /* by name, from the world's table */
     uint64_t count;     /* tasks 0 .. count-1, or RP_FED */
     const void *args;   /* what rp_task_args gives; copied */
+    /* Bytes of args. */
     size_t args_size;
     bool unordered; /* results as they come */
+    /* How many tasks are dealt at once. */
     rp_schedule schedule;
     uint64_t chunk_min, chunk_max; /* the job's own bounds, in tasks; 0: none */
     uint64_t chunk_best;           /* auto: tasks of a chunk while 4 of them a worker remain, whatever they take;
@@ -276,9 +316,10 @@ typedef struct rp_result {
     uint64_t begin, end; /* its tasks */
     int status;          /* 0, or RP_ETASK, RP_EDIED: then data is a message, not ended by 0 */
     const void *data;    /* lent until the next rp_map_next or rp_map_close; not aligned */
-    size_t size;
+    size_t size;         /* bytes of data */
 } rp_result;
 
+/* How far a map is. */
 typedef struct rp_map_stats {
     uint64_t tasks_done, tasks_failed, tasks_known; /* known: the count, or those fed so far */
     bool tasks_final;                               /* no more will be fed */
@@ -289,6 +330,8 @@ typedef struct rp_map_stats {
 } rp_map_stats;
 
 /* Rank 0, any thread, all of these. */
+/* Begin a map, whose tasks the workers then compute whether anybody waits or not. Maps of a pool may be open side by
+ * side. RP_EINVAL (no such kernel, for instance), RP_ENOMEM, or why the world cannot go on. */
 RP_API int rp_map_open(rp_pool *pool, const rp_map_options *options, rp_map **map, rp_error *error);
 /* Add the next task; the input is copied. Blocks while the inputs put and not done reach 16 MiB (not inside a reduced
  * map's block). What tasks add does not count here: it waits in rank 0's memory, however much it is.
@@ -307,6 +350,7 @@ RP_API int rp_map_next(rp_map *map, double timeout_s, rp_result *result);
  * no combine; or a record has not `size` bytes), RP_ETASK or RP_EDIED (a task or block failed: rp_map_next hands it
  * out, with its message), RP_ENOMEM, and what rp_map_next returns. */
 RP_API int rp_map_reduce(rp_map *map, double timeout_s, void *into, size_t size);
+/* How far the map is now. */
 RP_API void rp_map_stats_get(rp_map *map, rp_map_stats *stats);
 /* Ends the map; what is not computed yet is dropped. May block until the workers have let go of it. */
 RP_API void rp_map_close(rp_map *map);

@@ -14,23 +14,25 @@
 extern "C" {
 #endif
 
+/* A job that is being run: its arguments, its map and its output. */
 typedef struct rp_job_run rp_job_run;
 
 /* `--name` or `--name VALUE`. */
 typedef struct rp_job_option {
     const char *name;  /* without the dashes */
     const char *value; /* what the value is called in the help; NULL: a switch */
-    const char *help;
+    const char *help;  /* one line */
 } rp_job_option;
 
+/* A job. All of it is lent for the whole program. */
 typedef struct rp_job {
-    const char *name;
+    const char *name;             /* the word on the command line */
     const char *arguments;        /* "[START] STOP", for the usage line */
     const char *summary;          /* one line */
     const char *details;          /* lines for --help, ended by newlines; may be NULL */
     const char *needs;            /* NULL, or the package without which it was not built: no kernel then */
     const rp_job_option *options; /* ended by a zero entry; may be NULL */
-    const rp_kernel *kernel;
+    const rp_kernel *kernel;      /* computes its tasks */
     /* Read the arguments (argv[0] is the first after the job's name, all lent until release; options are taken out
      * already, and an argument that is a number may begin with '-'), set run->map, run->state and the fields below
      * that are plan's. What run->map points to is lent until the map is open. Returns 0 or rp_job_fail(); after
@@ -44,16 +46,18 @@ typedef struct rp_job {
     /* Every task was computed and collected: print what there is to sum up. Not called when a task failed or the
      * run was stopped: a sum with a hole in it is no result. Returns as collect does. May be NULL. */
     int (*finish)(rp_job_run *run);
+    /* Free run->state. Called once after a plan that succeeded, also when the run failed. */
     void (*release)(rp_job_run *run);
 } rp_job;
 
 /* An option as the user gave it. */
 typedef struct rp_job_given {
-    const char *name, *value;
+    const char *name, *value; /* without the dashes; "" for a switch */
 } rp_job_given;
 
+/* What a job's functions are given. */
 struct rp_job_run {
-    const rp_job *job;
+    const rp_job *job;         /* itself */
     rp_map_options map;        /* set by plan; kernel, schedule and order are filled in by the caller where unset */
     bool each_worker;          /* set by plan: one task a worker; the caller sets map.count */
     bool ordered;              /* set by plan: collect needs its records in task order, even with --unordered */
@@ -64,16 +68,18 @@ struct rp_job_run {
     const rp_job_given *given; /* ended by a zero entry; see rp_job_option_value */
 };
 
-/* The value given to an option of the job, "" for a switch that was given, NULL when it was not. Lent. */
+/* Any, in a job's functions. The value given to an option of the job, "" for a switch that was given, NULL when it was
+ * not. Lent until release. */
 RP_API const char *rp_job_option_value(const rp_job_run *run, const char *name);
-/* Keep a message for the user, one line: what was given, what was expected. Returns RP_EUSAGE. */
+/* Any, in a job's functions. Keep a message for the user, one line: what was given, what was expected. Copied. Returns
+ * RP_EUSAGE. */
 RP_API int rp_job_fail(rp_job_run *run, const char *format, ...) RP_PRINTF(2, 3);
 
-/* Read a whole word as a non-negative number, as people write it: 1000000, 1_000_000, 1e6, 1.5e9, 2^40.
+/* Any. Read a whole word as a non-negative number, as people write it: 1000000, 1_000_000, 1e6, 1.5e9, 2^40.
  * RP_ENUMBER: not such a word (1e-3, 12x, "", -1). RP_ERANGE: it does not fit. `error` (may be NULL) then shows
  * the word and what was expected. */
 RP_API int rp_read_uint64(const char *word, uint64_t *value, rp_error *error);
-/* The same for seconds: 5, 0.25, 1e-3, also with a unit: 30s, 2m, 1h, 250ms. */
+/* Any. The same for seconds: 5, 0.25, 1e-3, also with a unit: 30s, 2m, 1h, 250ms. */
 RP_API int rp_read_seconds(const char *word, double *seconds, rp_error *error);
 
 #ifdef __cplusplus
