@@ -124,6 +124,9 @@ RP_API int rp_task_fail(rp_task *task, const char *format, ...) RP_PRINTF(2, 3);
 RP_API uint64_t rp_task_index(const rp_task *task);
 /* The argument bytes of the map, and what `setup` left. Lent while the map is open in this worker. */
 RP_API const void *rp_task_args(const rp_task *task, size_t *size);
+/* Field `index` of the input of a task that rp_pool_starmap made: its bytes from that column. NULL if it has no such
+ * field. Not aligned; lent until the kernel returns. Of other tasks' inputs the answer means nothing. */
+RP_API const void *rp_task_argument(const rp_task *task, size_t index, size_t *size);
 RP_API void *rp_task_state(const rp_task *task);
 /* Who computes this. Lent. */
 RP_API const rp_where *rp_task_where(const rp_task *task);
@@ -190,6 +193,12 @@ typedef struct rp_schedule {
 
 #define RP_FED UINT64_MAX /* rp_map_options.count: tasks come by rp_map_put, until rp_map_end */
 
+/* Where a lazy map gets its inputs: 1 and the next input, lent until the next call; 0 at the end; or a negative code,
+ * which rp_map_next returns when the results of what came before have been read. Called by the thread that is in
+ * rp_map_next, no more than a bounded number of inputs ahead of what was read. It may block, and holds up that
+ * rp_map_next then whatever its time limit. It must not use the map. */
+typedef int rp_source(void *context, const void **input, size_t *size);
+
 typedef struct rp_map_options {
     const char *kernel; /* by name, from the world's table */
     uint64_t count;     /* tasks 0 .. count-1, or RP_FED */
@@ -207,6 +216,8 @@ typedef struct rp_map_options {
     uint32_t retries;              /* how often a task that crashed its worker is tried again; fails alone then */
     size_t window;                 /* bytes that results may run ahead of the next due before they spill to a
                                       file; 0: 64 MiB */
+    rp_source *source;             /* tasks come from here instead of rp_map_put; count must be RP_FED then */
+    void *source_context;
 } rp_map_options;
 
 /* One record: of one task, or of a whole run for a range kernel. */
@@ -229,7 +240,7 @@ typedef struct rp_map_stats {
 /* Rank 0, any thread, all of these. */
 RP_API int rp_map_open(rp_pool *pool, const rp_map_options *options, rp_map **map, rp_error *error);
 /* Add the next task; the input is copied. Blocks while the inputs held reach 16 MiB.
- * Errors: RP_ECLOSED (ended, stopped or closed), RP_ENOMEM. */
+ * Errors: RP_ECLOSED (ended, stopped or closed), RP_ENOMEM, RP_EINVAL (not a map that is fed). */
 RP_API int rp_map_put(rp_map *map, const void *input, size_t size);
 /* No more tasks. Does not block. */
 RP_API void rp_map_end(rp_map *map);
@@ -239,6 +250,106 @@ RP_API int rp_map_next(rp_map *map, double timeout_s, rp_result *result);
 RP_API void rp_map_stats_get(rp_map *map, rp_map_stats *stats);
 /* Ends the map; what is not computed yet is dropped. May block until the workers have let go of it. */
 RP_API void rp_map_close(rp_map *map);
+
+/* ---- Python's names: map, starmap, imap, apply, and futures --------------------------------------------- */
+
+/* Inputs, one after the other in `data`: each of `size` bytes or, where `sizes` is not NULL, of sizes[i]. */
+typedef struct rp_items {
+    const void *data;
+    size_t count;
+    size_t size;
+    const size_t *sizes; /* [count] or NULL */
+} rp_items;
+
+typedef struct rp_results {
+    size_t count, failed; /* tasks; those of them that failed or were canceled */
+    size_t first_failed;  /* the lowest of them; count: none */
+    rp_result *result;    /* [count], in task order; data is the results' own */
+} rp_results;
+
+/* Any. Ends results that were given; those of a future are the future's. All zero, or NULL, is no error. */
+RP_API void rp_results_free(rp_results *results);
+
+typedef struct rp_future rp_future;
+
+/* Runs on a thread that is inside an rp_ call on a future of the world, once, without locks held. It may call rp_,
+ * and may free the future. `results` are lent until the future is freed. */
+typedef void rp_callback(rp_future *future, const rp_results *results, void *context);
+
+/* What to run: a kernel for items (by name, from the world's table), and how. */
+typedef struct rp_call {
+    const char *kernel;
+    const void *args; /* what rp_task_args gives; copied */
+    size_t args_size;
+    size_t chunksize;            /* tasks a chunk; 0: by measured time. Not for apply */
+    rp_callback *callback;       /* of futures: every task succeeded; NULL: none */
+    rp_callback *error_callback; /* of futures: one failed or was canceled, or the pool cannot go on (then without
+                                    results: count 0) */
+    void *context;
+} rp_call;
+
+/* Rank 0, any thread, all calls from here on, but not inside a kernel.
+ *
+ * The blocking ones wait until every task has its answer. 0; RP_ETASK or RP_EDIED of the first that failed, and
+ * `error` says which and how many: results are given in these cases, the others' included. Else nothing is given:
+ * RP_EINVAL (also: callbacks, which only futures have), RP_ENOMEM, or why the pool cannot go on (RP_ESTOPPED, RP_ELOST,
+ * RP_ENOWORKERS, RP_ECLOSED).
+ * The asynchronous ones copy their inputs and return: 0 and the future, given; RP_EINVAL, RP_ENOMEM, or why the pool
+ * cannot go on. The tasks are computed whether anybody waits or not; their inputs and results are held in memory. */
+RP_API int rp_pool_map(rp_pool *pool, const rp_call *call, const rp_items *items, rp_results *results,
+                       rp_error *error);
+RP_API int rp_pool_map_async(rp_pool *pool, const rp_call *call, const rp_items *items, rp_future **future,
+                             rp_error *error);
+/* The same with several arguments: task i gets (columns[0][i], columns[1][i], ...), which rp_task_argument reads. The
+ * columns' counts must agree. */
+RP_API int rp_pool_starmap(rp_pool *pool, const rp_call *call, const rp_items *columns, size_t column_count,
+                           rp_results *results, rp_error *error);
+RP_API int rp_pool_starmap_async(rp_pool *pool, const rp_call *call, const rp_items *columns, size_t column_count,
+                                 rp_future **future, rp_error *error);
+/* One task. rp_task_index counts the pool's tasks of this kernel and these arguments then. */
+RP_API int rp_pool_apply(rp_pool *pool, const rp_call *call, const void *input, size_t size, rp_results *results,
+                         rp_error *error);
+RP_API int rp_pool_apply_async(rp_pool *pool, const rp_call *call, const void *input, size_t size,
+                               rp_future **future, rp_error *error);
+/* A map whose inputs come from `source`, to be read by rp_map_next, in order or as they come, and ended by
+ * rp_map_close, also before its end. A source without an end needs no more memory than the inputs ahead. Does not
+ * block. RP_EINVAL (also: callbacks), RP_ENOMEM, or why the pool cannot go on. */
+RP_API int rp_pool_imap(rp_pool *pool, const rp_call *call, rp_source *source, void *source_context, rp_map **map,
+                        rp_error *error);
+RP_API int rp_pool_imap_unordered(rp_pool *pool, const rp_call *call, rp_source *source, void *source_context,
+                                  rp_map **map, rp_error *error);
+
+/* Time limits: seconds; 0 does not wait, negative waits for ever. Calls on futures never block for longer, but for the
+ * callbacks that they run.
+ *
+ * The results of a future, lent until it is freed. 0, or RP_ETASK, RP_EDIED or RP_ECANCELED of the first task that
+ * failed, and results in these cases (`results` may be NULL); RP_ETIMEDOUT; RP_EINVAL; why the pool cannot go on
+ * (RP_ECLOSED: it was closed before the future was done). */
+RP_API int rp_future_get(rp_future *future, double timeout_s, const rp_results **results, rp_error *error);
+/* 0 once it is done, however it ended. RP_ETIMEDOUT, RP_EINVAL. */
+RP_API int rp_future_wait(rp_future *future, double timeout_s);
+/* Is it done? Does not block. NULL is not. */
+RP_API bool rp_future_ready(rp_future *future);
+/* Did every task succeed? RP_EBUSY while it is not done, RP_EINVAL. */
+RP_API int rp_future_successful(rp_future *future, bool *successful);
+/* Take back what has not started, and kill the worker of what runs if `kill` is set. Blocks until its workers' ranks
+ * have answered, milliseconds (of an inline worker: until its task is done).
+ * 0: canceled, and the future is done. RP_EBUSY: some of it runs, and goes on; the rest is canceled. RP_EUNSUPPORTED:
+ * the same, where threads or inline workers should have been killed. RP_ECLOSED: it was done before. RP_EINVAL,
+ * RP_ENOMEM, why the pool cannot go on. */
+RP_API int rp_future_cancel(rp_future *future, bool kill);
+/* May be called before it is done: what has not started is canceled then, what runs is not killed, and nobody learns of
+ * it. Does not block. NULL is no error. */
+RP_API void rp_future_free(rp_future *future);
+
+enum rp_wait { RP_FIRST_COMPLETED, RP_FIRST_EXCEPTION, RP_ALL_COMPLETED };
+
+/* Wait for futures of one world until one is done, one has failed (or all are done), or all are done. 0 (also of no
+ * futures at all), RP_ETIMEDOUT, RP_EINVAL. */
+RP_API int rp_futures_wait(rp_future *const *futures, size_t count, enum rp_wait until, double timeout_s);
+/* Python's as_completed: the index of a future that is done and has not been reported by this call before; RP_END when
+ * all have been. RP_ETIMEDOUT, RP_EINVAL. */
+RP_API int rp_futures_next(rp_future *const *futures, size_t count, double timeout_s, size_t *index);
 
 #ifdef __cplusplus
 }

@@ -200,6 +200,8 @@ static void compute_items(struct rp__worker *worker, const struct map *map, cons
             end_record(worker, code);
         } else {
             atomic_store_explicit(&worker->slot->task, index, memory_order_relaxed);
+            task->input = input;
+            task->input_size = size;
             end_record(worker, map->kernel->item(task, input, size));
         }
     }

@@ -1,5 +1,6 @@
 /* Pools: the crews of all ranks, asked for by rank 0. One at a time on a world. */
 #include "core/error.h"
+#include "pool/collector.h"
 #include "pool/world_state.h"
 
 #include <stdlib.h>
@@ -33,6 +34,7 @@ int rp_pool_open(rp_world *world, const rp_pool_options *options, rp_pool **out,
 void rp_pool_close(rp_pool *pool) {
     if (!pool) return;
     rp_world *world = pool->world;
+    rp__collector_close(world->collector, pool);
     rp__world_lock(world);
     rp__master_pool_close(world->master);
     world->pool = NULL;

@@ -1,5 +1,6 @@
 /* Opening and closing a world: who started us, the nursery before anything else, then MPI, then this host. */
 #include "core/error.h"
+#include "pool/collector.h"
 #include "pool/world_state.h"
 
 #include <errno.h>
@@ -75,6 +76,8 @@ static int start(rp_world *world, rp_error *error) {
 static void free_world(rp_world *world) {
     if (!world) return;
     rp__signals_release(world);
+    rp__collector_leave_world(world->collector);
+    world->collector = NULL;
     for (uint32_t i = 0; world->to && i < world->ranks; i++) rp__outbox_free(&world->to[i]);
     rp__outbox_free(&world->out);
     rp__master_free(world->master);
@@ -136,6 +139,7 @@ static int open_rank_0(rp_world *world, rp_error *error) {
     pthread_mutex_init(&world->lock, &kind);
     pthread_mutexattr_destroy(&kind);
     pthread_cond_init(&world->changed, NULL);
+    if (!(world->collector = rp__collector_new())) return rp__fail(error, RP_ENOMEM, "out of memory for a world");
     if (pthread_create(&world->thread, NULL, serve, world))
         return rp__fail(error, RP_ESYSTEM, "cannot start the service thread: %s", strerror(errno));
     pthread_mutex_lock(&world->lock);

@@ -32,6 +32,8 @@ struct rp__pool_wish {
     uint32_t given;
 };
 
+struct rp__collector; /* pool/collector.h */
+
 struct rp_pool {
     rp_world *world;
     uint32_t maps_open;
@@ -42,9 +44,13 @@ struct rp_map {
     rp_pool *pool;
     struct rp_map *next;
     struct rp__master_map *state; /* world lock */
+    bool canceling;               /* the same: somebody waits for the answers */
     bool range;
     double opened_s;
     struct rp__spill *aside;
+    struct rp__collector *collector; /* takes the results, for futures; NULL: the program reads them */
+    rp_source *source;               /* the reader takes inputs from it */
+    void *source_context;
 
     pthread_mutex_t lock; /* guards from here on */
     pthread_cond_t readable, writable;
@@ -65,6 +71,9 @@ struct rp_map {
     size_t read_parts, read_bytes;
     size_t at;
     uint64_t task;
+    uint64_t pulled, pulled_read;  /* inputs taken from the source; tasks of them whose results were read */
+    uint64_t window, window_at_ns; /* how far ahead it may be; when it was filled last */
+    int source_code;               /* RP_END: it has ended; negative: by an error */
 };
 
 struct rp_world {
@@ -113,6 +122,7 @@ struct rp_world {
     char **note;
     size_t notes;
     rp_error error; /* code != 0: the world cannot compute any more */
+    struct rp__collector *collector;
 };
 
 /* node.c: this host. */
@@ -138,6 +148,22 @@ void rp__service_stop(rp_world *world);
 /* signals.c: take INT, TERM and USR1 from the program, and give them back. */
 int rp__signals_take(rp_world *world, rp_error *error);
 void rp__signals_release(rp_world *world);
+
+/* map.c: a map whose results the collector takes. It is never held up by what nobody has read or computed. */
+int rp__map_open(rp_pool *pool, const rp_map_options *options, struct rp__collector *collector, rp_map **map,
+                 rp_error *error);
+/* What is ready, given; *complete: nothing will come after it. Returns why the map cannot go on, or 0. */
+int rp__map_take(rp_map *map, struct rp__part **parts, bool *complete);
+/* Why it cannot go on, or 0. */
+int rp__map_error(rp_map *map);
+/* Cancel tasks [begin, end), see rp__master_map_cancel; waits for the answers if *refused is wanted. 0, RP_ENOMEM, why
+ * the map cannot go on. */
+int rp__map_cancel(rp_map *map, uint64_t begin, uint64_t end, bool kill, bool *refused);
+/* The next record of a part: 1; 0: it has none left; RP_EPROTOCOL. *at and *task begin as 0 and the part's begin. */
+int rp__part_read(const struct rp__part *part, bool range, size_t *at, uint64_t *task, rp_result *result);
+/* When `seconds` from now will be, by the monotonic clock; a condition that understands it. */
+struct timespec rp__time_after(double seconds);
+void rp__condition_init(pthread_cond_t *condition);
 
 /* map.c, for the service under the world's lock: move what the program put to the master and what is due to it. */
 int rp__map_exchange(rp_map *map);
