@@ -296,8 +296,7 @@ typedef struct rp_call {
  * RP_ENOWORKERS, RP_ECLOSED).
  * The asynchronous ones copy their inputs and return: 0 and the future, given; RP_EINVAL, RP_ENOMEM, or why the pool
  * cannot go on. The tasks are computed whether anybody waits or not; their inputs and results are held in memory. */
-RP_API int rp_pool_map(rp_pool *pool, const rp_call *call, const rp_items *items, rp_results *results,
-                       rp_error *error);
+RP_API int rp_pool_map(rp_pool *pool, const rp_call *call, const rp_items *items, rp_results *results, rp_error *error);
 RP_API int rp_pool_map_async(rp_pool *pool, const rp_call *call, const rp_items *items, rp_future **future,
                              rp_error *error);
 /* The same with several arguments: task i gets (columns[0][i], columns[1][i], ...), which rp_task_argument reads. The
@@ -309,8 +308,8 @@ RP_API int rp_pool_starmap_async(rp_pool *pool, const rp_call *call, const rp_it
 /* One task. rp_task_index counts the pool's tasks of this kernel and these arguments then. */
 RP_API int rp_pool_apply(rp_pool *pool, const rp_call *call, const void *input, size_t size, rp_results *results,
                          rp_error *error);
-RP_API int rp_pool_apply_async(rp_pool *pool, const rp_call *call, const void *input, size_t size,
-                               rp_future **future, rp_error *error);
+RP_API int rp_pool_apply_async(rp_pool *pool, const rp_call *call, const void *input, size_t size, rp_future **future,
+                               rp_error *error);
 /* A map whose inputs come from `source`, to be read by rp_map_next, in order or as they come, and ended by
  * rp_map_close, also before its end. A source without an end needs no more memory than the inputs ahead. Does not
  * block. RP_EINVAL (also: callbacks), RP_ENOMEM, or why the pool cannot go on. */

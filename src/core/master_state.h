@@ -16,7 +16,7 @@ struct rp__chunk {
     struct rp__range range;
     uint32_t rank;
     uint32_t next_free;
-    uint32_t cancels; /* asked and not answered: if it comes back, it is canceled */
+    uint32_t cancels;        /* asked and not answered: if it comes back, it is canceled */
     struct rp__buffer bytes; /* of its result so far */
 };
 
@@ -52,7 +52,7 @@ struct rp__master_map {
     struct rp__part *ready, **ready_tail; /* due, not taken */
     size_t unread;                        /* bytes ready or taken, not consumed */
     double bytes_per_task;
-    uint64_t out; /* chunks */
+    uint64_t out;              /* chunks */
     uint64_t cancels, refused; /* of chunks: asked and not answered; answered that they run */
     rp_map_stats stats;
     uint64_t busy_ns;

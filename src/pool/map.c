@@ -153,8 +153,7 @@ static bool is_full(const rp_map *map) {
 
 static int put(rp_map *map, const void *input, size_t size) {
     pthread_mutex_lock(&map->lock);
-    while (is_full(map) && !map->error && !map->ended && !map->closing)
-        pthread_cond_wait(&map->writable, &map->lock);
+    while (is_full(map) && !map->error && !map->ended && !map->closing) pthread_cond_wait(&map->writable, &map->lock);
     int rc = map->error || map->ended || map->closing ? RP_ECLOSED : 0;
     bool first = map->feed_tasks == 0;
     if (rc == 0) {

@@ -27,6 +27,8 @@ static unsigned carries(enum rp__frame_type type) {
         return MAP | CHUNK | RANGE | WORKER | DATA;
     case RP__FRAME_TAKE_BACK:
         return COUNT;
+    case RP__FRAME_CANCEL:
+        return CHUNK;
     case RP__FRAME_QUIT:
         return COUNT;
     case RP__FRAME_HELLO:
@@ -38,6 +40,8 @@ static unsigned carries(enum rp__frame_type type) {
     case RP__FRAME_RESULT:
         return CHUNK | COUNT | DATA;
     case RP__FRAME_RETURNED:
+        return CHUNK;
+    case RP__FRAME_RUNS:
         return CHUNK;
     case RP__FRAME_DIED:
         return WORKER | CHUNK | RANGE | DATA;
