@@ -149,6 +149,9 @@ RP_API bool rp_task_canceled(const rp_task *task);
 RP_API uint64_t rp_task_index(const rp_task *task);
 /* The argument bytes of the map, and what `setup` left. Lent while the map is open in this worker. */
 RP_API const void *rp_task_args(const rp_task *task, size_t *size);
+/* Field `index` of the input of a task that rp_pool_starmap made: its bytes from that column. NULL if it has no such
+ * field. Not aligned; lent until the kernel returns. Of other tasks' inputs the answer means nothing. */
+RP_API const void *rp_task_argument(const rp_task *task, size_t index, size_t *size);
 RP_API void *rp_task_state(const rp_task *task);
 /* Add a task to the map that this one belongs to, which was opened with `grows`; the input is copied. It becomes one
  * when this task is done, numbered on after those that the map has then; of a task that fails, or whose worker dies,
@@ -254,7 +257,7 @@ RP_API void rp_pool_terminate(rp_pool *pool);
  * closed nor terminated, or why the world cannot go on. */
 RP_API int rp_pool_join(rp_pool *pool, double timeout_s);
 /* Rank 0. Ends the crews and frees the pool. Does not block: ranks do it in the order of what they are told. NULL is no
- * error. RP_EBUSY: a map of it is still open, and nothing is done. */
+ * error. What futures on it were not done end with RP_ECLOSED. RP_EBUSY: a map of it is still open; it stays. */
 RP_API int rp_pool_free(rp_pool *pool);
 /* Rank 0. The number of workers of all crews, and of the hosts that they are on. */
 RP_API uint32_t rp_pool_workers(const rp_pool *pool);
@@ -283,6 +286,12 @@ typedef struct rp_schedule {
 
 #define RP_FED UINT64_MAX /* rp_map_options.count: tasks come by rp_map_put, until rp_map_end */
 
+/* Where a lazy map gets its inputs: 1 and the next input, lent until the next call; 0 at the end; or a negative code,
+ * which rp_map_next returns when the results of what came before have been read. Called by the thread that is in
+ * rp_map_next, no more than a bounded number of inputs ahead of what was read. It may block, and holds up that
+ * rp_map_next then whatever its time limit. It must not use the map. */
+typedef int rp_source(void *context, const void **input, size_t *size);
+
 /* How a map is opened. */
 typedef struct rp_map_options {
     const char *kernel; /* by name, from the world's table */
@@ -309,6 +318,8 @@ typedef struct rp_map_options {
     bool grows;                    /* tasks may add tasks (rp_task_add): it is over when rp_map_end was called and all
                                       are done; count must be RP_FED, reduce 0. The order in which they come decides
                                       their numbers, so another run may number them otherwise */
+    rp_source *source;             /* tasks come from here instead of rp_map_put; count must be RP_FED then */
+    void *source_context;          /* what it is called with */
 } rp_map_options;
 
 /* One record: of one task, of a block of a reduced map, or of a whole run for a range kernel. */
@@ -335,7 +346,7 @@ typedef struct rp_map_stats {
 RP_API int rp_map_open(rp_pool *pool, const rp_map_options *options, rp_map **map, rp_error *error);
 /* Add the next task; the input is copied. Blocks while the inputs put and not done reach 16 MiB (not inside a reduced
  * map's block). What tasks add does not count here: it waits in rank 0's memory, however much it is.
- * Errors: RP_ECLOSED (ended, stopped or closed), RP_ENOMEM. */
+ * Errors: RP_ECLOSED (ended, stopped or closed), RP_ENOMEM, RP_EINVAL (not a map that is fed). */
 RP_API int rp_map_put(rp_map *map, const void *input, size_t size);
 /* No more tasks. Does not block. */
 RP_API void rp_map_end(rp_map *map);
@@ -354,6 +365,112 @@ RP_API int rp_map_reduce(rp_map *map, double timeout_s, void *into, size_t size)
 RP_API void rp_map_stats_get(rp_map *map, rp_map_stats *stats);
 /* Ends the map; what is not computed yet is dropped. May block until the workers have let go of it. */
 RP_API void rp_map_close(rp_map *map);
+
+/* ---- Python's names: map, starmap, imap, apply, and futures --------------------------------------------- */
+
+/* Inputs, one after the other in `data`: each of `size` bytes or, where `sizes` is not NULL, of sizes[i]. */
+typedef struct rp_items {
+    const void *data;    /* all of them; lent for the call */
+    size_t count;        /* how many */
+    size_t size;         /* bytes of each */
+    const size_t *sizes; /* [count] or NULL */
+} rp_items;
+
+/* What tasks answered. */
+typedef struct rp_results {
+    size_t count, failed; /* tasks; those of them that failed or were canceled */
+    size_t first_failed;  /* the lowest of them; count: none */
+    rp_result *result;    /* [count], in task order; data is the results' own */
+} rp_results;
+
+/* Any. Ends results that were given; those of a future are the future's. All zero, or NULL, is no error. */
+RP_API void rp_results_free(rp_results *results);
+
+/* Tasks that are on their way. From an asynchronous call to rp_future_free. */
+typedef struct rp_future rp_future;
+
+/* Runs on a thread that is inside an rp_ call on a future of the world, once, without locks held. It may call rp_,
+ * and may free the future. `results` are lent until the future is freed. */
+typedef void rp_callback(rp_future *future, const rp_results *results, void *context);
+
+/* What to run: a kernel for items (by name, from the world's table), and how. */
+typedef struct rp_call {
+    const char *kernel;          /* an item kernel of the world's table */
+    const void *args;            /* what rp_task_args gives; copied */
+    size_t args_size;            /* bytes of it */
+    size_t chunksize;            /* tasks a chunk; 0: by measured time. Not for apply */
+    rp_callback *callback;       /* of futures: every task succeeded; NULL: none */
+    rp_callback *error_callback; /* of futures: one failed or was canceled, or the pool cannot go on (then without
+                                    results: count 0) */
+    void *context;               /* what the callbacks are called with */
+} rp_call;
+
+/* Rank 0, any thread, all calls from here on, but not inside a kernel.
+ *
+ * The blocking ones wait until every task has its answer. 0; RP_ETASK or RP_EDIED of the first that failed, and
+ * `error` says which and how many: results are given in these cases, the others' included. Else nothing is given:
+ * RP_EINVAL (also: callbacks, which only futures have), RP_ENOMEM, or why the pool cannot go on (RP_ESTOPPED, RP_ELOST,
+ * RP_ENOWORKERS, RP_ECLOSED).
+ * The asynchronous ones copy their inputs and return: 0 and the future, given; RP_EINVAL, RP_ENOMEM, or why the pool
+ * cannot go on. The tasks are computed whether anybody waits or not; their inputs and results are held in memory. */
+RP_API int rp_pool_map(rp_pool *pool, const rp_call *call, const rp_items *items, rp_results *results, rp_error *error);
+RP_API int rp_pool_map_async(rp_pool *pool, const rp_call *call, const rp_items *items, rp_future **future,
+                             rp_error *error);
+/* The same with several arguments: task i gets (columns[0][i], columns[1][i], ...), which rp_task_argument reads. The
+ * columns' counts must agree. */
+RP_API int rp_pool_starmap(rp_pool *pool, const rp_call *call, const rp_items *columns, size_t column_count,
+                           rp_results *results, rp_error *error);
+RP_API int rp_pool_starmap_async(rp_pool *pool, const rp_call *call, const rp_items *columns, size_t column_count,
+                                 rp_future **future, rp_error *error);
+/* One task. rp_task_index counts the pool's tasks of this kernel and these arguments then. */
+RP_API int rp_pool_apply(rp_pool *pool, const rp_call *call, const void *input, size_t size, rp_results *results,
+                         rp_error *error);
+RP_API int rp_pool_apply_async(rp_pool *pool, const rp_call *call, const void *input, size_t size, rp_future **future,
+                               rp_error *error);
+/* A map whose inputs come from `source`, to be read by rp_map_next, in order or as they come, and ended by
+ * rp_map_close, also before its end. A source without an end needs no more memory than the inputs ahead. Does not
+ * block. RP_EINVAL (also: callbacks), RP_ENOMEM, or why the pool cannot go on. */
+RP_API int rp_pool_imap(rp_pool *pool, const rp_call *call, rp_source *source, void *source_context, rp_map **map,
+                        rp_error *error);
+RP_API int rp_pool_imap_unordered(rp_pool *pool, const rp_call *call, rp_source *source, void *source_context,
+                                  rp_map **map, rp_error *error);
+
+/* Time limits: seconds; 0 does not wait, negative waits for ever. Calls on futures never block for longer, but for the
+ * callbacks that they run.
+ *
+ * The results of a future, lent until it is freed. 0, or RP_ETASK, RP_EDIED or RP_ECANCELED of the first task that
+ * failed, and results in these cases (`results` may be NULL); RP_ETIMEDOUT; RP_EINVAL; why the pool cannot go on
+ * (RP_ECLOSED: it was closed before the future was done). */
+RP_API int rp_future_get(rp_future *future, double timeout_s, const rp_results **results, rp_error *error);
+/* 0 once it is done, however it ended. RP_ETIMEDOUT, RP_EINVAL. */
+RP_API int rp_future_wait(rp_future *future, double timeout_s);
+/* Is it done? Does not block. NULL is not. */
+RP_API bool rp_future_ready(rp_future *future);
+/* Did every task succeed? RP_EBUSY while it is not done, RP_EINVAL. */
+RP_API int rp_future_successful(rp_future *future, bool *successful);
+/* Take back what has not started, and kill the worker of what runs if `kill` is set. Blocks until its workers' ranks
+ * have answered, milliseconds (of an inline worker: until its task is done).
+ * 0: canceled, and the future is done. RP_EBUSY: some of it runs, and goes on; the rest is canceled. RP_EUNSUPPORTED:
+ * the same, where threads or inline workers should have been killed. RP_ECLOSED: it was done before. RP_EINVAL,
+ * RP_ENOMEM, why the pool cannot go on. */
+RP_API int rp_future_cancel(rp_future *future, bool kill);
+/* May be called before it is done: what has not started is canceled then, what runs is not killed, and nobody learns of
+ * it. Does not block. NULL is no error. */
+RP_API void rp_future_free(rp_future *future);
+
+/* How long rp_futures_wait waits. */
+enum rp_wait {
+    RP_FIRST_COMPLETED, /* until one is done */
+    RP_FIRST_EXCEPTION, /* until one has failed, or all are done */
+    RP_ALL_COMPLETED    /* until all are done */
+};
+
+/* Wait for futures of one world until one is done, one has failed (or all are done), or all are done. 0 (also of no
+ * futures at all), RP_ETIMEDOUT, RP_EINVAL. */
+RP_API int rp_futures_wait(rp_future *const *futures, size_t count, enum rp_wait until, double timeout_s);
+/* Python's as_completed: the index of a future that is done and has not been reported by this call before; RP_END when
+ * all have been. RP_ETIMEDOUT, RP_EINVAL. */
+RP_API int rp_futures_next(rp_future *const *futures, size_t count, double timeout_s, size_t *index);
 
 #ifdef __cplusplus
 }

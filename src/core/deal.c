@@ -8,7 +8,7 @@
 /* Chunks shorter than this are not worth moving from one rank to another. */
 static const double worth_moving_ns = 300e3;
 
-static bool fed_up(const struct rp__master_map *map) { return map->unread > RP__UNREAD_MAX; }
+static bool fed_up(const struct rp__master_map *map) { return !map->keep_all && map->unread > RP__UNREAD_MAX; }
 
 static bool take_for_rank(struct rp__master *master, struct rp__master_map *map, uint32_t at, uint64_t credit,
                           struct rp__range *range) {

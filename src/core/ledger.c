@@ -45,7 +45,7 @@ static uint64_t limit(const struct rp__ledger *ledger) {
 }
 
 uint64_t rp__ledger_undealt(const struct rp__ledger *ledger) {
-    return limit(ledger) - ledger->next + ledger->again_tasks;
+    return limit(ledger) - ledger->next - ledger->dropped + ledger->again_tasks;
 }
 
 bool rp__ledger_complete(const struct rp__ledger *ledger) {
@@ -85,9 +85,7 @@ static size_t find_again(const struct rp__ledger *ledger, uint32_t worker) {
     return lowest;
 }
 
-static bool take_again(struct rp__ledger *ledger, uint32_t worker, struct rp__range *range) {
-    size_t at = find_again(ledger, worker);
-    if (at == ledger->again_count) return false;
+static void remove_again(struct rp__ledger *ledger, size_t at, struct rp__range *range) {
     *range = ledger->again[at];
     ledger->again[at] = ledger->again[--ledger->again_count];
     if (at < ledger->again_count) {
@@ -95,6 +93,48 @@ static bool take_again(struct rp__ledger *ledger, uint32_t worker, struct rp__ra
         sift_up(ledger->again, at);
     }
     ledger->again_tasks -= range->end - range->begin;
+}
+
+static bool take_again(struct rp__ledger *ledger, uint32_t worker, struct rp__range *range) {
+    size_t at = find_again(ledger, worker);
+    if (at == ledger->again_count) return false;
+    remove_again(ledger, at, range);
+    return true;
+}
+
+/* The run that the cursor comes to: what was dropped, and so is done, is passed over. */
+static uint64_t end_of_run(struct rp__ledger *ledger) {
+    if (!ledger->dropped) return limit(ledger);
+    struct rp__interval gap;
+    rp__intervals_gap(&ledger->done, ledger->next, &gap);
+    ledger->dropped -= gap.begin - ledger->next;
+    ledger->next = gap.begin;
+    return gap.end < ledger->known ? gap.end : ledger->known;
+}
+
+bool rp__ledger_drop(struct rp__ledger *ledger, uint64_t begin, uint64_t end, struct rp__range *range, int *code) {
+    *code = 0;
+    for (size_t i = 0; i < ledger->again_count; i++) {
+        struct rp__range back = ledger->again[i], before = back, after = back;
+        if (back.end <= begin || back.begin >= end) continue;
+        remove_again(ledger, i, range);
+        if (range->begin < begin) range->begin = before.end = begin;
+        if (range->end > end) range->end = after.begin = end;
+        if (range->begin > back.begin) *code = rp__ledger_again(ledger, &before);
+        if (range->end < back.end && *code == 0) *code = rp__ledger_again(ledger, &after);
+        return *code == 0;
+    }
+    struct rp__interval gap;
+    if (ledger->fixed) return false;
+    rp__intervals_gap(&ledger->done, begin > ledger->next ? begin : ledger->next, &gap);
+    if (gap.end > end) gap.end = end;
+    if (gap.end > ledger->known) gap.end = ledger->known;
+    if (gap.begin >= gap.end) return false;
+    *range = (struct rp__range){.begin = gap.begin, .end = gap.end, .worker = RP__ANY_WORKER};
+    if (gap.begin == ledger->next)
+        ledger->next = gap.end;
+    else
+        ledger->dropped += gap.end - gap.begin;
     return true;
 }
 
@@ -135,8 +175,10 @@ bool rp__ledger_take(struct rp__ledger *ledger, uint32_t worker, struct rp__sche
     bool taken = ledger->again_count && take_again(ledger, worker, range);
     if (!taken && ledger->fixed) taken = take_fixed(ledger, worker, range);
     if (taken && ledger->fixed) range->worker = worker; /* and its own from now on */
-    if (taken || ledger->next == limit(ledger) || ledger->fixed) return taken;
-    ask->remaining = limit(ledger) - ledger->next;
+    if (taken || ledger->fixed) return taken;
+    uint64_t run_end = end_of_run(ledger);
+    if (ledger->next == run_end) return false;
+    ask->remaining = limit(ledger) - ledger->next - ledger->dropped;
     ask->workers = ledger->workers;
     ask->batch_left = ledger->batch_left;
     ask->batch_size = ledger->batch_size;
@@ -148,7 +190,7 @@ bool rp__ledger_take(struct rp__ledger *ledger, uint32_t worker, struct rp__sche
         }
         ledger->batch_left--;
     }
-    uint64_t end = rp__schedule_end(&ledger->map, ledger->next, size, limit(ledger));
+    uint64_t end = rp__schedule_end(&ledger->map, ledger->next, size, run_end);
     *range = (struct rp__range){.begin = ledger->next, .end = end, .worker = RP__ANY_WORKER};
     ledger->next = end;
     return true;

@@ -32,6 +32,7 @@ struct rp__ledger {
     struct rp__range *again; /* a heap, lowest begin first; fixed: of any worker */
     size_t again_count, again_capacity;
     uint64_t again_tasks;
+    uint64_t dropped; /* tasks that the cursor has not reached and that are out or done all the same */
     struct rp__intervals done;
     uint64_t done_tasks;
 };
@@ -46,6 +47,9 @@ bool rp__ledger_complete(const struct rp__ledger *ledger);
 /* Deal the next chunk to worker `worker` (fixed) or to anybody; the schedule's view of the asker is in `ask`, of which
  * remaining, workers and batch are filled in here. false: nothing for it now. */
 bool rp__ledger_take(struct rp__ledger *ledger, uint32_t worker, struct rp__schedule_ask *ask, struct rp__range *range);
+/* Take a run of undealt tasks of [begin, end) out of their turn, to answer them at once: the caller must say done of it
+ * before anything else. false: none is undealt (of a fixed map: none has come back), or no memory, which *code tells. */
+bool rp__ledger_drop(struct rp__ledger *ledger, uint64_t begin, uint64_t end, struct rp__range *range, int *code);
 /* What was out is done; what was out comes back. 0 or RP_ENOMEM. */
 int rp__ledger_done(struct rp__ledger *ledger, uint64_t begin, uint64_t end);
 int rp__ledger_again(struct rp__ledger *ledger, const struct rp__range *range);

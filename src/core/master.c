@@ -159,6 +159,7 @@ static struct rp__chunk *find_chunk(struct rp__master *master, uint32_t rank, ui
 
 static void free_chunk(struct rp__master *master, struct rp__chunk *chunk) {
     chunk->map->out--;
+    chunk->map->cancels -= chunk->cancels;
     master->rank[chunk->rank].held--;
     if (chunk->range.worker != RP__ANY_WORKER && master->held[chunk->range.worker]) master->held[chunk->range.worker]--;
     rp__buffer_free(&chunk->bytes);
@@ -184,6 +185,7 @@ int rp__master_map_open(struct rp__master *master, const struct rp__map_spec *sp
     map->number = ++master->next_map;
     map->kernel = spec->kernel;
     map->range = spec->range;
+    map->keep_all = spec->keep_all;
     map->active = options->active && options->active < master->workers ? options->active : master->workers;
     map->retries = options->retries == UINT32_MAX ? 0 : options->retries ? options->retries : DEFAULT_RETRIES;
     map->window = (struct rp__window){.unordered = options->unordered, .aside = spec->aside};
@@ -347,14 +349,15 @@ static int answer(struct rp__master_map *map, struct rp__part *part) {
     return rc;
 }
 
-/* The task gets a failure for an answer: its worker died of it, or its answer made no sense, too often. */
-static int give_up(struct rp__master_map *map, const struct rp__range *range, const char *cause, size_t size) {
+/* The tasks get a failure for an answer: a worker died of it, or its answer made no sense, too often; or canceled. */
+static int give_up(struct rp__master_map *map, const struct rp__range *range, int code, const char *cause,
+                   size_t size) {
     uint8_t record[RP__RECORD_HEAD_MAX + 256];
     size = size < 256 ? size : 256;
     size_t head = rp__record_head(record, size, true);
     memcpy(record + head, cause, size);
     struct rp__part *part = rp__part_copy(range->begin, range->end, record, head + size);
-    if (part) part->died = true;
+    if (part) part->failure = code;
     map->stats.tasks_failed += range->end - range->begin;
     return answer(map, part);
 }
@@ -365,7 +368,35 @@ static int suspect(struct rp__master_map *map, struct rp__range range, const cha
     if (rp__ledger_splits(&map->ledger, &range)) return rp__ledger_again_in_parts(&map->ledger, &range);
     if (range.attempts++ < map->retries) return rp__ledger_again(&map->ledger, &range);
     map->stats.chunks_again--;
-    return give_up(map, &range, cause, size);
+    return give_up(map, &range, RP_EDIED, cause, size);
+}
+
+static int cancel(struct rp__master_map *map, const struct rp__range *range) {
+    const char *cause = rp_strerror(RP_ECANCELED);
+    return give_up(map, range, RP_ECANCELED, cause, strlen(cause));
+}
+
+int rp__master_map_cancel(struct rp__master *master, struct rp__master_map *map, uint64_t begin, uint64_t end,
+                          bool kill) {
+    struct rp__range range;
+    int rc = 0;
+    while (rc == 0 && rp__ledger_drop(&map->ledger, begin, end, &range, &rc)) rc = cancel(map, &range);
+    for (uint32_t i = 0; i < master->chunks && rc == 0; i++) {
+        struct rp__chunk *chunk = &master->chunk[i];
+        if (!chunk->id || chunk->map != map || chunk->range.begin < begin || chunk->range.end > end) continue;
+        rc = rp__master_control(
+            master, chunk->rank,
+            &(struct rp__frame){.type = RP__FRAME_CANCEL, .chunk = chunk->id, .flags = kill ? RP__KILL : 0});
+        if (rc) break;
+        chunk->cancels++;
+        map->cancels++;
+    }
+    return rc;
+}
+
+bool rp__master_map_canceling(const struct rp__master_map *map, uint64_t *refused) {
+    *refused = map->refused;
+    return map->cancels != 0;
 }
 
 static void learn(struct rp__master *master, const struct rp__chunk *chunk, size_t size, uint64_t busy_ns) {
@@ -432,7 +463,9 @@ static int children_came(struct rp__chunk *chunk, const struct rp__frame *frame)
 }
 
 static int chunk_returned(struct rp__master *master, struct rp__chunk *chunk) {
-    int rc = chunk->map->closing ? 0 : rp__ledger_again(&chunk->map->ledger, &chunk->range);
+    int rc = chunk->map->closing ? 0
+             : chunk->cancels    ? cancel(chunk->map, &chunk->range)
+                                 : rp__ledger_again(&chunk->map->ledger, &chunk->range);
     free_chunk(master, chunk);
     return rc;
 }
@@ -442,6 +475,14 @@ static void widen_to_blocks(uint64_t reduce, const struct rp__range *whole, stru
     uint64_t over = guilty->end % reduce ? reduce - guilty->end % reduce : 0, left = whole->end - guilty->end;
     guilty->begin -= guilty->begin % reduce;
     guilty->end += over < left ? over : left;
+}
+
+static int chunk_runs(struct rp__chunk *chunk) {
+    if (!chunk->cancels) return 0;
+    chunk->cancels--;
+    chunk->map->cancels--;
+    chunk->map->refused++;
+    return 0;
 }
 
 static int worker_died(struct rp__master *master, struct rp__chunk *chunk, const struct rp__frame *frame) {
@@ -491,6 +532,8 @@ int rp__master_receive(struct rp__master *master, uint32_t from, const struct rp
         if (frame->flags & RP__LAST) rank->asked_back = false;
         master->restless = true;
         return chunk ? chunk_returned(master, chunk) : 0;
+    case RP__FRAME_RUNS:
+        return chunk ? chunk_runs(chunk) : 0;
     case RP__FRAME_DIED:
         /* Killed for a map that was closed, while it may have begun a chunk of another: nobody is to blame. */
         if (frame->flags & RP__KILLED) return chunk ? chunk_returned(master, chunk) : 0;

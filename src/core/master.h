@@ -21,6 +21,7 @@ struct rp__map_spec {
     uint32_t kernel;        /* index in the world's table */
     bool range;             /* it makes one record a chunk; else one a task, or a block where options.reduce is set
                                (options.edge is the same then, so no chunk is cut inside a block) */
+    bool keep_all;          /* results that nobody has read never hold up dealing: all of them are asked for */
     struct rp__window_aside aside;
 };
 
@@ -42,7 +43,7 @@ int rp__master_map_feed(struct rp__master *master, struct rp__master_map *map, u
                         struct rp__buffer *records);
 void rp__master_map_final(struct rp__master *master, struct rp__master_map *map);
 /* The next part of the results, given; NULL: none is due. What the caller holds unread is counted until it says
- * that it was consumed, and past 64 MiB of it no more is dealt. */
+ * that it was consumed, and past 64 MiB of it no more is dealt, unless the map keeps all. */
 struct rp__part *rp__master_map_take(struct rp__master_map *map);
 void rp__master_map_consumed(struct rp__master *master, struct rp__master_map *map, size_t parts, size_t bytes);
 /* Its number, as agents know it. */
@@ -51,6 +52,13 @@ uint32_t rp__master_map_number(const struct rp__master_map *map);
 bool rp__master_map_complete(const struct rp__master_map *map);
 /* Deal no more of it, and have ranks drop what is out. Then, once idle, nothing is out and it may be freed. */
 void rp__master_map_close(struct rp__master *master, struct rp__master_map *map);
+/* Drop tasks [begin, end): what is undealt is answered as canceled, and what is out, in chunks that lie within, is asked
+ * back, killed if it runs and `kill` is set. Then, once no cancel is pending, each of these tasks has its answer, or is
+ * in a chunk that runs on (counted in *refused, since the map began), or came back for another reason and may be
+ * canceled again. 0, RP_ENOMEM. */
+int rp__master_map_cancel(struct rp__master *master, struct rp__master_map *map, uint64_t begin, uint64_t end,
+                          bool kill);
+bool rp__master_map_canceling(const struct rp__master_map *map, uint64_t *refused);
 bool rp__master_map_idle(const struct rp__master_map *map);
 /* Idle, and all done or closed: nothing of it will be computed any more. */
 bool rp__master_map_at_rest(const struct rp__master_map *map);

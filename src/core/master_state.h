@@ -16,6 +16,7 @@ struct rp__chunk {
     struct rp__range range;
     uint32_t rank;
     uint32_t next_free;
+    uint32_t cancels;        /* asked and not answered: if it comes back, it is canceled */
     struct rp__buffer bytes; /* of its result so far */
     struct rp__buffer children;
 };
@@ -40,7 +41,7 @@ struct rp__map_rank {
 struct rp__master_map {
     struct rp__master_map *next; /* in the order of opening */
     uint32_t number, kernel;
-    bool range, closing;
+    bool range, closing, keep_all;
     uint32_t active; /* workers that compute it: the first so many of the pool */
     uint32_t retries;
     uint8_t *args;
@@ -52,7 +53,8 @@ struct rp__master_map {
     struct rp__part *ready, **ready_tail; /* due, not taken */
     size_t unread;                        /* bytes ready or taken, not consumed */
     double bytes_per_task;
-    uint64_t out; /* chunks */
+    uint64_t out;              /* chunks */
+    uint64_t cancels, refused; /* of chunks: asked and not answered; answered that they run */
     rp_map_stats stats;
     uint64_t busy_ns;
 };

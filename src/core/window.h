@@ -14,8 +14,8 @@
 struct rp__part {
     struct rp__part *next; /* for whoever holds it in a list */
     uint64_t begin, end;
-    bool died;  /* the one record is a failure: its worker died of it */
-    bool aside; /* its bytes are put aside at `offset` */
+    bool aside;  /* its bytes are put aside at `offset` */
+    int failure; /* not 0: the one record is a failure of all tasks, and this is its code */
     uint64_t offset;
     size_t size;
     uint8_t *data;    /* [size]; NULL while aside */

@@ -22,6 +22,7 @@ enum rp__frame_type {
     RP__FRAME_MAP_END,   /* map: forget it; chunks in hand are dropped, and answered by RETURNED */
     RP__FRAME_WORK,      /* map, chunk, begin, end, worker or ANY; data = inputs */
     RP__FRAME_TAKE_BACK, /* count = how many chunks that have not started are wanted back */
+    RP__FRAME_CANCEL,    /* chunk is wanted back; KILL: also if it runs */
     RP__FRAME_QUIT,      /* count = exit code */
     RP__FRAME_SHARE,     /* worker = number of the shared data, count = its size, data = of it; pass it on */
     /* to the master */
@@ -31,6 +32,7 @@ enum rp__frame_type {
     RP__FRAME_RESULT,   /* chunk, count = busy ns; data = records. Without MORE the chunk is answered */
     RP__FRAME_CHILDREN, /* chunk; data = inputs of tasks that its tasks add, once it is answered */
     RP__FRAME_RETURNED, /* chunk: not computed; with LAST: the end of the answer to TAKE_BACK */
+    RP__FRAME_RUNS,     /* chunk: it cannot be taken back, and goes on */
     RP__FRAME_DIED,     /* worker, chunk, begin and end = the tasks it may have died of, data = cause; flag IN_HAND.
                            KILLED: by the agent, and not for what it computed */
     RP__FRAME_FAILED,   /* count = code, data = words: this rank cannot go on */
@@ -40,7 +42,7 @@ enum rp__frame_type {
     RP__FRAME_TYPES
 };
 
-enum rp__frame_flags { RP__MORE = 1, RP__LAST = 2, RP__IN_HAND = 4, RP__KILLED = 8, RP__GROWS = 16 };
+enum rp__frame_flags { RP__MORE = 1, RP__LAST = 2, RP__IN_HAND = 4, RP__KILLED = 8, RP__GROWS = 16, RP__KILL = 32 };
 
 struct rp__frame {
     enum rp__frame_type type;

@@ -146,6 +146,20 @@ const void *rp_task_args(const rp_task *task, size_t *size) {
     return task->args;
 }
 
+const void *rp_task_argument(const rp_task *task, size_t index, size_t *size) {
+    const uint8_t *at = task->input, *data = NULL;
+    size_t left = task->input_size, found = 0;
+    bool marked;
+    for (size_t i = 0; i <= index; i++) {
+        const size_t length = at ? rp__record_read(at, left, &data, &found, &marked) : 0;
+        if (length == 0) return NULL;
+        at += length;
+        left -= length;
+    }
+    if (size) *size = found;
+    return data;
+}
+
 void *rp_task_state(const rp_task *task) { return task->state; }
 
 const rp_where *rp_task_where(const rp_task *task) { return task->where; }

@@ -18,6 +18,8 @@ struct rp_task {
     uint64_t index;
     const void *args;
     size_t args_size;
+    const void *input; /* of the task that is computed */
+    size_t input_size;
     void *state;
     const rp_where *where;
     const struct rp__family_page *family;

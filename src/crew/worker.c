@@ -264,6 +264,8 @@ static void compute_items(struct rp__worker *worker, const struct map *map, cons
         int done = map->failed ? rp_task_fail(task, "%s", map->message) : code;
         if (!done && !worker->fold.failed) { /* the rest of a block that has failed is not computed */
             atomic_store_explicit(&worker->slot->task, index, memory_order_relaxed);
+            task->input = input;
+            task->input_size = size;
             done = map->kernel->item(task, input, size);
         }
         if (map->reduce)

@@ -46,6 +46,7 @@ struct held {
     struct rp__work work;
     struct rp__buffer inputs;
     bool targeted;
+    bool unwanted;      /* canceled: to be killed, since it runs */
     bool half_answered; /* a first part of its result has gone to the master */
 };
 
@@ -404,6 +405,61 @@ static int map_ended(struct rp__agent *agent, uint32_t number) {
     return rc;
 }
 
+/* ---- Cancel ---- */
+
+/* The worker's youngest chunk, or NULL if it has started; it stays where it waits, or moves there. */
+static struct held *recall_youngest(struct rp__agent *agent, uint32_t at) {
+    struct agent_worker *worker = &agent->worker[at];
+    bool half = is_half_given(worker);
+    struct held **last = half ? &worker->waiting.first : &worker->given.first;
+    while (!half && *last && (*last)->next) last = &(*last)->next;
+    struct held *held = *last;
+    if (!held || !agent->ops->take_back(agent->crew, at, held->work.chunk)) return NULL;
+    held->work.given = 0;
+    if (!half) {
+        unlink_at(&worker->given, last);
+        struct queue front = {.last = &front.first};
+        push(&front, held);
+        prepend(&worker->waiting, &front);
+    }
+    held->work.started = false;
+    return held;
+}
+
+static struct held **find_held(struct queue *queue, uint64_t chunk) {
+    for (struct held **at = &queue->first; *at; at = &(*at)->next)
+        if ((*at)->work.chunk == chunk) return at;
+    return NULL;
+}
+
+/* Those behind it in the ring are taken out first, and go in again. */
+static int cancel_at(struct rp__agent *agent, uint32_t at, uint64_t chunk, bool kill) {
+    struct agent_worker *worker = &agent->worker[at];
+    struct held **waiting = find_held(&worker->waiting, chunk), **given = find_held(&worker->given, chunk);
+    struct held *held = waiting ? *waiting : *given;
+    bool recalled = waiting && !held->work.started;
+    while (!recalled) {
+        const struct held *youngest = recall_youngest(agent, at);
+        if (!youngest) break;
+        recalled = youngest == held;
+    }
+    if (recalled) {
+        unlink_at(&worker->waiting, find_held(&worker->waiting, chunk));
+        count_idle(agent, at);
+        return give_back(agent, held);
+    }
+    held->unwanted |= kill;
+    if (kill) return 0; /* answered by its end */
+    return rp__outbox_put(agent->out, &(struct rp__frame){.type = RP__FRAME_RUNS, .chunk = chunk});
+}
+
+static int cancel_came(struct rp__agent *agent, const struct rp__frame *frame) {
+    for (uint32_t at = 0; at < agent->workers; at++)
+        if (find_held(&agent->worker[at].waiting, frame->chunk) || find_held(&agent->worker[at].given, frame->chunk))
+            return cancel_at(agent, at, frame->chunk, frame->flags & RP__KILL);
+    return 0; /* its answer is on its way */
+}
+
 int rp__agent_receive(struct rp__agent *agent, const struct rp__frame *frame) {
     switch (frame->type) {
     case RP__FRAME_MAP:
@@ -414,6 +470,8 @@ int rp__agent_receive(struct rp__agent *agent, const struct rp__frame *frame) {
         return work_came(agent, frame);
     case RP__FRAME_TAKE_BACK:
         return take_back(agent, frame->count);
+    case RP__FRAME_CANCEL:
+        return cancel_came(agent, frame);
     default:
         return RP_EPROTOCOL;
     }
@@ -488,7 +546,7 @@ static int wait_again(struct rp__agent *agent, struct agent_worker *worker) {
     for (struct held **at = &worker->waiting.first, *held; (held = *at) && rc == 0;) {
         held->work.given = 0;
         held->work.started = false;
-        if (!held->map->ended) {
+        if (!held->map->ended && !held->unwanted) {
             at = &held->next;
             continue;
         }
@@ -549,13 +607,17 @@ static void even_out(struct rp__agent *agent) {
 }
 
 /* What a worker computes of an ended map is no longer wanted. To be called when all answers were taken, so that it is
- * that chunk that it computes, and not one behind it. Threads cannot be killed: they finish the chunk, if the kernel
- * does not ask whether it is wanted. */
-static void kill_unwanted(struct rp__agent *agent, uint32_t at) {
+ * that chunk that it computes, and not one behind it. Threads cannot be killed: they finish the chunk. */
+static int kill_unwanted(struct rp__agent *agent, uint32_t at) {
     struct agent_worker *worker = &agent->worker[at];
-    if (worker->killed || !worker->given.first || !worker->given.first->map->ended) return;
+    struct held *held = worker->given.first;
+    if (worker->killed || !held || !(held->map->ended || held->unwanted)) return 0;
+    bool canceled = !held->map->ended;
     worker->killed = true;
-    (void)agent->ops->kill(agent->crew, at, "its map was closed");
+    int rc = agent->ops->kill(agent->crew, at, canceled ? "its task was canceled" : "its map was closed");
+    if (!canceled || rc != RP_EUNSUPPORTED) return 0;
+    worker->killed = held->unwanted = false;
+    return rp__outbox_put(agent->out, &(struct rp__frame){.type = RP__FRAME_RUNS, .chunk = held->work.chunk});
 }
 
 int rp__agent_poll(struct rp__agent *agent, uint32_t *events, rp_error *error) {
@@ -591,7 +653,7 @@ int rp__agent_poll(struct rp__agent *agent, uint32_t *events, rp_error *error) {
         }
         if (rc == RP_ENOMEM) rp__fail(error, rc, "the agent is out of memory");
     }
-    for (uint32_t i = 0; i < agent->workers && !got; i++) kill_unwanted(agent, i);
+    for (uint32_t i = 0; i < agent->workers && !got && rc == 0; i++) rc = kill_unwanted(agent, i);
     if (agent->idle && !count) even_out(agent);
     for (uint32_t i = 0; i < agent->workers && rc == 0; i++)
         if (agent->worker[i].waiting.first || agent->worker[i].init_pending) pump(agent, i);

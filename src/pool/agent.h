@@ -28,7 +28,7 @@ struct rp__agent *rp__agent_new(const struct rp__agent_crew *ops, struct rp__cre
 /* Before the first poll: each worker that starts runs this kernel first, with this input, which is lent. */
 void rp__agent_initialize(struct rp__agent *agent, uint32_t kernel, const void *input, size_t size);
 void rp__agent_free(struct rp__agent *agent);
-/* MAP, MAP_END, WORK or TAKE_BACK came. 0, RP_ENOMEM, RP_EPROTOCOL. */
+/* MAP, MAP_END, WORK, TAKE_BACK or CANCEL came. 0, RP_ENOMEM, RP_EPROTOCOL. */
 int rp__agent_receive(struct rp__agent *agent, const struct rp__frame *frame);
 /* Take what the crew has to say, and give it what it has room for. *events: how many things happened. 0, or why
  * this rank cannot go on. */

@@ -4,6 +4,7 @@
  * takes them all at once. So the program and the service meet once a batch, not once a task. */
 #include "core/error.h"
 #include "core/record.h"
+#include "pool/collector.h"
 #include "pool/world_state.h"
 
 #include <errno.h>
@@ -12,6 +13,9 @@
 #include <time.h>
 
 enum { HELD_MAX = 16 * 1024 * 1024, HELD_LOW = 12 * 1024 * 1024, HAND_OVER = 1024 * 1024 };
+/* How many inputs a lazy map takes ahead of what was read, at first for each worker, and at most. */
+enum { WINDOW_MIN = 4, WINDOW_MAX = 64 * 1024, WINDOW_NS = 20 * 1000 * 1000 };
+static const double SOURCE_PATIENCE_S = 1e-3;
 
 static double now_s(void) { return (double)rp__now_ns() * 1e-9; }
 
@@ -40,6 +44,10 @@ static int check(const rp_pool *pool, const rp_map_options *options, struct rp__
     if (options->active > workers)
         return rp__fail(error, RP_EINVAL, "%u active workers were asked for and the pool has %u", options->active,
                         workers);
+    if (options->source && options->count != RP_FED)
+        return rp__fail(error, RP_EINVAL, "a map with a source needs the count RP_FED");
+    if (options->args_size && !options->args)
+        return rp__fail(error, RP_EINVAL, "%zu bytes of arguments were promised, and args is NULL", options->args_size);
     spec->options = *options;
     spec->range = world->options.kernels[spec->kernel]->range != NULL;
     if (spec->range && options->count == RP_FED)
@@ -60,6 +68,14 @@ static int check(const rp_pool *pool, const rp_map_options *options, struct rp__
     return 0;
 }
 
+void rp__condition_init(pthread_cond_t *condition) {
+    pthread_condattr_t clock;
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &clock);
+    pthread_condattr_destroy(&clock);
+}
+
 static rp_map *new_map(rp_pool *pool) {
     rp_map *map = calloc(1, sizeof *map);
     if (!map) return NULL;
@@ -72,13 +88,9 @@ static rp_map *new_map(rp_pool *pool) {
     map->pool = pool;
     map->ready_tail = &map->ready;
     map->opened_s = now_s();
-    pthread_condattr_t clock;
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
     pthread_mutex_init(&map->lock, NULL);
-    pthread_cond_init(&map->readable, &clock);
-    pthread_cond_init(&map->writable, &clock);
-    pthread_condattr_destroy(&clock);
+    rp__condition_init(&map->readable);
+    rp__condition_init(&map->writable);
     return map;
 }
 
@@ -105,6 +117,11 @@ static void free_map(rp_map *map) {
 
 int rp_map_open(rp_pool *pool, const rp_map_options *options, rp_map **out, rp_error *error) {
     if (!pool || !options || !out) return rp__fail(error, RP_EINVAL, "rp_map_open needs a pool, options and a result");
+    return rp__map_open(pool, options, NULL, out, error);
+}
+
+int rp__map_open(rp_pool *pool, const rp_map_options *options, struct rp__collector *collector, rp_map **out,
+                 rp_error *error) {
     rp_world *world = pool->world;
     struct rp__map_spec spec = {0};
     int rc = check(pool, options, &spec, error);
@@ -112,6 +129,11 @@ int rp_map_open(rp_pool *pool, const rp_map_options *options, rp_map **out, rp_e
     rp_map *map = new_map(pool);
     if (!map) return rp__fail(error, RP_ENOMEM, "out of memory for a map");
     spec.aside = rp__spill_aside(map->aside);
+    spec.keep_all = collector != NULL;
+    map->collector = collector;
+    map->source = options->source;
+    map->source_context = options->source_context;
+    map->window = WINDOW_MIN * (uint64_t)rp_pool_workers(pool);
     map->range = spec.range;
     map->reduce = options->reduce;
     if (!spec.range && !options->unordered) map->combine = world->options.kernels[spec.kernel]->combine;
@@ -142,12 +164,16 @@ int rp_map_open(rp_pool *pool, const rp_map_options *options, rp_map **out, rp_e
     return 0;
 }
 
-int rp_map_put(rp_map *map, const void *input, size_t size) {
-    if (!map || !map->fed || (size && !input)) return RP_EINVAL;
-    pthread_mutex_lock(&map->lock);
+/* Whoever takes the results of a map itself must not wait for them to make room. */
+static bool is_full(const rp_map *map) {
     /* Inside a block nobody waits: before it is whole it is not dealt, so nothing might ever make room. */
-    while (map->held + map->feed.size > HELD_MAX && !(map->reduce && map->fed_tasks % map->reduce) && !map->error &&
-           !map->ended && !map->closing)
+    bool inside = map->reduce && map->fed_tasks % map->reduce;
+    return !map->collector && !map->source && !inside && map->held + map->feed.size > HELD_MAX;
+}
+
+static int put(rp_map *map, const void *input, size_t size) {
+    pthread_mutex_lock(&map->lock);
+    while (is_full(map) && !map->error && !map->ended && !map->closing)
         rp__world_wait(map->world, &map->writable, &map->lock, NULL);
     int rc = map->error || map->ended || map->closing ? RP_ECLOSED : 0;
     bool first = map->feed_tasks == 0;
@@ -166,6 +192,11 @@ int rp_map_put(rp_map *map, const void *input, size_t size) {
     pthread_mutex_unlock(&map->lock);
     if (first && rc == 0) rp__service_ring(map->world);
     return rc;
+}
+
+int rp_map_put(rp_map *map, const void *input, size_t size) {
+    if (!map || !map->fed || map->source || (size && !input) || size > PTRDIFF_MAX) return RP_EINVAL;
+    return put(map, input, size);
 }
 
 void rp_map_end(rp_map *map) {
@@ -189,9 +220,11 @@ int rp__map_exchange(rp_map *map) {
     map->consumed_parts = map->consumed_bytes = 0;
     struct rp__part *spent = map->spent;
     map->spent = NULL;
+    bool was_complete = map->complete, news = false;
     for (struct rp__part *part; (part = rp__master_map_take(map->state));) {
         *map->ready_tail = part;
         map->ready_tail = &part->next;
+        news = true;
     }
     size_t held = rp__master_map_held(map->state);
     if (map->held > HELD_LOW && held <= HELD_LOW) pthread_cond_broadcast(&map->writable);
@@ -199,7 +232,9 @@ int rp__map_exchange(rp_map *map) {
     map->complete = rp__master_map_complete(map->state);
     rp__master_map_stats(master, map->state, &map->stats);
     if (map->readers && (map->ready || map->complete)) pthread_cond_broadcast(&map->readable);
+    news |= map->complete && !was_complete;
     pthread_mutex_unlock(&map->lock);
+    if (news && map->collector) rp__collector_ring(map->collector);
     free_parts(spent);
     return rc;
 }
@@ -210,32 +245,45 @@ void rp__map_fail(rp_map *map, int code) {
     pthread_cond_broadcast(&map->readable);
     pthread_cond_broadcast(&map->writable);
     pthread_mutex_unlock(&map->lock);
+    if (map->collector) rp__collector_ring(map->collector);
 }
 
-/* The next record of the part being read; false: it has none left. */
-static int read_record(rp_map *map, rp_result *result, bool *got) {
-    struct rp__part *part = map->reading;
+int rp__map_take(rp_map *map, struct rp__part **parts, bool *complete) {
+    pthread_mutex_lock(&map->lock);
+    *parts = map->ready;
+    map->ready = NULL;
+    map->ready_tail = &map->ready;
+    *complete = map->complete;
+    int rc = map->error;
+    pthread_mutex_unlock(&map->lock);
+    return rc;
+}
+
+int rp__map_error(rp_map *map) {
+    pthread_mutex_lock(&map->lock);
+    int rc = map->error;
+    pthread_mutex_unlock(&map->lock);
+    return rc;
+}
+
+int rp__part_read(const struct rp__part *part, uint64_t tasks, size_t *at, uint64_t *task, rp_result *result) {
     const uint8_t *data;
     size_t size;
     bool failed;
-    *got = false;
-    if (map->at == part->size) return 0;
-    size_t length = rp__record_read(part->data + map->at, part->size - map->at, &data, &size, &failed);
+    if (*at == part->size) return 0;
+    size_t length = rp__record_read(part->data + *at, part->size - *at, &data, &size, &failed);
     if (!length) return RP_EPROTOCOL;
-    bool whole = map->range || part->died;
-    uint64_t tasks = map->reduce ? map->reduce : 1, left = part->end - map->task;
-    *result = (rp_result){.begin = whole ? part->begin : map->task,
-                          .end = whole || left < tasks ? part->end : map->task + tasks,
-                          .status = !failed      ? 0
-                                    : part->died ? RP_EDIED
-                                                 : RP_ETASK,
+    bool whole = !tasks || part->failure || part->end - *task < tasks;
+    *result = (rp_result){.begin = *task,
+                          .end = whole ? part->end : *task + tasks,
+                          .status = !failed         ? 0
+                                    : part->failure ? part->failure
+                                                    : RP_ETASK,
                           .data = data,
                           .size = size};
-    map->task = result->end;
-    map->last_at = map->at;
-    map->at += length;
-    *got = true;
-    return 0;
+    *task = result->end;
+    *at += length;
+    return 1;
 }
 
 void rp__map_unread(rp_map *map, const rp_result *result) {
@@ -309,16 +357,79 @@ struct timespec rp__time_after(double seconds) {
     return at;
 }
 
+int rp__map_cancel(rp_map *map, uint64_t begin, uint64_t end, bool kill, bool *refused) {
+    rp_world *world = map->world;
+    uint64_t before, after;
+    rp__world_lock(world);
+    int rc = rp__map_exchange(map); /* what was put is to be there */
+    if (rc == 0) rc = rp__master_map_cancel(map->pool->master, map->state, begin, end, kill);
+    rp__service_ring(world);
+    (void)rp__master_map_canceling(map->state, &before);
+    after = before;
+    map->canceling = refused != NULL;
+    while (refused && rc == 0 && rp__master_map_canceling(map->state, &after) && !(rc = world->error.code))
+        rp__world_wait(world, &world->changed, &world->lock, NULL);
+    map->canceling = false;
+    if (refused) *refused = after != before;
+    if (rc == 0) rc = rp__map_exchange(map); /* and what was canceled is to be ready */
+    rp__world_unlock(world);
+    return rc;
+}
+
+/* ---- Lazy inputs ---- */
+
+/* May another input be taken? Called with what is ready known as of now. */
+static bool wants_input(rp_map *map, double timeout_s, uint64_t began_ns) {
+    uint64_t ahead = map->pulled - map->pulled_read;
+    if (ahead >= map->window) return false;
+    pthread_mutex_lock(&map->lock);
+    bool full = map->held + map->feed.size > HELD_MAX, ready = map->ready || map->reading, stopped = map->error != 0;
+    pthread_mutex_unlock(&map->lock);
+    if (stopped || (full && ahead)) return false;
+    double took_s = (double)(rp__now_ns() - began_ns) * 1e-9;
+    /* A source that takes its time does not keep back what is ready, and hardly what is late. */
+    if (ready && took_s > SOURCE_PATIENCE_S) return false;
+    return timeout_s < 0 || took_s <= timeout_s;
+}
+
+/* Take inputs as far as they may be ahead: further, while results come so fast that the last ones did not last. */
+static int pull(rp_map *map, double timeout_s) {
+    if (!map->source || map->source_code || map->pulled - map->pulled_read > map->window / 2) return 0;
+    uint64_t began_ns = rp__now_ns();
+    if (map->window < WINDOW_MAX && began_ns - map->window_at_ns < WINDOW_NS) map->window *= 2;
+    map->window_at_ns = began_ns;
+    int rc = 0;
+    while (rc == 0 && !map->source_code && wants_input(map, timeout_s, began_ns)) {
+        const void *input = NULL;
+        size_t size = 0;
+        int got = map->source(map->source_context, &input, &size);
+        if (got > 0 && ((size && !input) || size > PTRDIFF_MAX)) got = RP_EINVAL;
+        if (got > 0) {
+            rc = put(map, input, size);
+            map->pulled += rc == 0;
+        } else {
+            map->source_code = got ? got : RP_END;
+            rp_map_end(map);
+        }
+    }
+    return rc == RP_ECLOSED ? 0 : rc; /* why it is closed is found when it is waited for */
+}
+
 int rp_map_next(rp_map *map, double timeout_s, rp_result *result) {
     if (!map || !result) return RP_EINVAL;
     for (;;) {
-        bool got = false;
-        int rc = map->reading ? read_record(map, result, &got) : 0;
-        if (rc || got) return rc;
+        uint64_t tasks = map->range ? 0 : map->reduce ? map->reduce : 1;
+        map->last_at = map->at;
+        int rc = map->reading ? rp__part_read(map->reading, tasks, &map->at, &map->task, result) : 0;
+        if (rc < 0) return rc;
+        if (rc) {
+            map->pulled_read += result->end - result->begin;
+            return 0;
+        }
+        if ((rc = pull(map, timeout_s))) return rc;
         if (map->reading) end_part(map);
         if (map->reading && map->read_bytes < HAND_OVER) continue;
         struct timespec until;
-        if (!map->reading) rp__world_nudge(map->world);
         if (!map->reading && timeout_s > 0) until = rp__time_after(timeout_s);
         pthread_mutex_lock(&map->lock);
         hand_over(map);
@@ -329,7 +440,7 @@ int rp_map_next(rp_map *map, double timeout_s, rp_result *result) {
         bool low = map->consumed_bytes > HELD_LOW; /* dealing may wait for this: tell */
         pthread_mutex_unlock(&map->lock);
         if (low) rp__service_ring(map->world);
-        if (rc) return rc;
+        if (rc) return rc == RP_END && map->source_code < 0 ? map->source_code : rc;
     }
 }
 

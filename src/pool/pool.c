@@ -1,6 +1,7 @@
 /* Pools: crews of all ranks, asked for by rank 0. Any number on a world, one after the other and side by side: each has
  * workers of its own, and a master on rank 0. */
 #include "core/error.h"
+#include "pool/collector.h"
 #include "pool/world_state.h"
 
 #include <errno.h>
@@ -112,9 +113,13 @@ int rp_pool_open(rp_world *world, const rp_pool_options *options, rp_pool **out,
 
 void rp_pool_close(rp_pool *pool) {
     if (!pool) return;
-    rp__world_lock(pool->world);
+    rp_world *world = pool->world;
+    rp__world_lock(world);
     pool->closed = true;
-    rp__world_unlock(pool->world);
+    for (rp_map *map = world->maps; map; map = map->next) /* those of futures are nobody else's to end */
+        if (map->pool == pool && map->collector) rp_map_end(map);
+    rp__world_unlock(world);
+    rp__service_ring(world);
 }
 
 void rp_pool_terminate(rp_pool *pool) {
@@ -160,6 +165,7 @@ int rp_pool_join(rp_pool *pool, double timeout_s) {
 int rp_pool_free(rp_pool *pool) {
     if (!pool) return 0;
     rp_world *world = pool->world;
+    rp__collector_close(world->collector, pool);
     rp__world_lock(world);
     int rc = pool->maps_open ? RP_EBUSY : 0;
     if (rc == 0) {

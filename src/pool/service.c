@@ -285,8 +285,10 @@ static void exchange_maps(rp_world *world) {
     for (rp_map *map = world->maps; map; map = map->next) {
         int rc = rp__map_exchange(map);
         if (rc) fail_world(world, rc, "results cannot be kept: out of memory, or the spill file cannot be read");
-        if ((map->closing || map->pool->closed) && rp__master_map_at_rest(map->state))
-            pthread_cond_broadcast(&world->changed);
+        uint64_t refused;
+        bool closed = (map->closing || map->pool->closed) && rp__master_map_at_rest(map->state);
+        bool canceled = map->canceling && !rp__master_map_canceling(map->state, &refused);
+        if (closed || canceled) pthread_cond_broadcast(&world->changed);
     }
 }
 

@@ -1,5 +1,6 @@
 /* Opening and closing a world: who started us, the nursery before anything else, then MPI, then this host. */
 #include "core/error.h"
+#include "pool/collector.h"
 #include "pool/world_state.h"
 
 #include <errno.h>
@@ -72,6 +73,8 @@ static int start(rp_world *world, rp_error *error) {
 static void free_world(rp_world *world) {
     if (!world) return;
     rp__signals_release(world);
+    rp__collector_leave_world(world->collector);
+    world->collector = NULL;
     for (rp_pool *pool; (pool = world->pools);) {
         world->pools = pool->next;
         rp__pool_free(pool);
@@ -130,17 +133,15 @@ static void *serve(void *self) {
     return NULL;
 }
 
-static void init_locks(rp_world *world) {
+static int init_rank_0(rp_world *world, rp_error *error) {
     pthread_mutexattr_t kind; /* the lock is held for microseconds: look again before sleeping */
     pthread_mutexattr_init(&kind);
     pthread_mutexattr_settype(&kind, PTHREAD_MUTEX_ADAPTIVE_NP);
     pthread_mutex_init(&world->lock, &kind);
     pthread_mutexattr_destroy(&kind);
-    pthread_condattr_t clock;
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&world->changed, &clock);
-    pthread_condattr_destroy(&clock);
+    rp__condition_init(&world->changed);
+    world->collector = rp__collector_new(world);
+    return world->collector ? 0 : rp__fail(error, RP_ENOMEM, "out of memory for a world");
 }
 
 /* Until every rank has said hello. 0, or why there is no world. */
@@ -155,7 +156,7 @@ static int await_ranks(rp_world *world, rp_error *error) {
 }
 
 static int open_rank_0(rp_world *world, rp_error *error) {
-    init_locks(world);
+    if (init_rank_0(world, error)) return RP_ENOMEM;
     if (pthread_create(&world->thread, NULL, serve, world))
         return rp__fail(error, RP_ESYSTEM, "cannot start the service thread: %s", strerror(errno));
     int code = await_ranks(world, error);
@@ -235,8 +236,8 @@ int rp_world_attach_fortran(int comm, const rp_world_options *options, rp_world 
     world->attached = true;
     world->fortran_comm = comm;
     world->launch = (struct rp__launch){.launched = true, .use_mpi = true, .launcher = "", .rank_hint = -1};
-    init_locks(world);
-    int rc = prepare(world, error);
+    int rc = init_rank_0(world, error);
+    if (rc == 0) rc = prepare(world, error);
     if (rc == 0) rc = open_attached(world, error);
     if (rc == 0) {
         *out = world;

@@ -37,6 +37,8 @@ struct rp__pool_wish {
     uint32_t initializer; /* and this is its kernel */
 };
 
+struct rp__collector; /* pool/collector.h */
+
 /* One pool, as rank 0 has it. */
 struct rp_pool {
     rp_world *world;
@@ -71,11 +73,15 @@ struct rp_map {
     rp_pool *pool;
     struct rp_map *next;
     struct rp__master_map *state; /* world lock */
+    bool canceling;               /* the same: somebody waits for the answers */
     bool range;
     uint64_t reduce;                                            /* tasks a block whose record is one, or 0 */
     void (*combine)(void *into, const void *from, size_t size); /* NULL: the map cannot be reduced */
     double opened_s;
     struct rp__spill *aside;
+    struct rp__collector *collector; /* takes the results, for futures; NULL: the program reads them */
+    rp_source *source;               /* the reader takes inputs from it */
+    void *source_context;
 
     pthread_mutex_t lock; /* guards from here on */
     pthread_cond_t readable, writable;
@@ -96,8 +102,11 @@ struct rp_map {
     size_t read_parts, read_bytes;
     size_t at, last_at; /* of the next record and of the one handed out last, in the part */
     uint64_t task;
-    struct rp__buffer reduced; /* by rp_map_reduce so far */
-    bool reducing;             /* there is something in it */
+    struct rp__buffer reduced;     /* by rp_map_reduce so far */
+    bool reducing;                 /* there is something in it */
+    uint64_t pulled, pulled_read;  /* inputs taken from the source; tasks of them whose results were read */
+    uint64_t window, window_at_ns; /* how far ahead it may be; when it was filled last */
+    int source_code;               /* RP_END: it has ended; negative: by an error */
 };
 
 struct rp_world {
@@ -155,6 +164,7 @@ struct rp_world {
     bool inline_crews; /* some pool had or has them: a kernel may hold the service up */
     rp_map *maps;
     rp_error error; /* code != 0: the world cannot compute any more */
+    struct rp__collector *collector;
 };
 
 /* map.c: 0, or RP_EINVAL: no kernel has this name. */
@@ -185,7 +195,6 @@ void rp__world_lock(rp_world *world);
 void rp__world_unlock(rp_world *world);
 uint64_t rp__now_ns(void);
 /* By the monotonic clock, on which all conditions wait. */
-struct timespec rp__time_after(double seconds);
 /* Any thread: a signal came. */
 void rp__service_stop(rp_world *world);
 
@@ -205,6 +214,21 @@ void rp__service_send(rp_world *world, int rank, struct rp__outbox *outbox);
 void rp__pool_free(rp_pool *pool);
 /* A line for the user. Hosts say the same in the same words: once is enough. Out of memory, it is lost. */
 void rp__pool_keep_note(rp_pool *pool, const char *text, size_t length);
+/* map.c: a map whose results the collector takes. It is never held up by what nobody has read or computed. */
+int rp__map_open(rp_pool *pool, const rp_map_options *options, struct rp__collector *collector, rp_map **map,
+                 rp_error *error);
+/* What is ready, given; *complete: nothing will come after it. Returns why the map cannot go on, or 0. */
+int rp__map_take(rp_map *map, struct rp__part **parts, bool *complete);
+/* Why it cannot go on, or 0. */
+int rp__map_error(rp_map *map);
+/* Cancel tasks [begin, end), see rp__master_map_cancel; waits for the answers if *refused is wanted. 0, RP_ENOMEM, why
+ * the map cannot go on. */
+int rp__map_cancel(rp_map *map, uint64_t begin, uint64_t end, bool kill, bool *refused);
+/* The next record of a part, whose records are of so many tasks each (0: its one record is of all): 1; 0: it has none left; RP_EPROTOCOL. *at and *task begin as 0 and the part's begin. */
+int rp__part_read(const struct rp__part *part, uint64_t tasks, size_t *at, uint64_t *task, rp_result *result);
+/* When `seconds` from now will be, by the monotonic clock; a condition that understands it. */
+struct timespec rp__time_after(double seconds);
+void rp__condition_init(pthread_cond_t *condition);
 
 /* map.c, for the service under the world's lock: move what the program put to the master and what is due to it. */
 int rp__map_exchange(rp_map *map);

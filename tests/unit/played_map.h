@@ -34,7 +34,9 @@ struct played_map {
     uint64_t solutions, found;
     uint64_t poison[POISON_MAX];
     uint32_t poisons;
-    uint8_t *seen; /* [count] times answered */
+    uint8_t *seen;     /* [count] times answered */
+    uint8_t *canceled; /* [count] may be */
+    uint32_t cancels_left;
     uint64_t answered, failed;
 };
 

@@ -471,6 +471,61 @@ static void worker_with_a_full_ring_forgets_a_closed_map_later(void) {
     close_stage(stage);
 }
 
+static void cancel(struct stage *stage, uint64_t chunk, uint8_t flags) {
+    const struct rp__frame frame = {.type = RP__FRAME_CANCEL, .chunk = chunk, .flags = flags};
+    CU_ASSERT_EQUAL(rp__agent_receive(stage->agent, &frame), 0);
+    poll_and_listen(stage);
+}
+
+static void canceled_chunk_comes_back_and_those_behind_it_stay(void) {
+    struct stage *stage = open_stage_with_map(1, 3);
+    send_chunks(stage, 10, 5, RP__ANY_WORKER);
+    start_next(&stage->crew, 0);
+    cancel(stage, 20, 0);
+    CU_ASSERT_PTR_NOT_NULL(find(stage, RP__FRAME_RETURNED, 20));
+    cancel(stage, 50, RP__KILL);
+    CU_ASSERT_PTR_NOT_NULL(find(stage, RP__FRAME_RETURNED, 50));
+    CU_ASSERT_EQUAL(stage->crew.kills, 0);
+    for (uint64_t chunk = 10; chunk <= 40; chunk += chunk == 10 ? 20 : 10) {
+        start_next(&stage->crew, 0);
+        answer(&stage->crew, 0, false);
+        poll_and_listen(stage);
+        CU_ASSERT_PTR_NOT_NULL(find(stage, RP__FRAME_RESULT, chunk));
+    }
+    CU_ASSERT_EQUAL(rp__agent_held(stage->agent), 0);
+    CU_ASSERT_EQUAL(rp__agent_idle(stage->agent), 1);
+    cancel(stage, 30, RP__KILL); /* answered before */
+    CU_ASSERT_EQUAL(stage->count, 0);
+    close_stage(stage);
+}
+
+static void running_chunk_is_killed_only_if_asked(void) {
+    struct stage *stage = open_stage_with_map(1, ROOMY);
+    send_chunks(stage, 10, 1, RP__ANY_WORKER);
+    start_next(&stage->crew, 0);
+    cancel(stage, 10, 0);
+    CU_ASSERT_PTR_NOT_NULL(find(stage, RP__FRAME_RUNS, 10));
+    CU_ASSERT_EQUAL(stage->crew.kills, 0);
+    cancel(stage, 10, RP__KILL);
+    CU_ASSERT_EQUAL(stage->crew.kills, 1);
+    const struct rp__frame *died = find(stage, RP__FRAME_DIED, 10);
+    CU_ASSERT_TRUE(died && died->flags & RP__KILLED);
+    CU_ASSERT_EQUAL(rp__agent_held(stage->agent), 0);
+    close_stage(stage);
+}
+
+static void canceled_chunk_of_a_worker_that_cannot_be_killed_runs(void) {
+    struct stage *stage = open_stage_with_map(1, ROOMY);
+    stage->crew.cannot_kill = true;
+    send_chunks(stage, 10, 1, RP__ANY_WORKER);
+    start_next(&stage->crew, 0);
+    cancel(stage, 10, RP__KILL);
+    CU_ASSERT_PTR_NOT_NULL(find(stage, RP__FRAME_RUNS, 10));
+    answer_all(stage, 0);
+    CU_ASSERT_PTR_NOT_NULL(find(stage, RP__FRAME_RESULT, 10));
+    close_stage(stage);
+}
+
 static void messages_that_make_no_sense_are_refused(void) {
     struct stage *stage = open_stage_with_map(2, ROOMY);
     const struct rp__frame half_map = {.type = RP__FRAME_MAP, .map = 30, .flags = RP__MORE};
@@ -516,6 +571,9 @@ int main(void) {
         UNIT(half_told_map_is_begun_again_after_its_chunk_went),
         UNIT(nothing_is_said_of_a_closed_map_in_the_middle_of_a_chunk),
         UNIT(worker_with_a_full_ring_forgets_a_closed_map_later),
+        UNIT(canceled_chunk_comes_back_and_those_behind_it_stay),
+        UNIT(running_chunk_is_killed_only_if_asked),
+        UNIT(canceled_chunk_of_a_worker_that_cannot_be_killed_runs),
         UNIT(messages_that_make_no_sense_are_refused),
         {NULL, NULL},
     };

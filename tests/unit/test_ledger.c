@@ -1,4 +1,4 @@
-/* The ledger against a plain list of tasks, each undealt, out or done: random takes, answers, returns, splits, lost
+/* The ledger against a plain list of tasks, each undealt, out or done: random takes, answers, returns, splits, drops, lost
  * workers and feeds, and after each step both say the same; in the end every task was done exactly once. */
 #include "core/ledger.h"
 #include "core/wire.h"
@@ -130,7 +130,7 @@ static bool fresh_is_right(struct model *model, const struct rp__range *range, u
     for (uint64_t i = range->begin; i < range->end; i++) REQUIRE(may_have(model, i, worker));
     if (!model->ledger.fixed) /* from the lowest on */
         for (uint64_t i = 0; i < range->begin; i++) REQUIRE(model->state[i] != FRESH);
-    REQUIRE(range->end == model->ledger.known || may_cut_at(map, range->end));
+    REQUIRE(range->end == model->ledger.known || may_cut_at(map, range->end) || model->state[range->end] == DONE);
     REQUIRE(!map->wall || range->begin / map->wall == (range->end - 1) / map->wall);
     REQUIRE(range->attempts == 0);
     return true;
@@ -236,6 +236,38 @@ static bool lose(struct model *model, uint32_t worker) {
     return true;
 }
 
+/* What was dropped of something that came back leaves what is around it. */
+static bool drop_back(struct model *model, const struct rp__range *range) {
+    for (size_t i = 0; i < model->back_count; i++) {
+        struct rp__range before = model->back[i], after = before;
+        if (before.begin > range->begin || before.end < range->end) continue;
+        model->back[i] = model->back[--model->back_count];
+        before.end = range->begin;
+        after.begin = range->end;
+        if (before.begin < before.end) model->back[model->back_count++] = before;
+        if (after.begin < after.end) model->back[model->back_count++] = after;
+        return move_tasks(model, range, BACK, DONE);
+    }
+    return false;
+}
+
+/* Every undealt task of the range is dropped, and no other. */
+static bool drop(struct model *model) {
+    struct rp__ledger *ledger = &model->ledger;
+    uint64_t begin = chance(model, TASKS_MAX), end = random_between(&model->random, begin, TASKS_MAX);
+    struct rp__range range;
+    int code;
+    while (rp__ledger_drop(ledger, begin, end, &range, &code)) {
+        REQUIRE(range.begin >= begin && range.end <= end);
+        REQUIRE(model->state[range.begin] == BACK ? drop_back(model, &range) : move_tasks(model, &range, FRESH, DONE));
+        REQUIRE(rp__ledger_done(ledger, range.begin, range.end) == 0);
+    }
+    REQUIRE(code == 0);
+    for (uint64_t i = begin; i < end; i++)
+        REQUIRE(model->state[i] != BACK && (model->state[i] != FRESH || ledger->fixed));
+    return true;
+}
+
 /* ---- Any run ------------------------------------------------------------------------------------------- */
 
 static uint32_t some_worker(struct model *model) {
@@ -247,6 +279,7 @@ static uint32_t some_worker(struct model *model) {
 
 static bool one_step(struct model *model) {
     uint64_t what = chance(model, 20);
+    if (what == 19 && chance(model, 4) == 0) return drop(model);
     if (what < 10) return take(model, some_worker(model));
     if (what == 10) return lose(model, (uint32_t)chance(model, model->workers));
     if (what == 11 && !model->ledger.final) feed(model);
@@ -299,6 +332,26 @@ static void nothing_to_do_is_complete_at_once(void) {
     CU_ASSERT_FALSE(rp__ledger_complete(&ledger)); /* more may come */
     ledger.final = true;
     CU_ASSERT_TRUE(rp__ledger_complete(&ledger));
+    rp__ledger_free(&ledger);
+}
+
+static void dealing_passes_over_what_was_dropped(void) {
+    struct rp__ledger ledger;
+    struct rp__schedule_ask ask = {0};
+    struct rp__range range;
+    int code;
+    CU_ASSERT_EQUAL(rp__ledger_init(&ledger, &(rp_map_options){.count = 100, .schedule = {RP_DYNAMIC, 30}}, 2), 0);
+    CU_ASSERT_TRUE(rp__ledger_drop(&ledger, 10, 90, &range, &code));
+    CU_ASSERT_TRUE(range.begin == 10 && range.end == 90);
+    CU_ASSERT_EQUAL(rp__ledger_done(&ledger, 10, 90), 0);
+    CU_ASSERT_FALSE(rp__ledger_drop(&ledger, 10, 90, &range, &code));
+    CU_ASSERT_EQUAL(rp__ledger_undealt(&ledger), 20);
+    CU_ASSERT_TRUE(rp__ledger_take(&ledger, RP__ANY_WORKER, &ask, &range));
+    CU_ASSERT_TRUE(range.begin == 0 && range.end == 10);
+    CU_ASSERT_TRUE(rp__ledger_take(&ledger, RP__ANY_WORKER, &ask, &range));
+    CU_ASSERT_TRUE(range.begin == 90 && range.end == 100);
+    CU_ASSERT_FALSE(rp__ledger_take(&ledger, RP__ANY_WORKER, &ask, &range));
+    CU_ASSERT_EQUAL(rp__ledger_undealt(&ledger), 0);
     rp__ledger_free(&ledger);
 }
 
@@ -385,6 +438,7 @@ int main(void) {
     static const struct unit_test tests[] = {
         UNIT(every_task_is_dealt_and_done_exactly_once),
         UNIT(nothing_to_do_is_complete_at_once),
+        UNIT(dealing_passes_over_what_was_dropped),
         UNIT(each_worker_gets_its_own_task_whatever_the_edges),
         UNIT(static_part_of_a_lost_worker_costs_no_memory),
         UNIT(largest_map_is_counted_to_its_end),

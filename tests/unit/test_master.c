@@ -1,5 +1,6 @@
 /* The master and real agents over the in-process transport, with crews that are played: tasks take random simulated
- * time, messages of different ranks overtake each other, workers die of poisoned tasks or of nothing, ranks get lost.
+ * time, messages of different ranks overtake each other, workers die of poisoned tasks or of nothing, ranks get lost,
+ * tasks are canceled.
  * Whatever happens, every task must be answered exactly once, with its own result, in order where order was asked
  * for; and the run must end. A failing run prints its seed; `test_master SEED [QUEENS]` plays that run alone. */
 #include "core/master.h"
@@ -284,13 +285,15 @@ static void hear(struct model *model, uint32_t rank) {
 }
 
 static void check_result(struct model *model, struct played_map *map, uint64_t first, uint64_t end, const uint8_t *data,
-                         size_t size, bool failed) {
+                         size_t size, int failure, bool failed) {
     uint64_t range[2], answer = record_of(map->number, first, end);
     bool poisoned = false;
     for (uint64_t task = first; task < end; task++) poisoned |= is_poison(map, task);
     for (uint64_t task = first; task < end; task++) {
         if (map->seen[task]++) blame(model, "a task was answered twice");
-        if (failed != poisoned) blame(model, failed ? "an innocent task failed" : "a poisoned task lives");
+        if (failure == RP_ECANCELED && !map->canceled[task]) blame(model, "a task that nobody canceled was");
+        if (failure != RP_ECANCELED && failed != poisoned)
+            blame(model, failed ? "an innocent task failed" : "a poisoned task lives");
     }
     map->answered += end - first;
     map->failed += failed ? end - first : 0;
@@ -316,13 +319,13 @@ static void read_parts(struct model *model, struct played_map *map) {
             size_t size;
             bool failed;
             size_t length = rp__record_read(part->data + at, part->size - at, &data, &size, &failed);
-            uint64_t end = map->range || part->died ? part->end : task + map->reduce;
+            uint64_t end = map->range || part->failure ? part->end : task + map->reduce;
             if (end > part->end) end = part->end; /* the last block may be short */
             if (!length || end > map->count) {
                 blame(model, "records that make no sense");
                 break;
             }
-            check_result(model, map, task, end, data, size, failed);
+            check_result(model, map, task, end, data, size, part->failure, failed);
             task = end;
             at += length;
         }
@@ -353,9 +356,18 @@ static void feed(struct model *model, struct played_map *map) {
     if (map->put == map->count) rp__master_map_final(model->master, map->map);
 }
 
+static void cancel_some(struct model *model, struct played_map *map) {
+    uint64_t begin = draw(&model->random, map->count), tasks = 1 + draw(&model->random, map->count - begin);
+    map->cancels_left--;
+    memset(map->canceled + begin, 1, tasks);
+    if (rp__master_map_cancel(model->master, map->map, begin, begin + tasks, draw(&model->random, 2)))
+        blame(model, "tasks could not be canceled");
+}
+
 static bool map_over(struct model *model, struct played_map *map) {
+    uint64_t refused;
     if (map->closed) return rp__master_map_idle(map->map);
-    return rp__master_map_complete(map->map);
+    return rp__master_map_complete(map->map) && !rp__master_map_canceling(map->map, &refused);
 }
 
 /* One moment: everybody hears what has arrived, and acts. Returns whether all is over. */
@@ -373,6 +385,7 @@ static bool moment(struct model *model) {
     for (uint32_t i = 0; i < model->maps && over; i++) {
         struct played_map *map = &model->map[i];
         if (map->fed && map->put < map->count && !map->closed) feed(model, map);
+        if (map->cancels_left && !map->closed && draw(&model->random, 50) == 0) cancel_some(model, map);
         if (!map->closed) read_parts(model, map);
         if (map->close_early && !map->closed && map->answered > map->count / 3) {
             map->closed = true;
@@ -478,6 +491,9 @@ static void open_map(struct model *model) {
         grow_from_a_board(map, &spec.options, 4 + (uint32_t)draw(random, 4));
     spec.range = map->range;
     map->seen = calloc(map->count + 1, 1);
+    map->canceled = calloc(map->count + 1, 1);
+    if (map->count && !map->range && !map->queens && map->reduce == 1 && draw(random, 3) == 0)
+        map->cancels_left = 1 + (uint32_t)draw(random, 5);
     if (rp__master_map_open(model->master, &spec, &map->map)) blame(model, "a map did not open");
     model->maps++;
 }
@@ -491,7 +507,10 @@ static void free_model(struct model *model) {
         rp__outbox_free(&model->out[rank]);
         rp__outbox_free(&model->to[rank]);
     }
-    for (uint32_t i = 0; i < model->maps; i++) free(model->map[i].seen);
+    for (uint32_t i = 0; i < model->maps; i++) {
+        free(model->map[i].seen);
+        free(model->map[i].canceled);
+    }
     rp__net_local_free(model->hub);
     free(model);
 }

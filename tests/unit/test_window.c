@@ -241,14 +241,14 @@ static void failures_marks_and_empty_parts_pass_through(void) {
     struct disk disk = {0};
     struct rp__window window = {.limit = 0, .aside = aside_to(&disk)};
     struct rp__part *part = part_of(1, 2, 20), *empty = rp__part_new(0, 1, NULL, 0);
-    part->died = true;
+    part->failure = RP_EDIED;
     CU_ASSERT_EQUAL(rp__window_put(&window, part), 0);
     CU_ASSERT_EQUAL(rp__window_put(&window, empty), 0);
     CU_ASSERT_EQUAL(rp__window_next(&window, &part), 0);
     CU_ASSERT_PTR_EQUAL(part, empty);
     rp__part_free(part);
     CU_ASSERT_EQUAL(rp__window_next(&window, &part), 0);
-    CU_ASSERT_TRUE_FATAL(part && part->died && is_whole(part));
+    CU_ASSERT_TRUE_FATAL(part && part->failure == RP_EDIED && is_whole(part));
     rp__part_free(part);
     rp__window_free(&window);
     free(disk.bytes);

@@ -31,6 +31,8 @@ static unsigned carries(enum rp__frame_type type) {
         return WORKER | COUNT | DATA;
     case RP__FRAME_SHARED:
         return WORKER;
+    case RP__FRAME_CANCEL:
+        return CHUNK;
     case RP__FRAME_QUIT:
         return COUNT;
     case RP__FRAME_HELLO:
@@ -44,6 +46,8 @@ static unsigned carries(enum rp__frame_type type) {
     case RP__FRAME_CHILDREN:
         return CHUNK | DATA;
     case RP__FRAME_RETURNED:
+        return CHUNK;
+    case RP__FRAME_RUNS:
         return CHUNK;
     case RP__FRAME_DIED:
         return WORKER | CHUNK | RANGE | DATA;
