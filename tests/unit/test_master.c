@@ -236,12 +236,16 @@ static int played_poll(struct rp__crew *crew, struct rp__crew_event *event, bool
     return 0;
 }
 
+/* Its kernels do not ask whether they are wanted. */
+static void played_cancel(const struct rp__crew *crew, uint32_t map) {}
+
 static const struct rp__agent_crew played_crew = {.give = played_give,
                                                   .wake = played_wake,
                                                   .take_back = played_take_back,
                                                   .low_water = played_low_water,
                                                   .poll = played_poll,
                                                   .kill = played_kill,
+                                                  .cancel = played_cancel,
                                                   .restart = played_restart};
 
 /* ---- The played cluster ---- */
