@@ -235,11 +235,13 @@ typedef struct rp_pool_options {
     enum rp_workers kind; /* processes, unless said otherwise */
     /* To cores, where the crews fit: see bind_asked. */
     enum rp_bind bind;
-    bool bind_asked;         /* pin even a crew that leaves allowed cores to others */
-    const char *initializer; /* a kernel of the table whose `item` runs once in each worker that starts, also in those
+    bool bind_asked;           /* pin even a crew that leaves allowed cores to others */
+    uint64_t maxtasksperchild; /* a worker process that has computed so many tasks is replaced by a fresh one, and
+                                  chunks are no larger (Python counts chunks); 0: it stays */
+    const char *initializer;   /* a kernel of the table whose `item` runs once in each worker that starts, also in those
                                 that take the place of dead ones; its task is the worker's number. NULL: none */
-    const void *init_args;   /* its input; copied */
-    size_t init_args_size;   /* bytes of it */
+    const void *init_args;     /* its input; copied */
+    size_t init_args_size;     /* bytes of it */
 } rp_pool_options;
 
 /* Rank 0. Any number of pools on a world, one after the other and side by side: each has its own workers, which share

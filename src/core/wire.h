@@ -60,7 +60,7 @@ int rp__frame_read(const uint8_t **at, const uint8_t *end, struct rp__frame *fra
 
 /* Messages on their way to one rank: those that are full, and the one being filled. All zero is empty. */
 struct rp__outbox {
-    uint32_t pool; /* all frames that are put here are of this pool */
+    uint32_t pool;              /* all frames that are put here are of this pool */
     struct rp__buffer *message; /* [count] */
     size_t count, capacity;
 };

@@ -66,7 +66,14 @@ struct rp__work_head {
 };
 
 /* A piece of an answer. STARTED carries the binding as its bytes, PRINT some of what is printed. */
-enum rp__result_type { RP__RESULT_STARTED = 1, RP__RESULT_PIECE, RP__RESULT_LAST, RP__RESULT_CHILD, RP__RESULT_PRINT, RP__RESULT_INIT };
+enum rp__result_type {
+    RP__RESULT_STARTED = 1,
+    RP__RESULT_PIECE,
+    RP__RESULT_LAST,
+    RP__RESULT_CHILD,
+    RP__RESULT_PRINT,
+    RP__RESULT_INIT
+};
 struct rp__result_head {
     uint32_t type;
     int32_t pid;      /* STARTED */

@@ -131,9 +131,7 @@ static void condemn(struct rp__crew *crew, struct rp__crew_worker *worker) {
         (void)crew->kind->kill(crew, worker->index, NULL); /* a dead nursery shows at the next look */
         return;
     }
-    struct rp__slot *slot = rp__crew_slot(crew, worker->index);
-    atomic_store(&slot->leave, 1);
-    rp__bell_ring(&slot->wake);
+    rp__crew_retire(crew, worker->index);
 }
 
 int rp__crew_kill(struct rp__crew *crew, uint32_t index, const char *cause) {
@@ -143,6 +141,12 @@ int rp__crew_kill(struct rp__crew *crew, uint32_t index, const char *cause) {
     if (!worker->live) return 0;
     if (!worker->cause[0]) snprintf(worker->cause, sizeof worker->cause, "%s", cause);
     return crew->kind->kill(crew, index, NULL);
+}
+
+void rp__crew_retire(struct rp__crew *crew, uint32_t index) {
+    struct rp__slot *slot = rp__crew_slot(crew, index);
+    atomic_store(&slot->leave, 1);
+    rp__bell_ring(&slot->wake);
 }
 
 bool rp__crew_describe_left(uint32_t left, struct rp__crew_end *end) {

@@ -116,6 +116,8 @@ int rp__crew_poll(struct rp__crew *crew, struct rp__crew_event *event, bool *got
 /* Kill the worker (-9); it comes back as ENDED with `cause`, after what it had finished. No error if it has ended.
  * RP_EUNSUPPORTED for thread and inline, RP_ESYSTEM: the nursery is dead. */
 int rp__crew_kill(struct rp__crew *crew, uint32_t worker, const char *cause);
+/* Ask a worker to leave after what it has in hand; it comes back as ENDED. */
+void rp__crew_retire(struct rp__crew *crew, uint32_t worker);
 /* Start a new worker in the slot of one that ENDED. RP_EBUSY (it has not), RP_ESYSTEM, RP_ENOMEM: it is still ended. */
 int rp__crew_restart(struct rp__crew *crew, uint32_t worker, rp_error *error);
 

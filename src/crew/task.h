@@ -23,7 +23,7 @@ struct rp_task {
     void *state;
     const rp_where *where;
     const struct rp__family_page *family;
-    const void *shared[RP__SHARED_MAX]; /* as mapped here; NULL: not yet */
+    const void *shared[RP__SHARED_MAX];                        /* as mapped here; NULL: not yet */
     int (*print)(void *worker, const char *text, size_t size); /* the worker's; the text ends with a newline */
     bool (*canceled)(const void *worker);                      /* the worker's */
     void *worker;

@@ -21,6 +21,7 @@ const struct rp__agent_crew rp__agent_real_crew = {
     .give = rp__crew_give,
     .wake = rp__crew_wake,
     .cancel = rp__crew_cancel,
+    .retire = rp__crew_retire,
     .take_back = rp__crew_take_back,
     .low_water = rp__crew_low_water,
     .poll = rp__crew_poll,
@@ -63,6 +64,8 @@ struct agent_worker {
     bool init_pending;
     bool ever_started;
     bool killed;            /* by us, and not ENDED yet */
+    bool retiring;          /* asked to leave, and not ENDED yet */
+    uint64_t tasks;         /* given to this one */
     uint32_t deaths;        /* since it last answered */
     struct rp__buffer line; /* the beginning of one that is being printed */
 };
@@ -79,6 +82,7 @@ struct rp__agent {
     uint64_t held;        /* chunks here */
     struct rp__work init; /* what each new worker does first, if `initializes` */
     bool initializes;
+    uint64_t tasks_max; /* of one worker's life; 0: no limit */
     struct held *spare; /* used and kept, since most chunks are small and many */
     uint32_t spares;
 };
@@ -141,6 +145,8 @@ void rp__agent_initialize(struct rp__agent *agent, uint32_t kernel, const void *
     agent->initializes = true;
     for (uint32_t i = 0; i < agent->workers; i++) start_over(agent, &agent->worker[i]);
 }
+
+void rp__agent_limit_tasks(struct rp__agent *agent, uint64_t tasks) { agent->tasks_max = tasks; }
 
 /* ---- Maps ---- */
 
@@ -262,6 +268,21 @@ static void count_idle(struct rp__agent *agent, uint32_t at) {
     if (!load(&agent->worker[at])) agent->idle++;
 }
 
+/* Has the worker had its share of tasks, or would this chunk be more? Then it is to leave, once nothing of it is out. */
+static bool has_had_enough(struct rp__agent *agent, uint32_t at, const struct held *next) {
+    struct agent_worker *worker = &agent->worker[at];
+    uint64_t more = next ? next->work.end - next->work.begin : 0;
+    if (worker->retiring) return true;
+    if (!agent->tasks_max || !worker->tasks) return false;
+    if (worker->tasks < agent->tasks_max && worker->tasks + more <= agent->tasks_max) return false;
+    if (next && next->work.started) return false; /* half of it is given */
+    if (!worker->given.count) {
+        worker->retiring = true;
+        agent->ops->retire(agent->crew, at);
+    }
+    return true;
+}
+
 /* Put what waits into the worker's ring, as far as there is room. */
 static void pump(struct rp__agent *agent, uint32_t at) {
     struct agent_worker *worker = &agent->worker[at];
@@ -273,6 +294,7 @@ static void pump(struct rp__agent *agent, uint32_t at) {
     }
     for (struct held *held; (held = worker->waiting.first);) {
         struct agent_map *map = held->map;
+        if (has_had_enough(agent, at, held)) break;
         /* Half of another map is in the ring, whose chunk was moved away: the worker drops that half at what is next. */
         if (worker->map_work.map != map->number) worker->map_started = false;
         if (!map->known[at]) {
@@ -292,6 +314,7 @@ static void pump(struct rp__agent *agent, uint32_t at) {
         bool whole = agent->ops->give(agent->crew, at, &held->work);
         any |= whole || held->work.started;
         if (!whole) break;
+        worker->tasks += held->work.end - held->work.begin;
         pop(&worker->waiting);
         push(&worker->given, held);
     }
@@ -496,6 +519,7 @@ static int result(struct rp__agent *agent, const struct rp__crew_event *event) {
     struct held *held = pop(&worker->given);
     if (held) free_held(agent, held);
     count_idle(agent, event->worker);
+    if (!worker->waiting.first) has_had_enough(agent, event->worker, NULL);
     return 0;
 }
 
@@ -573,15 +597,17 @@ static int ended(struct rp__agent *agent, const struct rp__crew_event *event, rp
         died.end = known ? event->task + 1 : guilty->work.end;
     }
     for (struct agent_map *map = agent->maps; map; map = map->next) map->known[event->worker] = false;
-    worker->map_started = worker->killed = false;
+    bool expected = worker->retiring && !guilty;
+    worker->map_started = worker->killed = worker->retiring = false;
+    worker->tasks = 0;
     rp__buffer_free(&worker->line);
     start_over(agent, worker);
-    int rc = rp__outbox_put(agent->out, &died);
+    int rc = expected ? 0 : rp__outbox_put(agent->out, &died);
     if (rc == 0) rc = wait_again(agent, worker);
     if (guilty) free_held(agent, guilty);
     if (had) count_idle(agent, event->worker);
     if (rc) return rc;
-    if (++worker->deaths > DEATHS_IN_A_ROW && !guilty)
+    if (!expected && ++worker->deaths > DEATHS_IN_A_ROW && !guilty)
         return rp__fail(error, RP_ESYSTEM, "worker %u of this rank dies as soon as it starts: %s", event->worker,
                         event->cause);
     return agent->ops->restart(agent->crew, event->worker, error);

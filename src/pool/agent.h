@@ -11,6 +11,7 @@
 struct rp__agent_crew {
     bool (*give)(struct rp__crew *crew, uint32_t worker, struct rp__work *work);
     void (*wake)(struct rp__crew *crew, uint32_t worker);
+    void (*retire)(struct rp__crew *crew, uint32_t worker);
     void (*cancel)(const struct rp__crew *crew, uint32_t map);
     bool (*take_back)(struct rp__crew *crew, uint32_t worker, uint64_t chunk);
     void (*low_water)(struct rp__crew *crew, uint32_t worker, uint32_t low);
@@ -27,6 +28,8 @@ struct rp__agent *rp__agent_new(const struct rp__agent_crew *ops, struct rp__cre
                                 struct rp__outbox *out);
 /* Before the first poll: each worker that starts runs this kernel first, with this input, which is lent. */
 void rp__agent_initialize(struct rp__agent *agent, uint32_t kernel, const void *input, size_t size);
+/* A worker is replaced by a new one before it has computed more tasks than these, as far as chunks are no larger. */
+void rp__agent_limit_tasks(struct rp__agent *agent, uint64_t tasks);
 void rp__agent_free(struct rp__agent *agent);
 /* MAP, MAP_END, WORK, TAKE_BACK or CANCEL came. 0, RP_ENOMEM, RP_EPROTOCOL. */
 int rp__agent_receive(struct rp__agent *agent, const struct rp__frame *frame);

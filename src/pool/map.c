@@ -28,6 +28,16 @@ int rp__find_kernel(const rp_world *world, const char *name, uint32_t *index) {
     return RP_EINVAL;
 }
 
+/* No chunk of more than `most` tasks, whatever the schedule. */
+static int limit_chunks(rp_map_options *options, uint64_t most) {
+    if (options->chunk_min > most || options->reduce > most || options->edge > most) return RP_EINVAL;
+    if (!options->chunk_max || options->chunk_max > most) options->chunk_max = most;
+    if (options->chunk_best > most) options->chunk_best = most;
+    if (options->schedule.chunk > most) options->schedule.chunk = most;
+    if (!options->schedule.chunk && options->schedule.kind == RP_STATIC) options->schedule.chunk = most;
+    return 0;
+}
+
 static int check(const rp_pool *pool, const rp_map_options *options, struct rp__map_spec *spec, rp_error *error) {
     const rp_world *world = pool->world;
     uint32_t workers = rp_pool_workers(pool);
@@ -64,6 +74,9 @@ static int check(const rp_pool *pool, const rp_map_options *options, struct rp__
         spec->options.edge = options->reduce;
         spec->options.edge_phase = 0;
     }
+    if (pool->options.maxtasksperchild && limit_chunks(&spec->options, pool->options.maxtasksperchild))
+        return rp__fail(error, RP_EINVAL, "its chunks are of more tasks than maxtasksperchild, %llu",
+                        (unsigned long long)pool->options.maxtasksperchild);
     if (!options->retries && world->options.kernels[spec->kernel]->flags & RP_ONCE) spec->options.retries = UINT32_MAX;
     return 0;
 }

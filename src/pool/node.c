@@ -147,6 +147,7 @@ int rp__node_start(rp_world *world, struct rp__rank_crew *crew, uint32_t first, 
     if (!computes_in_agent && !world->attached) settle_agent(world, binding, workers);
     crew->agent = rp__agent_new(&rp__agent_real_crew, crew->crew, workers, &crew->out);
     if (!crew->agent) return rp__fail(error, RP_ENOMEM, "out of memory for an agent");
+    rp__agent_limit_tasks(crew->agent, crew->wish.options.maxtasksperchild);
     const size_t head = sizeof crew->wish;
     if (crew->wish.initializes)
         rp__agent_initialize(crew->agent, crew->wish.initializer, crew->wish_bytes.data + head,

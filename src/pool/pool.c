@@ -47,6 +47,9 @@ static int check(const rp_world *world, const rp_pool_options *options, rp_error
         return rp__fail(error, RP_EUNSUPPORTED,
                         "an attached world has no worker processes, which must be forked before MPI starts: "
                         "ask for threads or inline workers, or open the world by rp_world_open");
+    if (options->maxtasksperchild && options->kind != RP_WORKERS_PROCESS)
+        return rp__fail(error, RP_EUNSUPPORTED,
+                        "maxtasksperchild replaces worker processes: threads and inline workers stay");
     if (options->workers && options->crew)
         return rp__fail(error, RP_EINVAL, "a pool of %u workers with crews of %u was asked for: give one of the two",
                         options->workers, options->crew);

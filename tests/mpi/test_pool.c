@@ -620,6 +620,53 @@ static void every_worker_is_initialized_before_its_first_task(void) {
     CU_ASSERT_EQUAL(rp_pool_open(the.world, NULL, &the.pool, NULL), 0);
 }
 
+/* Tasks that each process has computed: none more than it may. */
+static void few_tasks_a_process(const rp_map_options *options, uint64_t most) {
+    enum { TASKS = 200 };
+    static rp_where where[TASKS];
+    rp_map *map = NULL;
+    rp_result result;
+    uint64_t came = 0;
+    rp_map_options own = *options;
+    own.kernel = "who";
+    own.count = TASKS;
+    CU_ASSERT_EQUAL_FATAL(rp_map_open(the.pool, &own, &map, NULL), 0);
+    for (; rp_map_next(map, 60, &result) == 0 && came < TASKS; came++) {
+        CU_ASSERT_EQUAL_FATAL(result.size, sizeof where[0]);
+        memcpy(&where[came], result.data, sizeof where[0]);
+    }
+    rp_map_stats stats;
+    rp_map_stats_get(map, &stats);
+    CU_ASSERT_EQUAL(stats.deaths, 0);
+    rp_map_close(map);
+    CU_ASSERT_EQUAL(came, TASKS);
+    for (uint64_t i = 0; i < came; i++) {
+        uint64_t same = 0;
+        for (uint64_t k = 0; k < came; k++) same += where[k].pid == where[i].pid && where[k].rank == where[i].rank;
+        CU_ASSERT_TRUE(same <= most);
+    }
+}
+
+static void a_worker_that_had_its_share_of_tasks_is_replaced(void) {
+    rp_error error = {0};
+    rp_map *map;
+    rp_pool_free(the.pool);
+    CU_ASSERT_EQUAL(rp_pool_open(the.world, &(rp_pool_options){.maxtasksperchild = 3, .kind = RP_WORKERS_THREAD},
+                                 &the.pool, &error),
+                    RP_EUNSUPPORTED);
+    CU_ASSERT_EQUAL_FATAL(rp_pool_open(the.world, &(rp_pool_options){.maxtasksperchild = 7}, &the.pool, &error), 0);
+    for (enum rp_schedule_kind kind = RP_AUTO; kind <= RP_FACTORING; kind++) {
+        few_tasks_a_process(&(rp_map_options){.schedule = {.kind = kind}}, 7);
+        few_tasks_a_process(&(rp_map_options){.schedule = {.kind = kind, .chunk = 5}, .unordered = true}, 7);
+        few_tasks_a_process(&(rp_map_options){.schedule = {.kind = kind, .chunk = 50}}, 7);
+    }
+    CU_ASSERT_EQUAL(
+        rp_map_open(the.pool, &(rp_map_options){.kernel = "who", .count = 99, .chunk_min = 8}, &map, &error),
+        RP_EINVAL);
+    rp_pool_free(the.pool);
+    CU_ASSERT_EQUAL(rp_pool_open(the.world, NULL, &the.pool, NULL), 0);
+}
+
 int main(void) {
     static const struct unit_test tests[] = {UNIT(results_come_in_order_whatever_the_schedule),
                                              UNIT(an_error_fails_its_own_task_with_its_message),
@@ -647,6 +694,7 @@ int main(void) {
                                              UNIT(shared_data_reaches_every_worker_old_and_new),
                                              UNIT(cpus_are_those_that_may_be_used),
                                              UNIT(every_worker_is_initialized_before_its_first_task),
+                                             UNIT(a_worker_that_had_its_share_of_tasks_is_replaced),
                                              {NULL, NULL}};
     int exit_code = 0;
     rp_error error = {0};

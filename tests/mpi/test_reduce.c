@@ -404,8 +404,7 @@ static void where_no_task_can_be_added_none_is(void) {
 static void every_kind_of_worker_folds_and_adds_alike(void) {
     rp_pool_free(the.pool);
     for (enum rp_workers kind = RP_WORKERS_PROCESS; kind <= RP_WORKERS_INLINE; kind++) {
-        CU_ASSERT_EQUAL_FATAL(rp_pool_open(the.world, &(rp_pool_options){.crew = 2, .kind = kind}, &the.pool, NULL),
-                              0);
+        CU_ASSERT_EQUAL_FATAL(rp_pool_open(the.world, &(rp_pool_options){.crew = 2, .kind = kind}, &the.pool, NULL), 0);
         a_reduced_map_hands_out_a_record_a_block();
         a_task_that_fails_fails_its_block_alone();
         tasks_are_put_while_others_add_theirs();

@@ -190,10 +190,13 @@ static int played_restart(struct rp__crew *crew, uint32_t at, rp_error *error) {
     return 0;
 }
 
+static void played_retire(struct rp__crew *crew, uint32_t at) { die(crew, at, "was asked to end", UINT64_MAX); }
+
 static const struct rp__agent_crew played_crew = {
     .give = played_give,
     .wake = played_wake,
     .cancel = played_cancel,
+    .retire = played_retire,
     .take_back = played_take_back,
     .low_water = played_low_water,
     .poll = played_poll,
