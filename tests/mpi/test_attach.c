@@ -34,6 +34,29 @@ static void squares(rp_pool *pool, uint64_t count) {
     rp_map_close(map);
 }
 
+static void futures(rp_pool *pool) {
+    uint64_t number[100], square_of;
+    rp_future *future[100];
+    const rp_results *results = NULL;
+    for (uint64_t i = 0; i < 100; i++) {
+        number[i] = i;
+        const rp_call call = {.kernel = "square"};
+        CU_ASSERT_EQUAL_FATAL(rp_pool_apply_async(pool, &call, &number[i], sizeof number[i], &future[i], NULL), 0);
+    }
+    while (!rp_future_ready(future[99])) continue; /* each look makes progress: there is no service thread */
+    for (uint64_t i = 0; i < 100; i++) {
+        CU_ASSERT_EQUAL_FATAL(rp_future_get(future[i], 60, &results, NULL), 0);
+        memcpy(&square_of, results->result[0].data, sizeof square_of);
+        CU_ASSERT_EQUAL(square_of, i * i);
+        rp_future_free(future[i]);
+    }
+    rp_results all = {0};
+    const rp_items items = {.data = number, .count = 100, .size = sizeof number[0]};
+    CU_ASSERT_EQUAL(rp_pool_map(pool, &(rp_call){.kernel = "square"}, &items, &all, NULL), 0);
+    CU_ASSERT_EQUAL(all.count, 100);
+    rp_results_free(&all);
+}
+
 /* What rank 0 of the world does; the others serve meanwhile. */
 static void use(rp_world *world, int ranks) {
     rp_pool *inside = NULL, *threads = NULL, *processes = NULL;
@@ -44,9 +67,11 @@ static void use(rp_world *world, int ranks) {
     CU_ASSERT_EQUAL_FATAL(rp_pool_open(world, &(rp_pool_options){.crew = 2, .kind = RP_WORKERS_INLINE}, &inside, NULL),
                           0);
     squares(inside, 5000);
+    futures(inside);
     CU_ASSERT_EQUAL_FATAL(rp_pool_open(world, &(rp_pool_options){.crew = 2, .kind = RP_WORKERS_THREAD}, &threads, NULL),
                           0);
     squares(threads, 5000);
+    futures(threads);
     squares(inside, 100);
     CU_ASSERT_EQUAL(rp_pool_free(inside), 0);
     squares(threads, 100);
