@@ -687,6 +687,35 @@ static void what_is_not_done_when_the_pool_closes_ends_closed(void) {
     CU_ASSERT_EQUAL(rp_pool_open(the.world, NULL, &the.pool, NULL), 0);
 }
 
+static void a_closed_pool_computes_what_its_futures_wait_for(void) {
+    enum { FUTURES = 50 };
+    rp_future *future[FUTURES], *more = NULL;
+    uint64_t n = 1;
+    rp_call call = call_of("square");
+    for (int i = 0; i < FUTURES; i++) future[i] = apply("sleeper", 2000);
+    rp_pool_close(the.pool);
+    CU_ASSERT_EQUAL(rp_pool_apply_async(the.pool, &call, &n, sizeof n, &more, NULL), RP_ECLOSED);
+    CU_ASSERT_EQUAL(rp_pool_join(the.pool, 60), 0);
+    for (int i = 0; i < FUTURES; i++) {
+        CU_ASSERT_EQUAL(rp_future_get(future[i], 0, NULL, NULL), 0); /* joined: nothing is to be waited for */
+        rp_future_free(future[i]);
+    }
+    CU_ASSERT_EQUAL(rp_pool_free(the.pool), 0);
+    CU_ASSERT_EQUAL(rp_pool_open(the.world, NULL, &the.pool, NULL), 0);
+}
+
+static void a_terminated_pool_ends_its_futures_and_its_kernels(void) {
+    rp_future *running = occupy(60000000), *queued = apply("sleeper", 60000000);
+    rp_pool_terminate(the.pool);
+    CU_ASSERT_EQUAL(rp_future_get(running, 10, NULL, NULL), RP_ECLOSED);
+    CU_ASSERT_EQUAL(rp_future_get(queued, 10, NULL, NULL), RP_ECLOSED);
+    CU_ASSERT_EQUAL(rp_pool_join(the.pool, 10), 0); /* they would sleep for a minute */
+    rp_future_free(running);
+    rp_future_free(queued);
+    CU_ASSERT_EQUAL(rp_pool_free(the.pool), 0);
+    CU_ASSERT_EQUAL(rp_pool_open(the.world, NULL, &the.pool, NULL), 0);
+}
+
 static void every_kind_of_worker_can_do_it(void) {
     rp_pool_free(the.pool);
     for (enum rp_workers kind = RP_WORKERS_THREAD; kind <= RP_WORKERS_INLINE; kind++) {
@@ -730,6 +759,8 @@ int main(void) {
         UNIT(threads_cannot_be_killed),
         UNIT(wrong_use_is_an_error),
         UNIT(what_is_not_done_when_the_pool_closes_ends_closed),
+        UNIT(a_closed_pool_computes_what_its_futures_wait_for),
+        UNIT(a_terminated_pool_ends_its_futures_and_its_kernels),
         UNIT(every_kind_of_worker_can_do_it),
         {NULL, NULL},
     };
