@@ -245,8 +245,8 @@ typedef struct rp_pool_options {
 } rp_pool_options;
 
 /* Rank 0. Any number of pools on a world, one after the other and side by side: each has its own workers, which share
- * the cores. Blocks until every rank's crew is there. Where the initializer fails, the world cannot go on: RP_ETASK,
- * with its message.
+ * the cores. Blocks until every rank's crew is there. Where the initializer fails there is no pool: RP_ETASK, with
+ * its message; where it fails later, in a worker that replaces another, the pool's maps end with that.
  * Errors: RP_EINVAL, RP_EUNSUPPORTED, RP_ETASK, RP_ESYSTEM, RP_ENOMEM, RP_ELOST, RP_ESTOPPED. */
 RP_API int rp_pool_open(rp_world *world, const rp_pool_options *options, rp_pool **pool, rp_error *error);
 /* Rank 0, any thread. No more maps can be opened on the pool (RP_ECLOSED); those that are open go on. Does not block. */

@@ -152,16 +152,15 @@ int rp__map_open(rp_pool *pool, const rp_map_options *options, struct rp__collec
     if (!spec.range && !options->unordered) map->combine = world->options.kernels[spec.kernel]->combine;
     map->fed = options->count == RP_FED;
     rp__world_lock(world);
-    rc = world->error.code ? world->error.code
-         : pool->closed    ? RP_ECLOSED
-                           : rp__master_map_open(pool->master, &spec, &map->state);
+    const rp_error *why = world->error.code ? &world->error : &pool->error;
+    rc = why->code ? why->code : pool->closed ? RP_ECLOSED : rp__master_map_open(pool->master, &spec, &map->state);
     if (rc == 0) {
         rp_map **last = &world->maps;
         while (*last) last = &(*last)->next;
         *last = map;
         pool->maps_open++;
-    } else if (world->error.code) {
-        rp__fail(error, rc, "%s", world->error.text);
+    } else if (why->code) {
+        rp__fail(error, rc, "%s", why->text);
     } else if (rc == RP_ECLOSED) {
         rp__fail(error, rc, "the pool is closed: no more maps can be opened on it");
     } else {

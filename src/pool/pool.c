@@ -85,11 +85,16 @@ static int start(rp_pool *pool, const struct rp__buffer *wish, rp_error *error) 
     world->pools = pool;
     world->inline_crews |= pool->options.kind == RP_WORKERS_INLINE;
     rp__service_ring(world);
-    while (!world->error.code && !rp__master_pool_ready(pool->master))
+    while (!world->error.code && !pool->error.code && !rp__master_pool_ready(pool->master))
         rp__world_wait(world, &world->changed, &world->lock, NULL);
-    if (!world->error.code) return 0;
+    const rp_error *why = world->error.code ? &world->error : &pool->error;
+    if (!why->code) return 0;
+    rp__fail(error, why->code, "%s", why->text);
+    int rc = why->code;
+    rp__master_pool_close(pool->master);
     pool->ended = true; /* the service frees it */
-    return rp__fail(error, world->error.code, "%s", world->error.text);
+    rp__service_ring(world);
+    return rc;
 }
 
 int rp_pool_open(rp_world *world, const rp_pool_options *options, rp_pool **out, rp_error *error) {
@@ -156,6 +161,8 @@ int rp_pool_join(rp_pool *pool, double timeout_s) {
     while (rc == 0 && !is_at_rest(pool)) {
         if (world->error.code)
             rc = world->error.code;
+        else if (pool->error.code)
+            rc = pool->error.code;
         else if (late)
             rc = RP_ETIMEDOUT;
         else

@@ -57,6 +57,27 @@ static void fail_rank(rp_world *world, const rp_error *error) {
     if (rp__outbox_put(&world->out, &frame)) world->net->ops->abort(world->net, 3);
 }
 
+/* A crew cannot be used, for want of its initializer: that ends its pool, and nothing else. */
+static void fail_crew(rp_world *world, struct rp__rank_crew *crew, const rp_error *error) {
+    if (crew->failed) return;
+    crew->failed = true;
+    struct rp__frame frame = {.type = RP__FRAME_FAILED,
+                              .count = (uint64_t)-error->code,
+                              .data = (const uint8_t *)error->text,
+                              .size = strlen(error->text)};
+    if (rp__outbox_put(&crew->out, &frame)) world->net->ops->abort(world->net, 3);
+}
+
+/* World lock held. */
+static void fail_pool(rp_pool *pool, int code, const char *text) {
+    if (pool->error.code) return;
+    rp__fail(&pool->error, code, "%s", text);
+    rp__master_stop(pool->master);
+    for (rp_map *map = pool->world->maps; map; map = map->next)
+        if (map->pool == pool) rp__map_fail(map, code);
+    pthread_cond_broadcast(&pool->world->changed);
+}
+
 /* ---- Messages ---- */
 
 static struct rp__rank_crew *find_crew(const rp_world *world, uint32_t pool) {
@@ -150,6 +171,8 @@ static void pass_signal_on(rp_world *world) {
 static void to_master(rp_world *world, int source, const struct rp__frame *frame) {
     char text[sizeof world->error.text];
     int rc = 0;
+    rp_pool *pool = world->pools;
+    while (pool && pool->number != frame->pool) pool = pool->next;
     switch (frame->type) {
     case RP__FRAME_HELLO:
         world->hellos++;
@@ -160,7 +183,10 @@ static void to_master(rp_world *world, int source, const struct rp__frame *frame
         return;
     case RP__FRAME_FAILED:
         snprintf(text, sizeof text, "rank %d: %.*s", source, (int)frame->size, (const char *)frame->data);
-        fail_world(world, -(int)frame->count, text);
+        if (!frame->pool)
+            fail_world(world, -(int)frame->count, text);
+        else if (pool)
+            fail_pool(pool, -(int)frame->count, text);
         return;
     case RP__FRAME_SIGNAL:
         stop_by_signal(world);
@@ -172,8 +198,6 @@ static void to_master(rp_world *world, int source, const struct rp__frame *frame
     default:
         break;
     }
-    rp_pool *pool = world->pools;
-    while (pool && pool->number != frame->pool) pool = pool->next;
     if (!pool) return; /* of a pool that was closed */
     if (frame->type == RP__FRAME_CREW) keep_notes(pool, frame);
     rc = rp__master_receive(pool->master, (uint32_t)source, frame);
@@ -379,7 +403,11 @@ static bool poll_crews(rp_world *world) {
     rp_error error = {0};
     for (struct rp__rank_crew *crew = world->crews; crew && !world->failed; crew = crew->next) {
         uint32_t events = 0;
-        if (crew->agent && rp__agent_poll(crew->agent, &events, &error)) fail_rank(world, &error);
+        int rc = crew->agent ? rp__agent_poll(crew->agent, &events, &error) : 0;
+        if (rc == RP_ETASK)
+            fail_crew(world, crew, &error);
+        else if (rc)
+            fail_rank(world, &error);
         busy |= events > 0;
     }
     return busy;

@@ -49,8 +49,9 @@ struct rp_pool {
     struct rp__outbox *to;        /* [ranks] the master's */
     uint32_t *dirty, dirty_count; /* ranks with something in `to` */
     uint32_t maps_open;
-    bool closed; /* no more maps */
-    bool ended;  /* freed by the program: the service frees it when the ranks were told */
+    rp_error error; /* code != 0: the pool cannot compute any more: an initializer failed */
+    bool closed;    /* no more maps */
+    bool ended;     /* freed by the program: the service frees it when the ranks were told */
     char **note;
     size_t notes;
 };
@@ -65,6 +66,7 @@ struct rp__rank_crew {
     uint32_t first, workers; /* its own part of the plan; none: the pool has no worker here, nor crew and agent */
     struct rp__crew *crew;
     struct rp__agent *agent;
+    bool failed;           /* and rank 0 was told */
     struct rp__outbox out; /* the agent's, for the master */
 };
 

@@ -125,6 +125,7 @@ static int initialize(rp_task *task, const void *input, size_t size) {
     initialized = sum;
     return rp_task_index(task) == rp_task_where(task)->worker ? 0 : rp_task_fail(task, "not my number");
 }
+static int refuse(rp_task *task, const void *input, size_t size) { return rp_task_fail(task, "no such file: data"); }
 static int recall(rp_task *task, const void *input, size_t size) {
     const uint64_t seen = initialized;
     return rp_task_write(task, &seen, sizeof seen);
@@ -136,10 +137,11 @@ static const rp_kernel item_kernel = {.name = "item", .item = item}, range_kerne
                        shared_kernel = {.name = "shared", .item = sum_shared},
                        endless_kernel = {.name = "endless", .item = endless},
                        initialize_kernel = {.name = "initialize", .item = initialize},
+                       refuse_kernel = {.name = "refuse", .item = refuse},
                        recall_kernel = {.name = "recall", .item = recall};
 static const rp_kernel *const kernels[] = {
-    &item_kernel,       &range_kernel,  &who_kernel,     &talk_kernel,   &endless_kernel,
-    &initialize_kernel, &recall_kernel, &sleeper_kernel, &shared_kernel, NULL};
+    &item_kernel,   &range_kernel,   &who_kernel,    &talk_kernel, &endless_kernel, &initialize_kernel, &recall_kernel,
+    &refuse_kernel, &sleeper_kernel, &shared_kernel, NULL};
 
 /* The program's one world and pool; claims are functions without arguments. */
 static struct {
@@ -617,6 +619,8 @@ static void every_worker_is_initialized_before_its_first_task(void) {
     free(args);
     rp_error error = {0};
     CU_ASSERT_EQUAL(rp_pool_open(the.world, &(rp_pool_options){.initializer = "range"}, &the.pool, &error), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_pool_open(the.world, &(rp_pool_options){.initializer = "refuse"}, &the.pool, &error), RP_ETASK);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "no such file: data"));
     CU_ASSERT_EQUAL(rp_pool_open(the.world, NULL, &the.pool, NULL), 0);
 }
 
