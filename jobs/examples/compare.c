@@ -1,4 +1,4 @@
-/* The same work done in sequence, by two threads and by two processes: twice the sum of the squares below 100 million
+/* The same work done in sequence, by two threads and by two processes: twice the sum of the squares below 500 million
  * (or the argument), modulo 2^64. C has no global lock, so threads are as fast as processes; processes are what the
  * pool takes unless told otherwise, because a crash in one of them does not end the program. The times, on standard
  * error, include starting the workers. */
@@ -46,7 +46,7 @@ int main(int argc, char **argv) {
 
     double limit;
     rp_error error;
-    if (!example_argument(argc, argv, 100e6, &limit, &error)) return example_end(&self, &error);
+    if (!example_argument(argc, argv, 500e6, &limit, &error)) return example_end(&self, &error);
     double start = example_now_s();
     uint64_t expected = in_sequence((int64_t)limit);
     report("in sequence", expected, start);

@@ -15,7 +15,7 @@ at_least_two_pids() { (($(grep -Eo 'id [0-9]+' "$out" | sort -u | wc -l) > 1)); 
 
 squares=$(for ((x = 0; x < 100; x++)); do echo $((x * x)); done)
 products=$(for x in 1 2 3 5 8 13 21 34; do echo "$x * 7 = $((7 * x))"; done)
-counts=$(lines 'in sequence: 1000' 'in sequence: 1000' 'in sequence: 1000' 'at once: 1000' 'at once: 1000' 'at once: 1000')
+counts=$(lines 'in sequence: 1000'{,,} 'at once: 1000'{,,})
 sums=$(lines 'in sequence: 656700' 'by threads: 656700' 'by processes: 656700')
 answers=$(lines 'cube(5) answered 125' 'callback of cube: 125' 'square(5) answered 25' 'callback of square: 25' \
     'divide(0) failed: task 0: division by zero (1 of 1 failed)' 'error callback of divide: division by zero')
