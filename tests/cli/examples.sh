@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Every example prints the same, started by itself and by mpirun, and tells a wrong argument in one line.
+source "$(dirname "$0")/lib.sh"
+: "${EXAMPLES:?is not set to the folder of the built examples: run this by ctest}"
+
+lines() { printf '%s\n' "$@"; }
+bare() { exec "$EXAMPLES/$1" "${@:2}"; }
+two() { ASAN_OPTIONS=detect_leaks=0 exec "$MPIRUN" -np 2 "$EXAMPLES/$1" "${@:2}"; }
+# sorted_gives TEXT: the last run ended with 0, and stdout has exactly these lines, in any order
+sorted_gives() { [[ $code == 0 ]] && diff <(sort <<<"$1") <(sort "$out"); }
+# in_order REGEX TEXT: the lines of stdout that match are these, in this order
+in_order() { diff <(printf '%s\n' "$2") <(grep -E -- "$1" "$out"); }
+verdicts_without_pids() { diff <(printf '%s\n' "$1") <(sed -E 's/ with process id [0-9]+//' "$out"); }
+at_least_two_pids() { (($(grep -Eo 'id [0-9]+' "$out" | sort -u | wc -l) > 1)); }
+
+squares=$(for ((x = 0; x < 100; x++)); do echo $((x * x)); done)
+products=$(for x in 1 2 3 5 8 13 21 34; do echo "$x * 7 = $((7 * x))"; done)
+counts=$(lines 'in sequence: 1000'{,,} 'at once: 1000'{,,})
+sums=$(lines 'in sequence: 656700' 'by threads: 656700' 'by processes: 656700')
+answers=$(lines 'cube(5) answered 125' 'callback of cube: 125' 'square(5) answered 25' 'callback of square: 25' \
+    'divide(0) failed: task 0: division by zero (1 of 1 failed)' 'error callback of divide: division by zero')
+done_in_order=$(lines 'Done 0.5' 'Done 0.4' 'Done 0.3' 'Done 0.2' 'Done 0.1')
+verdicts=$(lines 222377:not 3334:not 2212:not 3345:not 23441:not 454577: 341737:not 565633:not |
+    sed -E 's/(.*):(.*)/Worker says \1 is \2 prime/; s/  / /'; echo 'All workers have finished working')
+
+for way in bare two; do
+    claim "$way: pool_square squares in order" gives "$squares" $way pool_square
+    claim "$way: pool_multiply multiplies the list" gives "$products" $way pool_multiply
+
+    claim "$way: count_three_times counts as far both ways" gives "$counts" $way count_three_times 1000
+    claim "$way: count_three_times tells both times" says "$err" '^(in sequence|at once): [0-9.]+ seconds$' 2
+    claim "$way: compare gets one sum in three ways" gives "$sums" $way compare 100
+    claim "$way: compare tells three times" says "$err" ' [0-9.]+ seconds$' 3
+
+    run $way executor_sleep 0.1
+    claim "$way: executor_sleep succeeds" test "$code" = 0
+    claim "$way: executor_sleep answers in the order of its inputs" in_order Done "$done_in_order"
+    claim "$way: what its workers print is printed" says "$out" '^Sleeping for 0\.[1-5] seconds\.$' 5
+
+    run $way pool_is_prime
+    claim "$way: pool_is_prime succeeds" test "$code" = 0
+    claim "$way: pool_is_prime finds the one prime" verdicts_without_pids "$verdicts"
+    claim "$way: several workers answer" at_least_two_pids
+
+    run $way apply_async
+    claim "$way: apply_async prints results, callbacks and the error" sorted_gives "$answers"
+
+    run $way count_three_times many
+    claim "$way: a wrong argument is exit code 1" test "$code" = 1
+    claim "$way: a wrong argument is named once, whatever the number of ranks" says "$err" '^"many" was given' 1
+    claim "$way: nothing is counted for a wrong argument" empty "$out"
+done
+for wrong in -1 0 nan 1x '1 2'; do
+    # shellcheck disable=SC2086
+    run bare executor_sleep $wrong
+    claim "the argument $wrong is refused" says "$err" "^\"${wrong##* }\" was given" 1
+    claim "the argument $wrong is exit code 1" test "$code" = 1
+done
+run bash -c '"$EXAMPLES/pool_square" >/dev/full'
+claim "results that cannot be written are an error" test "$code" = 1
