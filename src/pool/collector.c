@@ -307,8 +307,8 @@ int rp__stream_shared(rp_pool *pool, const rp_call *call, struct rp__stream **ou
 int rp__stream_put(struct rp__stream *stream, rp_future *future, const void *input, size_t size) {
     if (!make_room(stream)) return RP_ENOMEM;
     int rc = rp_map_put(stream->map, input, size);
-    if (rc == RP_ECLOSED && rp__map_error(stream->map)) rc = rp__map_error(stream->map);
-    if (rc) return rc;
+    int why = rc == RP_ECLOSED ? rp__map_error(stream->map) : 0;
+    if (rc) return why ? why : rc;
     *slot(stream, stream->end) = future;
     future->stream = stream;
     future->first = stream->end++;

@@ -46,26 +46,27 @@ static void fail_world(rp_world *world, int code, const char *text) {
     pthread_cond_broadcast(&world->changed);
 }
 
-/* This rank cannot go on: rank 0 is told, and ends the world in good order. */
-static void fail_rank(rp_world *world, const rp_error *error) {
-    if (world->failed) return;
-    world->failed = true;
+/* To rank 0, of what the outbox belongs to. */
+static void tell_failure(rp_world *world, struct rp__outbox *outbox, const rp_error *error) {
     struct rp__frame frame = {.type = RP__FRAME_FAILED,
                               .count = (uint64_t)-error->code,
                               .data = (const uint8_t *)error->text,
                               .size = strlen(error->text)};
-    if (rp__outbox_put(&world->out, &frame)) world->net->ops->abort(world->net, 3);
+    if (rp__outbox_put(outbox, &frame)) world->net->ops->abort(world->net, 3);
+}
+
+/* This rank cannot go on: rank 0 is told, and ends the world in good order. */
+static void fail_rank(rp_world *world, const rp_error *error) {
+    if (world->failed) return;
+    world->failed = true;
+    tell_failure(world, &world->out, error);
 }
 
 /* A crew cannot be used, for want of its initializer: that ends its pool, and nothing else. */
 static void fail_crew(rp_world *world, struct rp__rank_crew *crew, const rp_error *error) {
     if (crew->failed) return;
     crew->failed = true;
-    struct rp__frame frame = {.type = RP__FRAME_FAILED,
-                              .count = (uint64_t)-error->code,
-                              .data = (const uint8_t *)error->text,
-                              .size = strlen(error->text)};
-    if (rp__outbox_put(&crew->out, &frame)) world->net->ops->abort(world->net, 3);
+    tell_failure(world, &crew->out, error);
 }
 
 /* World lock held. */

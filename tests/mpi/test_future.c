@@ -1,7 +1,6 @@
 /* Python's names and futures as a program sees them, bare and on ranks: what Python's Pool and its futures promise,
  * claim by claim. Rank 0 runs the claims; the others serve. */
-#include "rankpool.h"
-#include "unit/unit.h"
+#include "mpi/on_a_pool.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -765,17 +764,5 @@ int main(void) {
         {NULL, NULL},
     };
     for (uint64_t n = 0; n < MANY; n++) the.number[n] = n;
-    int exit_code = 0;
-    rp_error error = {0};
-    int rc = rp_world_open(&(rp_world_options){.kernels = kernels}, &the.world, &exit_code, &error);
-    if (rc == RP_SERVED) return exit_code;
-    if (rc == 0) rc = rp_pool_open(the.world, NULL, &the.pool, &error);
-    if (rc) {
-        fprintf(stderr, "test_future: %s\n", error.text);
-        return 1;
-    }
-    exit_code = unit_run("future", tests);
-    rp_pool_free(the.pool);
-    rp_world_close(the.world, exit_code);
-    return exit_code;
+    return run_on_a_pool("future", kernels, tests, &the.world, &the.pool);
 }

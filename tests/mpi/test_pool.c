@@ -1,7 +1,6 @@
 /* The library as a program sees it, on however many ranks it was started: bare, and under mpirun. Rank 0 runs the
  * claims; the others serve and return the code that rank 0 sends. */
-#include "rankpool.h"
-#include "unit/unit.h"
+#include "mpi/on_a_pool.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -700,17 +699,5 @@ int main(void) {
                                              UNIT(every_worker_is_initialized_before_its_first_task),
                                              UNIT(a_worker_that_had_its_share_of_tasks_is_replaced),
                                              {NULL, NULL}};
-    int exit_code = 0;
-    rp_error error = {0};
-    int rc = rp_world_open(&(rp_world_options){.kernels = kernels}, &the.world, &exit_code, &error);
-    if (rc == RP_SERVED) return exit_code;
-    if (rc == 0) rc = rp_pool_open(the.world, NULL, &the.pool, &error);
-    if (rc) {
-        fprintf(stderr, "test_pool: %s\n", error.text);
-        return 1;
-    }
-    exit_code = unit_run("pool", tests);
-    rp_pool_free(the.pool);
-    rp_world_close(the.world, exit_code);
-    return exit_code;
+    return run_on_a_pool("pool", kernels, tests, &the.world, &the.pool);
 }

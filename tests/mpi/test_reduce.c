@@ -1,8 +1,7 @@
 /* Maps that reduce and maps that grow, as a program sees them, bare and on ranks. A reduction is one value, of the same
  * bits whatever happens on the way: what is expected is folded here, block by block, in the same order. */
-#include "rankpool.h"
+#include "mpi/on_a_pool.h"
 #include "unit/queens.h"
-#include "unit/unit.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -432,17 +431,5 @@ int main(void) {
                                              UNIT(where_no_task_can_be_added_none_is),
                                              UNIT(every_kind_of_worker_folds_and_adds_alike),
                                              {NULL, NULL}};
-    int exit_code = 0;
-    rp_error error = {0};
-    int rc = rp_world_open(&(rp_world_options){.kernels = kernels}, &the.world, &exit_code, &error);
-    if (rc == RP_SERVED) return exit_code;
-    if (rc == 0) rc = rp_pool_open(the.world, NULL, &the.pool, &error);
-    if (rc) {
-        fprintf(stderr, "test_reduce: %s\n", error.text);
-        return 1;
-    }
-    exit_code = unit_run("reduce", tests);
-    rp_pool_free(the.pool);
-    rp_world_close(the.world, exit_code);
-    return exit_code;
+    return run_on_a_pool("reduce", kernels, tests, &the.world, &the.pool);
 }
