@@ -141,7 +141,7 @@ void rp__home_drop(struct rp__home *home, struct rp__object *object) {
     free(object);
 }
 
-static uint64_t key_of(struct rp__caller caller) { return (uint64_t)caller.rank << 32 | caller.local; }
+static uint64_t key_of(struct rp__caller caller) { return (uint64_t)caller.rank << 40 | caller.local; }
 
 static struct rp__party *find_party(const struct rp__home *home, struct rp__caller caller) {
     return (struct rp__party *)rp__table_find(&home->parties, key_of(caller));

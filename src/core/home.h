@@ -15,9 +15,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* One thread of control: one life of a worker, or one thread of main. Never used again after rp__home_gone. */
+/* One thread of control: one life of a worker, or one thread of main. Never used again after rp__home_gone. `rank` has
+ * at most 24 bits, `local` 40. */
 struct rp__caller {
-    uint32_t rank, local;
+    uint32_t rank;
+    uint64_t local;
 };
 
 /* Bits 40-63 of an object's id are its home's rank, 36-39 the type, 35 the end of a pipe, the others count. */

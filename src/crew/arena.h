@@ -51,7 +51,16 @@ struct rp__slot {
     _Alignas(64) _Atomic uint64_t claim[RP__DEPTH];
     struct rp__ring work;   /* agent to worker: struct rp__work_head, then bytes */
     struct rp__ring result; /* worker to agent: struct rp__result_head, then bytes */
+    struct rp__ring reply;  /* agent to worker: struct rp__answer_head, then bytes */
+
+    /* How many of the items that it was lent the worker has taken: both swap it, see rp__crew_recall. */
+    _Alignas(64) _Atomic uint64_t stream;
 };
+
+/* The word `stream`: the number of the answer that lent the items (counted in the worker's life from 1, those with a
+ * grant only), how many of them it has taken, and whether it may take more. */
+#define RP__STREAM_RECALLED (UINT64_C(1) << 32)
+static inline uint64_t rp__stream(uint32_t lending, uint32_t taken) { return (uint64_t)lending << 33 | taken; }
 
 /* A piece of work, as it goes through the ring. */
 enum { RP__PIECE_FIRST = 1, RP__PIECE_LAST = 2 };
@@ -72,7 +81,9 @@ enum rp__result_type {
     RP__RESULT_LAST,
     RP__RESULT_CHILD,
     RP__RESULT_PRINT,
-    RP__RESULT_INIT
+    RP__RESULT_INIT,
+    RP__RESULT_CUT, /* number: of the chunk, busy_ns: where it ends now */
+    RP__RESULT_CALL /* struct rp__call_head, then bytes; its later pieces bytes only */
 };
 struct rp__result_head {
     uint32_t type;

@@ -14,6 +14,7 @@
 
 enum { RP__PRINT_MAX = 1024 * 1024 }; /* bytes of a text that a task prints, at most */
 
+struct rp__answer_head; /* core/call.h */
 struct rp__arena;
 struct rp__nursery;
 struct rp__crew;
@@ -57,6 +58,9 @@ enum rp__crew_event_type {
                              last one at times); last: it is answered */
     RP__CREW_CHILDREN,    /* the same of what its tasks add, before the last RESULT */
     RP__CREW_INITIALIZED, /* INIT was done; where it failed, data is its message */
+    RP__CREW_CUT,         /* the task in hand has made its first call on a shared object, so it must not run again; the
+                             chunk, if it can be cut, ends at `task` now: what is behind is not computed */
+    RP__CREW_CALL,        /* a piece of a call: the first begins with its struct rp__call_head; last: it is whole */
     RP__CREW_PRINT,       /* some of what tasks print, cut anywhere; all of it ends with a newline */
     RP__CREW_ENDED        /* the worker is gone and reaped, all that it had finished was handed out, its rings are
                              empty; rp__crew_restart is the agent's to call. Also when it could not be started */
@@ -74,8 +78,9 @@ struct rp__crew_event {
     uint64_t busy_ns; /* RESULT, last: how long the kernel computed */
     bool in_hand;     /* ENDED: it was computing `chunk`, its oldest unanswered one */
     bool task_known;  /* ENDED: and within it, the item numbered `task`; never known of ranges and setup */
-    uint64_t task;
-    char cause[96]; /* ENDED: "killed by signal 11 (Segmentation fault)", "wrote over its ring", ... */
+    uint64_t task;    /* CUT, too */
+    uint64_t stream;  /* ENDED: the slot's word of that name, as the worker left it */
+    char cause[96];   /* ENDED: "killed by signal 11 (Segmentation fault)", "wrote over its ring", ... */
 };
 
 struct rp__crew_options {
@@ -118,6 +123,18 @@ int rp__crew_poll(struct rp__crew *crew, struct rp__crew_event *event, bool *got
 int rp__crew_kill(struct rp__crew *crew, uint32_t worker, const char *cause);
 /* Ask a worker to leave after what it has in hand; it comes back as ENDED. */
 void rp__crew_retire(struct rp__crew *crew, uint32_t worker);
+/* Start one more worker, bound as `like` is and under the same numbers. 0 and its index, the next one; RP_EINVAL (no slot
+ * is free), RP_ESYSTEM, RP_ENOMEM. */
+int rp__crew_add(struct rp__crew *crew, uint32_t like, uint32_t *index, rp_error *error);
+/* Write a piece of an answer for the worker: the whole head each time, at most RP__FRAGMENT of its bytes. false: no room
+ * now. To be followed by rp__crew_wake. Any one thread at a time, not while the worker is restarted or closed. */
+bool rp__crew_reply(struct rp__crew *crew, uint32_t worker, const struct rp__answer_head *head, const void *piece,
+                    size_t size);
+/* No more of the items that its answer number `lending` lent (its answers with a grant, counted from 1) may be taken:
+ * returns how many were, at least 1. As rp__crew_reply. */
+uint32_t rp__crew_recall(struct rp__crew *crew, uint32_t worker, uint32_t lending);
+/* The same from what an ENDED worker left. */
+uint32_t rp__crew_taken(uint64_t stream, uint32_t lending);
 /* Start a new worker in the slot of one that ENDED. RP_EBUSY (it has not), RP_ESYSTEM, RP_ENOMEM: it is still ended. */
 int rp__crew_restart(struct rp__crew *crew, uint32_t worker, rp_error *error);
 

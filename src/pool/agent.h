@@ -18,10 +18,20 @@ struct rp__agent_crew {
     int (*poll)(struct rp__crew *crew, struct rp__crew_event *event, bool *got, rp_error *error);
     int (*kill)(struct rp__crew *crew, uint32_t worker, const char *cause);
     int (*restart)(struct rp__crew *crew, uint32_t worker, rp_error *error);
+    int (*add)(struct rp__crew *crew, uint32_t like, uint32_t *index, rp_error *error);
 };
 extern const struct rp__agent_crew rp__agent_real_crew;
 
 struct rp__agent;
+
+/* Who is told of what workers have to do with shared objects (pool/router.h; tests play one). `worker` is the crew's. */
+struct rp__agent_calls {
+    void *context;
+    void (*started)(void *context, uint32_t worker);                                   /* a new life */
+    int (*called)(void *context, uint32_t worker, const struct rp__crew_event *event); /* a piece of a call */
+    int (*gone)(void *context, uint32_t worker, uint64_t stream);
+    int (*deadlocked)(void *context, uint32_t worker); /* its open call is to end with RP_EDEADLK */
+};
 
 /* `crew` (of so many workers) and `out` (frames for the master are put there) are lent. NULL: out of memory. */
 struct rp__agent *rp__agent_new(const struct rp__agent_crew *ops, struct rp__crew *crew, uint32_t workers,
@@ -36,6 +46,15 @@ int rp__agent_receive(struct rp__agent *agent, const struct rp__frame *frame);
 /* Take what the crew has to say, and give it what it has room for. *events: how many things happened. 0, or why
  * this rank cannot go on. */
 int rp__agent_poll(struct rp__agent *agent, uint32_t *events, rp_error *error);
+/* Before the first poll. Without it a call is a worker gone wild. Copied. */
+void rp__agent_set_calls(struct rp__agent *agent, const struct rp__agent_calls *calls);
+/* The worker's open call waits, for something `held` by a caller that lives or not; and was answered. After a moment of
+ * waiting the worker gives up its place, and another takes over the chunks that it had not started. */
+void rp__agent_blocked(struct rp__agent *agent, uint32_t worker, bool held);
+void rp__agent_unblocked(struct rp__agent *agent, uint32_t worker);
+/* Give up the places of those that have waited for long enough. *next_ns: how long until there is more to be done, or
+ * INT64_MAX. */
+int rp__agent_tick(struct rp__agent *agent, uint64_t now_ns, int64_t *next_ns, rp_error *error);
 /* Workers that have nothing to do. */
 uint32_t rp__agent_idle(const struct rp__agent *agent);
 /* A moving mean of how long a chunk takes, ns; 0: not known. */

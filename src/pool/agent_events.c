@@ -178,6 +178,10 @@ int rp__agent_poll(struct rp__agent *agent, uint32_t *events, rp_error *error) {
         case RP__CREW_CHILDREN:
             rc = children(agent, &event);
             break;
+        case RP__CREW_CUT:
+        case RP__CREW_CALL:
+            rc = RP_EPROTOCOL;
+            break;
         case RP__CREW_PRINT:
             rc = print(agent, &event);
             break;

@@ -57,7 +57,7 @@ static inline void listen_to(struct stage *stage) {
 
 /* The code of the reply, or WAITS. */
 static inline int ask(struct stage *stage, const struct rp__request *request) {
-    const uint32_t who = 2 * request->from.rank + request->from.local;
+    const uint64_t who = 2 * request->from.rank + request->from.local;
     stage->heard[who].code = NOTHING;
     int code = rp__home_request(stage->home, request);
     listen_to(stage);

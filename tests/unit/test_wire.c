@@ -40,7 +40,7 @@ static unsigned carries(enum rp__frame_type type) {
     case RP__FRAME_CREW:
         return WORKER | DATA;
     case RP__FRAME_WORKER:
-        return WORKER;
+        return WORKER | COUNT | DATA;
     case RP__FRAME_RESULT:
         return CHUNK | COUNT | DATA;
     case RP__FRAME_CHILDREN:
@@ -50,7 +50,14 @@ static unsigned carries(enum rp__frame_type type) {
     case RP__FRAME_RUNS:
         return CHUNK;
     case RP__FRAME_DIED:
-        return WORKER | CHUNK | RANGE | DATA;
+        return WORKER | CHUNK | RANGE | COUNT | DATA;
+    case RP__FRAME_CUT:
+        return CHUNK | RANGE;
+    case RP__FRAME_BLOCKED:
+        return CHUNK;
+    case RP__FRAME_CALL:
+    case RP__FRAME_ANSWER:
+        return CHUNK | DATA;
     case RP__FRAME_FAILED:
         return COUNT | DATA;
     case RP__FRAME_SIGNAL:

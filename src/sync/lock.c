@@ -1,0 +1,2 @@
+/* Comes with the branch that builds it. */
+#include "rankpool.h"
