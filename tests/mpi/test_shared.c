@@ -1,0 +1,617 @@
+/* What workers share, as a program sees it, bare and on ranks: each claim is about tasks that wait for one another, and
+ * is made with worker processes and with threads. */
+#include "rankpool.h"
+#include "rankpool_sync.h"
+#include "unit/unit.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Workers crash on purpose here: the address sanitizer is to let them die as they would without it. */
+__attribute__((visibility("default"))) const char *__asan_default_options(void);
+const char *__asan_default_options(void) { return "handle_segv=0:handle_abort=0:detect_leaks=0"; }
+
+enum { CHAIN = 60, ITEMS = 3000, TURNS = 300, CROWD = 80, LARGE = 20 * 1000 * 1000 };
+
+/* What the tasks of a map are to do, and with what. */
+struct order {
+    char what;
+    uint32_t tasks;
+    rp_queue queue, answers;
+    rp_pipe end[2];
+    rp_lock lock;
+    rp_semaphore semaphore;
+    rp_event event, started;
+    rp_condition condition;
+    rp_barrier barrier;
+    rp_array array;
+    rp_value value;
+    uint64_t first; /* of a chain's pipes */
+};
+
+static rp_world *world;
+static rp_self *program;
+
+/* ---- What tasks do -------------------------------------------------------------------------------------- */
+
+static int answer(rp_task *task, int64_t number) { return rp_task_write(task, &number, sizeof number); }
+
+/* Even ones put ITEMS numbers each, odd ones get as many as one put and answer their sum. */
+static int trade(rp_task *task, const struct order *order) {
+    rp_self *self = rp_task_self(task);
+    int64_t sum = 0, number;
+    size_t size;
+    int code = 0;
+    for (int64_t i = 1; i <= ITEMS && code == 0; i++) {
+        if (rp_task_index(task) % 2 == 0) {
+            code = rp_queue_put(self, order->queue, &i, sizeof i, -1);
+        } else {
+            code = rp_queue_get(self, order->queue, -1, &number, sizeof number, &size);
+            if (code == 0 && size != sizeof number) return rp_task_fail(task, "an item of %zu bytes", size);
+            sum += number;
+        }
+    }
+    return code ? code : answer(task, sum);
+}
+
+/* Task i waits for a number from task i + 1, which comes to its place only when this one has given it up. */
+static int pass_down(rp_task *task, const struct order *order) {
+    rp_self *self = rp_task_self(task);
+    const rp_pipe *pipes = (const rp_pipe *)(order + 1);
+    const uint64_t index = rp_task_index(task);
+    int64_t number = 0;
+    int code = 0;
+    if (index + 1 < order->tasks) code = rp_pipe_recv(self, pipes[2 * index], -1, &number, sizeof number, NULL);
+    number++;
+    if (code == 0 && index > 0) code = rp_pipe_send(self, pipes[2 * (index - 1) + 1], &number, sizeof number, -1);
+    return code ? code : answer(task, number);
+}
+
+/* Counts in shared memory, in two steps that only the lock makes one. */
+static int count(rp_task *task, const struct order *order) {
+    rp_self *self = rp_task_self(task);
+    int64_t now;
+    int code = 0;
+    for (int i = 0; i < TURNS && code == 0; i++) {
+        code = rp_lock_acquire(self, order->lock, -1);
+        if (code == 0) code = rp_array_load(self, order->array, 1, &now);
+        if (code == 0) code = rp_array_store(self, order->array, 1, now + 1);
+        if (code == 0) code = rp_lock_release(self, order->lock);
+        if (code == 0) code = rp_value_add(self, order->value, 1, NULL);
+        if (code == 0) code = rp_array_add_double(self, order->array, 0, 0.5, NULL);
+    }
+    return code;
+}
+
+/* At most two at once; the array's word tells how many there are. */
+static int be_one_of_two(rp_task *task, const struct order *order) {
+    rp_self *self = rp_task_self(task);
+    int64_t before = 0;
+    int code = rp_semaphore_acquire(self, order->semaphore, -1);
+    if (code == 0) code = rp_array_add(self, order->array, 0, 1, &before);
+    if (code == 0) code = usleep(2000);
+    if (code == 0) code = rp_array_add(self, order->array, 0, -1, NULL);
+    if (code == 0) code = rp_semaphore_release(self, order->semaphore);
+    return code ? code : answer(task, before);
+}
+
+/* Takes turns: task i waits until the value is i. */
+static int in_turn(rp_task *task, const struct order *order) {
+    rp_self *self = rp_task_self(task);
+    const int64_t own = order->tasks - 1 - (int64_t)rp_task_index(task);
+    int64_t now = -1;
+    int code = rp_condition_acquire(self, order->condition, -1);
+    while (code == 0 && (code = rp_value_load(self, order->value, &now)) == 0 && now != own)
+        code = rp_condition_wait(self, order->condition, -1);
+    if (code == 0) code = rp_value_store(self, order->value, own + 1);
+    if (code == 0) code = rp_condition_notify_all(self, order->condition);
+    if (code == 0) code = rp_condition_release(self, order->condition);
+    return code;
+}
+
+static int die_with_lock(rp_task *task, const struct order *order) {
+    rp_self *self = rp_task_self(task);
+    int code = rp_lock_acquire(self, order->lock, -1);
+    if (code == 0 && rp_task_index(task) == 0) raise(SIGKILL);
+    if (code == RP_EBROKEN) return answer(task, code);
+    return code ? code : rp_lock_release(self, order->lock);
+}
+
+/* Gets some and dies; what it answers it has put. */
+static int die_after_some(rp_task *task, const struct order *order) {
+    rp_self *self = rp_task_self(task);
+    int64_t number;
+    int code = 0;
+    for (int i = 0; i < 5 && code == 0; i++) code = rp_queue_get(self, order->queue, -1, &number, sizeof number, NULL);
+    if (code == 0) code = rp_value_add(self, order->value, 1, NULL);
+    if (code == 0) raise(SIGKILL);
+    return code;
+}
+
+static int make_queue(rp_task *task, const struct order *order) {
+    rp_queue queue;
+    int64_t own = (int64_t)rp_task_index(task);
+    int code = rp_queue_new(rp_task_self(task), 0, &queue);
+    if (code == 0) code = rp_queue_put(rp_task_self(task), queue, &own, sizeof own, -1);
+    if (code == 0) code = rp_barrier_wait(rp_task_self(task), order->barrier, -1, NULL); /* one rank could make all */
+    return code ? code : rp_task_write(task, &queue, sizeof queue);
+}
+
+static int send_large(rp_task *task, const struct order *order) {
+    uint8_t *item = malloc(LARGE);
+    if (!item) return RP_ENOMEM;
+    for (size_t i = 0; i < LARGE; i++) item[i] = (uint8_t)(i * 7 + rp_task_index(task));
+    int code = rp_queue_put(rp_task_self(task), order->queue, item, LARGE, -1);
+    free(item);
+    return code;
+}
+
+static int echo(rp_task *task, const struct order *order) {
+    rp_self *self = rp_task_self(task);
+    void *item;
+    size_t size;
+    int code = rp_queue_get_alloc(self, order->queue, -1, &item, &size);
+    if (code) return code;
+    code = rp_queue_put(self, order->answers, item, size, -1);
+    free(item);
+    return code ? code : rp_queue_task_done(self, order->queue);
+}
+
+static int bad_use(rp_task *task, const struct order *order) {
+    rp_self *self = rp_task_self(task);
+    int64_t number;
+    bool set;
+    if (rp_queue_get(self, order->queue, 0, &number, sizeof number, NULL) != RP_EEMPTY) return answer(task, 1);
+    if (rp_queue_get(self, order->queue, 0.01, &number, sizeof number, NULL) != RP_EEMPTY) return answer(task, 2);
+    if (rp_lock_release(self, order->lock) != RP_EPERM) return answer(task, 3);
+    if (rp_lock_acquire(self, order->lock, -1) != 0) return answer(task, 4);
+    if (rp_lock_acquire(self, order->lock, -1) != RP_EDEADLK) return answer(task, 5);
+    if (rp_lock_acquire(self, order->lock, 0.01) != RP_ETIMEDOUT) return answer(task, 6);
+    if (rp_lock_release(self, order->lock) != 0) return answer(task, 7);
+    if (rp_event_is_set(self, (rp_event){order->lock.id}, &set) != RP_EINVAL) return answer(task, 8);
+    if (rp_event_is_set(self, (rp_event){order->event.id + 1000}, &set) != RP_ECLOSED) return answer(task, 9);
+    if (rp_queue_put(self, order->queue, NULL, 1, -1) != RP_EINVAL) return answer(task, 10);
+    if (rp_event_wait(self, order->event, 0.01) != RP_ETIMEDOUT) return answer(task, 11);
+    if (rp_array_load(self, order->array, 1000, &number) != RP_ERANGE) return answer(task, 12);
+    return answer(task, 0);
+}
+
+static int act(rp_task *task, const void *input, size_t size) {
+    const struct order *order = rp_task_args(task, NULL);
+    rp_self *self = rp_task_self(task);
+    int64_t number = 0;
+    uint32_t index = 0;
+    int code = 0;
+    switch (order->what) {
+    case 'b': /* meet at the barrier */
+        code = rp_barrier_wait(self, order->barrier, -1, &index);
+        return code ? code : answer(task, index);
+    case 'p': /* the first receives what the second sends */
+        if (rp_task_index(task)) return rp_pipe_send(self, order->end[1], &(int64_t){19 * 19 * 19}, sizeof number, -1);
+        code = rp_pipe_recv(self, order->end[0], -1, &number, sizeof number, NULL);
+        return code ? code : answer(task, number);
+    case 'q':
+        return trade(task, order);
+    case 'c':
+        return pass_down(task, order);
+    case 'l':
+        return count(task, order);
+    case 's':
+        return be_one_of_two(task, order);
+    case 't':
+        return in_turn(task, order);
+    case 'k':
+        return die_with_lock(task, order);
+    case 'd':
+        return die_after_some(task, order);
+    case 'm':
+        return make_queue(task, order);
+    case 'L':
+        return send_large(task, order);
+    case 'e':
+        return echo(task, order);
+    case 'w': /* wait for the event */
+        code = rp_value_add(self, order->value, 1, NULL);
+        code = code ? code : rp_event_wait(self, order->event, -1);
+        return answer(task, code);
+    case 'o': /* an effect, then death, the first time */
+        code = rp_value_add(self, order->value, 1, &number);
+        if (code == 0 && number == 0) raise(SIGKILL);
+        return code ? code : answer(task, number);
+    default:
+        return bad_use(task, order);
+    }
+}
+
+static const rp_kernel act_kernel = {.name = "act", .item = act};
+static const rp_kernel *const kernels[] = {&act_kernel, NULL};
+
+/* ---- The program's side --------------------------------------------------------------------------------- */
+
+static struct order made(char what, uint32_t tasks) {
+    struct order order = {.what = what, .tasks = tasks};
+    CU_ASSERT_EQUAL_FATAL(rp_queue_new(program, 0, &order.queue), 0);
+    CU_ASSERT_EQUAL_FATAL(rp_queue_new(program, 0, &order.answers), 0);
+    CU_ASSERT_EQUAL_FATAL(rp_pipe_new(program, false, order.end), 0);
+    CU_ASSERT_EQUAL_FATAL(rp_lock_new(program, &order.lock), 0);
+    CU_ASSERT_EQUAL_FATAL(rp_semaphore_new(program, 2, true, &order.semaphore), 0);
+    CU_ASSERT_EQUAL_FATAL(rp_event_new(program, &order.event), 0);
+    CU_ASSERT_EQUAL_FATAL(rp_condition_new(program, &order.condition), 0);
+    CU_ASSERT_EQUAL_FATAL(rp_barrier_new(program, tasks ? tasks : 1, &order.barrier), 0);
+    CU_ASSERT_EQUAL_FATAL(rp_array_new(program, 4, &order.array), 0);
+    CU_ASSERT_EQUAL_FATAL(rp_value_new(program, &order.value), 0);
+    return order;
+}
+
+static void dispose(const struct order *order) {
+    CU_ASSERT_EQUAL(rp_queue_free(program, order->queue), 0);
+    CU_ASSERT_EQUAL(rp_queue_free(program, order->answers), 0);
+    CU_ASSERT_EQUAL(rp_pipe_free(program, order->end[0]), 0);
+    CU_ASSERT_EQUAL(rp_lock_free(program, order->lock), 0);
+    CU_ASSERT_EQUAL(rp_semaphore_free(program, order->semaphore), 0);
+    CU_ASSERT_EQUAL(rp_event_free(program, order->event), 0);
+    CU_ASSERT_EQUAL(rp_condition_free(program, order->condition), 0);
+    CU_ASSERT_EQUAL(rp_barrier_free(program, order->barrier), 0);
+    CU_ASSERT_EQUAL(rp_array_free(program, order->array), 0);
+    CU_ASSERT_EQUAL(rp_value_free(program, order->value), 0);
+}
+
+static rp_pool *opened(uint32_t workers, enum rp_workers kind) {
+    rp_pool *own = NULL;
+    rp_error error = {0};
+    int code =
+        rp_pool_open(world, &(rp_pool_options){.workers = workers, .kind = kind, .bind = RP_BIND_NONE}, &own, &error);
+    if (code) fprintf(stderr, "%s\n", error.text);
+    CU_ASSERT_EQUAL_FATAL(code, 0);
+    return own;
+}
+
+static rp_map *begun(rp_pool *own, const void *order, size_t size, uint32_t tasks, uint32_t retries) {
+    rp_map *map = NULL;
+    const rp_map_options options = {
+        .kernel = "act", .count = tasks, .args = order, .args_size = size, .retries = retries};
+    CU_ASSERT_EQUAL_FATAL(rp_map_open(own, &options, &map, NULL), 0);
+    return map;
+}
+
+/* The numbers that the tasks answered; each must have succeeded, unless `status` takes what they ended with. */
+static void read_numbers(rp_map *map, uint32_t tasks, int64_t *number, int *status) {
+    for (uint32_t i = 0; i < tasks; i++) {
+        rp_result result;
+        CU_ASSERT_EQUAL_FATAL(rp_map_next(map, 60, &result), 0);
+        CU_ASSERT_EQUAL(result.begin, i);
+        if (status) status[i] = result.status;
+        if (result.status && !status) {
+            fprintf(stderr, "task %u: %.*s\n", i, (int)result.size, (const char *)result.data);
+            CU_FAIL("a task failed");
+        }
+        if (number) number[i] = 0;
+        if (number && !result.status && result.size == sizeof *number) memcpy(&number[i], result.data, sizeof *number);
+    }
+    rp_result result;
+    CU_ASSERT_EQUAL(rp_map_next(map, 60, &result), RP_END);
+    rp_map_close(map);
+}
+
+/* A pool of its own, a map of so many tasks, their answers. */
+static void run(const struct order *order, uint32_t workers, enum rp_workers kind, int64_t *number) {
+    rp_pool *own = opened(workers, kind);
+    read_numbers(begun(own, order, sizeof *order, order->tasks, 0), order->tasks, number, NULL);
+    CU_ASSERT_EQUAL(rp_pool_free(own), 0);
+}
+
+static const enum rp_workers both[] = {RP_WORKERS_PROCESS, RP_WORKERS_THREAD};
+
+static void three_tasks_meet_at_a_barrier_on_two_workers(void) {
+    for (int k = 0; k < 2; k++) {
+        struct order order = made('b', 3);
+        int64_t came[3] = {0}, seen = 0;
+        run(&order, 2, both[k], came);
+        for (int i = 0; i < 3; i++) seen |= 1 << came[i];
+        CU_ASSERT_EQUAL(seen, 7);
+        dispose(&order);
+    }
+}
+
+static void one_worker_receives_what_a_later_task_sends(void) {
+    for (int k = 0; k < 2; k++) {
+        struct order order = made('p', 2);
+        int64_t number[2] = {0};
+        run(&order, 1, both[k], number);
+        CU_ASSERT_EQUAL(number[0], 6859);
+        dispose(&order);
+    }
+}
+
+static void a_pipeline_is_deeper_than_the_credit(void) {
+    const size_t size = sizeof(struct order) + sizeof(rp_pipe[CHAIN][2]);
+    for (int k = 0; k < 2; k++) {
+        struct order *order = calloc(1, size);
+        rp_pipe(*pipes)[2] = (void *)(order + 1);
+        int64_t number[CHAIN] = {0};
+        order->what = 'c';
+        order->tasks = CHAIN;
+        for (int i = 0; i < CHAIN; i++) CU_ASSERT_EQUAL(rp_pipe_new(program, false, pipes[i]), 0);
+        rp_pool *own = opened(1, both[k]);
+        read_numbers(begun(own, order, size, CHAIN, 0), CHAIN, number, NULL);
+        for (int i = 0; i < CHAIN; i++) CU_ASSERT_EQUAL(number[i], CHAIN - i);
+        for (int i = 0; i < CHAIN; i++) CU_ASSERT_EQUAL(rp_pipe_free(program, pipes[i][0]), 0);
+        rp_pool_free(own);
+        free(order);
+    }
+}
+
+static void many_put_and_many_get_each_item_once(void) {
+    for (int k = 0; k < 2; k++) {
+        struct order order = made('q', 8);
+        int64_t sum[8] = {0}, all = 0;
+        size_t left = 1;
+        run(&order, 3, both[k], sum);
+        for (int i = 0; i < 8; i++) all += sum[i];
+        CU_ASSERT_EQUAL(all, 4 * (int64_t)ITEMS * (ITEMS + 1) / 2);
+        CU_ASSERT_EQUAL(rp_queue_size(program, order.queue, &left), 0);
+        CU_ASSERT_EQUAL(left, 0);
+        dispose(&order);
+    }
+}
+
+static void a_count_under_a_lock_is_right(void) {
+    for (int k = 0; k < 2; k++) {
+        struct order order = made('l', 6);
+        int64_t now = 0;
+        double halves = 0;
+        run(&order, 4, both[k], NULL);
+        CU_ASSERT_EQUAL(rp_array_load(program, order.array, 1, &now), 0);
+        CU_ASSERT_EQUAL(now, 6 * TURNS);
+        CU_ASSERT_EQUAL(rp_value_load(program, order.value, &now), 0);
+        CU_ASSERT_EQUAL(now, 6 * TURNS);
+        CU_ASSERT_EQUAL(rp_array_load_double(program, order.array, 0, &halves), 0);
+        CU_ASSERT_EQUAL(halves, 6 * TURNS * 0.5);
+        dispose(&order);
+    }
+}
+
+static void a_semaphore_lets_two_in(void) {
+    for (int k = 0; k < 2; k++) {
+        struct order order = made('s', 12);
+        int64_t before[12] = {0};
+        run(&order, 4, both[k], before);
+        for (int i = 0; i < 12; i++) CU_ASSERT(before[i] == 0 || before[i] == 1);
+        dispose(&order);
+    }
+}
+
+static void a_condition_lets_tasks_take_turns(void) {
+    for (int k = 0; k < 2; k++) {
+        struct order order = made('t', 10);
+        int64_t turns = 0;
+        run(&order, 2, both[k], NULL);
+        CU_ASSERT_EQUAL(rp_value_load(program, order.value, &turns), 0);
+        CU_ASSERT_EQUAL(turns, 10);
+        dispose(&order);
+    }
+}
+
+static void a_lock_whose_holder_died_is_broken(void) {
+    struct order order = made('k', 3);
+    int64_t code[3] = {0};
+    int status[3] = {0};
+    rp_pool *own = opened(1, RP_WORKERS_PROCESS);
+    read_numbers(begun(own, &order, sizeof order, 3, 0), 3, code, status);
+    CU_ASSERT_EQUAL(status[0], RP_EDIED);
+    for (int i = 1; i < 3; i++) {
+        CU_ASSERT_EQUAL(status[i], 0);
+        CU_ASSERT_EQUAL(code[i], RP_EBROKEN);
+    }
+    CU_ASSERT_EQUAL(rp_lock_acquire(program, order.lock, 1), RP_EBROKEN);
+    CU_ASSERT_EQUAL(rp_lock_repair(program, order.lock), 0);
+    CU_ASSERT_EQUAL(rp_lock_acquire(program, order.lock, 1), 0);
+    CU_ASSERT_EQUAL(rp_lock_release(program, order.lock), 0);
+    rp_pool_free(own);
+    dispose(&order);
+}
+
+static void a_consumer_that_dies_loses_only_what_it_took(void) {
+    struct order order = made('d', 3);
+    int status[3] = {0};
+    int64_t deaths = 0, sum = 0, number;
+    for (int64_t i = 1; i <= 1000; i++) CU_ASSERT_EQUAL(rp_queue_put(program, order.queue, &i, sizeof i, -1), 0);
+    rp_pool *own = opened(1, RP_WORKERS_PROCESS);
+    read_numbers(begun(own, &order, sizeof order, 3, 0), 3, NULL, status);
+    for (int i = 0; i < 3; i++) CU_ASSERT_EQUAL(status[i], RP_EDIED);
+    CU_ASSERT_EQUAL(rp_value_load(program, order.value, &deaths), 0);
+    CU_ASSERT_EQUAL(deaths, 3);
+    int left = 0;
+    while (rp_queue_get(program, order.queue, 0, &number, sizeof number, NULL) == 0) {
+        left++;
+        sum += number;
+    }
+    CU_ASSERT_EQUAL(left, 1000 - 15);
+    CU_ASSERT_EQUAL(sum, 1000 * 1001 / 2 - 15 * 16 / 2);
+    rp_pool_free(own);
+    dispose(&order);
+}
+
+static void a_task_with_effects_runs_once_unless_retries_are_asked_for(void) {
+    for (uint32_t retries = 0; retries < 2; retries++) {
+        struct order order = made('o', 1);
+        int status = 0;
+        int64_t before = 0, runs = 0;
+        rp_pool *own = opened(1, RP_WORKERS_PROCESS);
+        read_numbers(begun(own, &order, sizeof order, 1, retries), 1, &before, &status);
+        CU_ASSERT_EQUAL(rp_value_load(program, order.value, &runs), 0);
+        CU_ASSERT_EQUAL(status, retries ? 0 : RP_EDIED);
+        CU_ASSERT_EQUAL(runs, retries ? 2 : 1);
+        rp_pool_free(own);
+        dispose(&order);
+    }
+}
+
+static void what_a_worker_made_is_used_by_all(void) {
+    for (int k = 0; k < 2; k++) {
+        struct order order = made('m', 4);
+        rp_pool *own = opened(2, both[k]);
+        int64_t handle[4] = {0}, number = -1;
+        read_numbers(begun(own, &order, sizeof order, 4, 0), 4, handle, NULL);
+        for (int i = 0; i < 4; i++) {
+            rp_queue queue = {(uint64_t)handle[i]};
+            CU_ASSERT_EQUAL(rp_queue_get(program, queue, 5, &number, sizeof number, NULL), 0);
+            CU_ASSERT_EQUAL(number, i);
+            CU_ASSERT_EQUAL(rp_queue_free(program, queue), 0);
+            CU_ASSERT_EQUAL(rp_queue_get(program, queue, 5, &number, sizeof number, NULL), RP_ECLOSED);
+        }
+        rp_pool_free(own);
+        dispose(&order);
+    }
+}
+
+static void items_of_20_megabytes_go_through(void) {
+    struct order order = made('L', 3);
+    rp_pool *own = opened(2, RP_WORKERS_PROCESS);
+    rp_map *map = begun(own, &order, sizeof order, 3, 0);
+    int seen = 0;
+    for (int i = 0; i < 3; i++) {
+        uint8_t *item = NULL;
+        size_t size = 0;
+        CU_ASSERT_EQUAL_FATAL(rp_queue_get_alloc(program, order.queue, 60, (void **)&item, &size), 0);
+        CU_ASSERT_EQUAL_FATAL(size, LARGE);
+        bool whole = true;
+        for (size_t at = 0; at < LARGE; at++) whole &= item[at] == (uint8_t)(at * 7 + item[0]);
+        CU_ASSERT(whole);
+        seen |= 1 << item[0];
+        free(item);
+    }
+    CU_ASSERT_EQUAL(seen, 7);
+    read_numbers(map, 3, NULL, NULL);
+    rp_pool_free(own);
+    dispose(&order);
+}
+
+static void *put_hundred(void *context) {
+    const struct order *order = context;
+    for (int i = 0; i < 100; i++)
+        if (rp_queue_put(program, order->queue, &i, sizeof i, -1)) return context;
+    return NULL;
+}
+
+static void threads_of_the_program_put_join_and_get(void) {
+    struct order order = made('e', 200);
+    rp_pool *own = opened(2, RP_WORKERS_PROCESS);
+    rp_map *map = begun(own, &order, sizeof order, 200, 0);
+    pthread_t putter[2];
+    for (int i = 0; i < 2; i++) CU_ASSERT_EQUAL(pthread_create(&putter[i], NULL, put_hundred, &order), 0);
+    int sum = 0, number = 0;
+    for (int i = 0; i < 200; i++) {
+        CU_ASSERT_EQUAL(rp_queue_get(program, order.answers, 60, &number, sizeof number, NULL), 0);
+        sum += number;
+    }
+    for (int i = 0; i < 2; i++) {
+        void *failed = NULL;
+        pthread_join(putter[i], &failed);
+        CU_ASSERT_PTR_NULL(failed);
+    }
+    CU_ASSERT_EQUAL(sum, 2 * 4950);
+    CU_ASSERT_EQUAL(rp_queue_join(program, order.queue, 60), 0);
+    read_numbers(map, 200, NULL, NULL);
+    rp_pool_free(own);
+    dispose(&order);
+}
+
+static void wrong_calls_and_time_limits_are_told(void) {
+    for (int k = 0; k < 2; k++) {
+        struct order order = made('x', 1);
+        int64_t wrong = -1;
+        run(&order, 1, both[k], &wrong);
+        CU_ASSERT_EQUAL(wrong, 0);
+        dispose(&order);
+    }
+}
+
+/* More wait in one place than it has room for: those beyond learn that it would be for ever. */
+static void a_crowd_that_waits_for_nobody_is_told(void) {
+    struct order order = made('w', CROWD);
+    int64_t code[CROWD] = {0}, waiting = 0;
+    rp_pool *own = opened(1, RP_WORKERS_PROCESS);
+    rp_map *map = begun(own, &order, sizeof order, CROWD, 0);
+    while (waiting < CROWD) {
+        CU_ASSERT_EQUAL_FATAL(rp_value_load(program, order.value, &waiting), 0);
+        usleep(1000);
+    }
+    CU_ASSERT_EQUAL(rp_event_set(program, order.event), 0);
+    read_numbers(map, CROWD, code, NULL);
+    int told = 0, woken = 0;
+    for (int i = 0; i < CROWD; i++) {
+        told += code[i] == RP_EDEADLK;
+        woken += code[i] == 0;
+    }
+    CU_ASSERT_EQUAL(told + woken, CROWD);
+    CU_ASSERT(woken >= 64);
+    CU_ASSERT(told >= 1);
+    rp_pool_free(own);
+    dispose(&order);
+}
+
+static void a_map_with_waiting_tasks_can_be_closed(void) {
+    struct order order = made('w', 5);
+    int64_t waiting = 0;
+    rp_pool *own = opened(2, RP_WORKERS_PROCESS);
+    rp_map *map = begun(own, &order, sizeof order, 5, 0);
+    while (waiting < 5) {
+        CU_ASSERT_EQUAL_FATAL(rp_value_load(program, order.value, &waiting), 0);
+        usleep(1000);
+    }
+    rp_map_close(map);
+    order.what = 'b';
+    order.tasks = 5;
+    int64_t came[5] = {0};
+    read_numbers(begun(own, &order, sizeof order, 5, 0), 5, came, NULL);
+    rp_pool_free(own);
+    dispose(&order);
+}
+
+static void inline_workers_refuse(void) {
+    struct order order = made('b', 1);
+    int status = 0;
+    rp_pool *own = opened(1, RP_WORKERS_INLINE);
+    read_numbers(begun(own, &order, sizeof order, 1, 0), 1, NULL, &status);
+    CU_ASSERT_EQUAL(status, RP_ETASK);
+    rp_pool_free(own);
+    dispose(&order);
+}
+
+static const struct unit_test tests[] = {
+    UNIT(three_tasks_meet_at_a_barrier_on_two_workers),
+    UNIT(one_worker_receives_what_a_later_task_sends),
+    UNIT(a_pipeline_is_deeper_than_the_credit),
+    UNIT(many_put_and_many_get_each_item_once),
+    UNIT(a_count_under_a_lock_is_right),
+    UNIT(a_semaphore_lets_two_in),
+    UNIT(a_condition_lets_tasks_take_turns),
+    UNIT(a_lock_whose_holder_died_is_broken),
+    UNIT(a_consumer_that_dies_loses_only_what_it_took),
+    UNIT(a_task_with_effects_runs_once_unless_retries_are_asked_for),
+    UNIT(what_a_worker_made_is_used_by_all),
+    UNIT(items_of_20_megabytes_go_through),
+    UNIT(threads_of_the_program_put_join_and_get),
+    UNIT(wrong_calls_and_time_limits_are_told),
+    UNIT(a_crowd_that_waits_for_nobody_is_told),
+    UNIT(a_map_with_waiting_tasks_can_be_closed),
+    UNIT(inline_workers_refuse),
+    {NULL, NULL},
+};
+
+int main(void) {
+    int exit_code = 0;
+    rp_error error = {0};
+    int rc = rp_world_open(&(rp_world_options){.kernels = kernels}, &world, &exit_code, &error);
+    if (rc == RP_SERVED) return exit_code;
+    if (rc) return fprintf(stderr, "test_shared: %s\n", error.text), 1;
+    program = rp_world_self(world);
+    exit_code = unit_run("shared", tests);
+    rp_world_close(world, exit_code);
+    return exit_code;
+}
