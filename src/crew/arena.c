@@ -54,21 +54,22 @@ struct rp__slot *rp__arena_slot(const struct rp__arena *arena, uint32_t index) {
     return (struct rp__slot *)(arena->memory + first + arena->slot_size * index);
 }
 
-bool rp__arena_take(struct rp__arena *arena, uint32_t count, uint32_t *first) {
-    uint32_t run = 0;
-    for (uint32_t at = 0; at < arena->slots; at++) {
-        run = arena->taken[at] ? 0 : run + 1;
-        if (run < count) continue;
-        *first = at + 1 - count;
-        memset(&arena->taken[*first], true, count);
-        return true;
-    }
-    return false;
+uint32_t rp__arena_free_slots(const struct rp__arena *arena) {
+    uint32_t free_slots = 0;
+    for (uint32_t at = 0; at < arena->slots; at++) free_slots += !arena->taken[at];
+    return free_slots;
 }
 
-void rp__arena_give_back(struct rp__arena *arena, uint32_t first, uint32_t count) {
-    memset(&arena->taken[first], false, count);
+bool rp__arena_take(struct rp__arena *arena, uint32_t *index) {
+    uint32_t at = 0;
+    while (at < arena->slots && arena->taken[at]) at++;
+    if (at == arena->slots) return false;
+    arena->taken[at] = true;
+    *index = at;
+    return true;
 }
+
+void rp__arena_give_back(struct rp__arena *arena, uint32_t index) { arena->taken[index] = false; }
 
 void rp__arena_reset(const struct rp__arena *arena, uint32_t index) {
     struct rp__slot *slot = rp__arena_slot(arena, index);
@@ -82,6 +83,12 @@ void rp__arena_reset(const struct rp__arena *arena, uint32_t index) {
     atomic_store(&slot->left, RP__LEFT_NOT);
     rp__ring_reset(&slot->work);
     rp__ring_reset(&slot->result);
+}
+
+void rp__arena_reset_calls(const struct rp__arena *arena, uint32_t index) {
+    struct rp__slot *slot = rp__arena_slot(arena, index);
+    rp__ring_reset(&slot->reply);
+    atomic_store(&slot->stream, 0);
 }
 
 void rp__arena_release(const struct rp__arena *arena, uint32_t index) {

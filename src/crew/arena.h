@@ -114,12 +114,16 @@ struct rp__arena {
 
 struct rp__slot *rp__arena_slot(const struct rp__arena *arena, uint32_t index);
 struct rp__family_page *rp__arena_family_page(const struct rp__arena *arena);
-/* So many slots in a row for a crew; false: there are none. */
-bool rp__arena_take(struct rp__arena *arena, uint32_t count, uint32_t *first);
-/* They are free again. */
-void rp__arena_give_back(struct rp__arena *arena, uint32_t first, uint32_t count);
-/* Make a slot as new while no worker is attached to it, but for the settings and the low water mark. */
+uint32_t rp__arena_free_slots(const struct rp__arena *arena);
+/* A slot for a worker; false: none is free. */
+bool rp__arena_take(struct rp__arena *arena, uint32_t *index);
+/* It is free again. */
+void rp__arena_give_back(struct rp__arena *arena, uint32_t index);
+/* Make a slot as new while no worker is attached to it, but for the settings, the low water mark and what concerns
+ * calls: whoever answers them may be in the middle of it when the worker ends. */
 void rp__arena_reset(const struct rp__arena *arena, uint32_t index);
+/* And what concerns calls, before the next worker. */
+void rp__arena_reset_calls(const struct rp__arena *arena, uint32_t index);
 /* Give the slot's memory back to the system, so that the next worker's node provides it. */
 void rp__arena_release(const struct rp__arena *arena, uint32_t index);
 /* Let the slot's memory, up to the result ring, be provided on the calling thread's node. The result ring follows

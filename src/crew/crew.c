@@ -5,6 +5,7 @@
  * alone. What a worker had finished when it ended is handed out before its end is. */
 #include "crew/crew.h"
 
+#include "core/call.h"
 #include "core/error.h"
 #include "crew/crew_kind.h"
 #include "crew/nursery.h"
@@ -15,7 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { STREAK = 64 }; /* events of one worker before the others are looked at */
+enum { STREAK = 64 };                /* events of one worker before the others are looked at */
+#define CALL_MAX (UINT64_C(1) << 40) /* bytes; a size beyond it is no worker's of ours */
 
 static const struct rp__crew_kind *kind_of(enum rp_workers workers) {
     switch (workers) {
@@ -34,13 +36,17 @@ static const struct rp__crew_kind *kind_of(enum rp_workers workers) {
 static int start(struct rp__crew *crew, uint32_t index, rp_error *error) {
     struct rp__crew_worker *worker = &crew->worker[index];
     struct rp__slot *slot = rp__crew_slot(crew, index);
-    rp__arena_reset(crew->arena, crew->first + index);
+    rp__arena_reset(crew->arena, worker->slot);
+    rp__arena_reset_calls(crew->arena, worker->slot);
     slot->binding = worker->binding; /* whatever the worker before it made of them */
     slot->where = worker->where;
     slot->spin = crew->spin;
     atomic_store(&slot->low, worker->low);
     rp__ring_attach(&worker->work, &slot->work);
     rp__ring_attach(&worker->result, &slot->result);
+    rp__ring_attach(&worker->reply, &slot->reply);
+    atomic_store(&worker->reply_broken, false);
+    worker->call_left = 0;
     worker->reported = worker->condemned = worker->half_given = false;
     worker->cause[0] = 0;
     worker->oldest = worker->next = 0;
@@ -49,9 +55,24 @@ static int start(struct rp__crew *crew, uint32_t index, rp_error *error) {
     return code;
 }
 
+/* Take a slot for the next worker. false: none is free, or out of memory. */
+static bool make_room(struct rp__crew *crew, const struct rp__cpuset *binding, const rp_where *where) {
+    struct rp__crew_worker *worker = &crew->worker[crew->workers];
+    *worker = (struct rp__crew_worker){.crew = crew, .index = crew->workers, .binding = *binding, .where = *where};
+    worker->given = calloc(RP__DEPTH, sizeof *worker->given);
+    if (worker->given && rp__arena_take(crew->arena, &worker->slot)) return true;
+    free(worker->given);
+    return false;
+}
+
+static void leave_room(struct rp__crew *crew, uint32_t index) {
+    rp__arena_release(crew->arena, crew->worker[index].slot);
+    rp__arena_give_back(crew->arena, crew->worker[index].slot);
+    free(crew->worker[index].given);
+}
+
 static void free_crew(struct rp__crew *crew) {
-    if (!crew) return;
-    for (uint32_t i = 0; crew->worker && i < crew->workers; i++) free(crew->worker[i].given);
+    for (uint32_t i = 0; i < crew->workers; i++) leave_room(crew, i);
     free(crew->worker);
     free(crew);
 }
@@ -63,21 +84,10 @@ static struct rp__crew *new_crew(struct rp__arena *arena, struct rp__nursery *nu
     crew->kind = kind_of(options->kind);
     crew->arena = arena;
     crew->nursery = nursery;
-    crew->workers = options->workers;
-    crew->worker = calloc(options->workers, sizeof *crew->worker);
+    crew->worker = calloc(arena->slots, sizeof *crew->worker);
     crew->spin = options->workers <= sysconf(_SC_NPROCESSORS_ONLN);
-    bool complete = crew->worker != NULL;
-    for (uint32_t i = 0; complete && i < options->workers; i++) {
-        struct rp__crew_worker *worker = &crew->worker[i];
-        worker->crew = crew;
-        worker->index = i;
-        worker->binding = options->binding[i];
-        worker->where = options->where[i];
-        worker->given = calloc(RP__DEPTH, sizeof *worker->given);
-        complete = worker->given != NULL;
-    }
-    if (complete) return crew;
-    free_crew(crew);
+    if (crew->worker) return crew;
+    free(crew);
     return NULL;
 }
 
@@ -90,10 +100,15 @@ int rp__crew_open(struct rp__arena *arena, struct rp__nursery *nursery, const st
         return rp__fail(error, RP_EINVAL, "a crew of processes needs a nursery, started before MPI");
     struct rp__crew *made = new_crew(arena, nursery, options);
     if (!made) return rp__fail(error, RP_ENOMEM, "no memory for a crew of %u workers", options->workers);
-    if (!rp__arena_take(arena, made->workers, &made->first)) {
+    if (rp__arena_free_slots(arena) < options->workers) {
         free_crew(made);
         return rp__fail(error, RP_EINVAL, "no room for %u workers more: the crews of one rank have at most %u in all",
                         options->workers, arena->slots);
+    }
+    for (uint32_t i = 0; i < options->workers; i++, made->workers++) {
+        if (make_room(made, &options->binding[i], &options->where[i])) continue;
+        free_crew(made);
+        return rp__fail(error, RP_ENOMEM, "no memory for a crew of %u workers", options->workers);
     }
     for (uint32_t i = 0; i < options->workers; i++) {
         const int code = start(made, i, error);
@@ -109,8 +124,6 @@ int rp__crew_open(struct rp__arena *arena, struct rp__nursery *nursery, const st
 bool rp__crew_close(struct rp__crew *crew) {
     if (!crew) return true;
     if (!crew->kind->stop(crew)) return false;
-    for (uint32_t i = 0; i < crew->workers; i++) rp__arena_release(crew->arena, crew->first + i);
-    rp__arena_give_back(crew->arena, crew->first, crew->workers);
     free_crew(crew);
     return true;
 }
@@ -119,6 +132,24 @@ int rp__crew_restart(struct rp__crew *crew, uint32_t index, rp_error *error) {
     assert(index < crew->workers);
     if (crew->worker[index].live) return rp__fail(error, RP_EBUSY, "worker %u has not ended", index);
     return start(crew, index, error);
+}
+
+int rp__crew_add(struct rp__crew *crew, uint32_t like, uint32_t *index, rp_error *error) {
+    assert(like < crew->workers);
+    const uint32_t added = crew->workers;
+    if (rp__arena_free_slots(crew->arena) == 0)
+        return rp__fail(error, RP_EINVAL, "no room for one worker more: the crews of one rank have at most %u in all",
+                        crew->arena->slots);
+    if (!make_room(crew, &crew->worker[like].binding, &crew->worker[like].where))
+        return rp__fail(error, RP_ENOMEM, "no memory for one worker more");
+    const int code = start(crew, added, error);
+    if (code) {
+        leave_room(crew, added);
+        return code;
+    }
+    crew->workers = added + 1;
+    *index = added;
+    return 0;
 }
 
 /* ---- Ending a worker ----------------------------------------------------------------------------------- */
@@ -264,6 +295,43 @@ bool rp__crew_take_back(struct rp__crew *crew, uint32_t index, uint64_t chunk) {
     return true;
 }
 
+/* ---- Answers to calls --------------------------------------------------------------------------------- */
+
+/* These touch the slot's reply ring and stream word, and of the worker's own only what is set apart for them. */
+
+/* A ring that its worker has ruined takes everything: the worker is condemned at the next poll. */
+bool rp__crew_reply(struct rp__crew *crew, uint32_t index, const struct rp__answer_head *head, const void *piece,
+                    size_t size) {
+    assert(size <= RP__FRAGMENT);
+    struct rp__crew_worker *worker = &crew->worker[index];
+    const enum rp__ring_state state = rp__ring_write(&worker->reply, head, sizeof *head, piece, size);
+    if (state == RP__RING_BROKEN) atomic_store_explicit(&worker->reply_broken, true, memory_order_relaxed);
+    return state != RP__RING_WAIT;
+}
+
+/* Below 0: the word is of an earlier lending. Their numbers begin again after 2^31. */
+static int32_t lending_after(uint64_t stream, uint32_t lending) {
+    return (int32_t)(((uint32_t)(stream >> 33) - lending) << 1);
+}
+
+uint32_t rp__crew_taken(uint64_t stream, uint32_t lending) {
+    const int32_t after = lending_after(stream, lending);
+    if (after > 0) return UINT32_MAX;
+    const uint32_t taken = after == 0 ? (uint32_t)stream : 1;
+    return taken ? taken : 1;
+}
+
+uint32_t rp__crew_recall(struct rp__crew *crew, uint32_t index, uint32_t lending) {
+    _Atomic uint64_t *stream = &rp__crew_slot(crew, index)->stream;
+    uint64_t now = atomic_load(stream), then;
+    do {
+        const int32_t after = lending_after(now, lending);
+        if (after > 0) break;
+        then = (after == 0 ? now : rp__stream(lending, 1)) | RP__STREAM_RECALLED;
+    } while (!atomic_compare_exchange_weak(stream, &now, then));
+    return rp__crew_taken(now, lending);
+}
+
 /* ---- Events out ---------------------------------------------------------------------------------------- */
 
 /* The oldest chunk that can be answered; NULL: there is none. */
@@ -280,6 +348,37 @@ static bool accept_start(struct rp__crew_worker *worker, const struct rp__result
     event->worker = worker->index;
     event->pid = head->pid;
     memcpy(&event->binding, data, size);
+    return true;
+}
+
+/* The task in hand made its first call: the oldest chunk ends behind it, or stays as long as it is. */
+static bool accept_cut(struct rp__crew_worker *worker, const struct rp__result_head *head, size_t size,
+                       struct rp__crew_event *event) {
+    const uint64_t whole = worker->next - (worker->half_given ? 1 : 0), end = head->busy_ns;
+    struct rp__given *given = given_at(worker, worker->oldest);
+    if (worker->oldest >= whole || head->number != worker->oldest || size != 0 || given->cut) return false;
+    if (end <= given->begin || end > given->end) return false;
+    given->end = end;
+    given->cut = true;
+    *event = (struct rp__crew_event){
+        .type = RP__CREW_CUT, .worker = worker->index, .chunk = given->chunk, .task = given->end};
+    return true;
+}
+
+static bool accept_call(struct rp__crew_worker *worker, const uint8_t *data, size_t size,
+                        struct rp__crew_event *event) {
+    struct rp__call_head head;
+    if (worker->call_left == 0) {
+        if (size < sizeof head) return false;
+        memcpy(&head, data, sizeof head);
+        if (head.size > CALL_MAX || size - sizeof head > head.size) return false;
+        worker->call_left = head.size - (size - sizeof head);
+    } else {
+        if (size == 0 || size > worker->call_left) return false;
+        worker->call_left -= size;
+    }
+    *event = (struct rp__crew_event){.type = RP__CREW_CALL, .worker = worker->index, .data = data, .size = size};
+    event->last = worker->call_left == 0;
     return true;
 }
 
@@ -307,6 +406,8 @@ static bool accept(struct rp__crew *crew, struct rp__crew_worker *worker, size_t
         event->size = size;
         return true;
     }
+    if (head.type == RP__RESULT_CUT) return accept_cut(worker, &head, size, event);
+    if (head.type == RP__RESULT_CALL) return accept_call(worker, data, size, event);
     if (head.type != RP__RESULT_PIECE && head.type != RP__RESULT_LAST && head.type != RP__RESULT_CHILD) return false;
 
     const struct rp__given *given = answerable(worker);
@@ -330,6 +431,7 @@ static void end(struct rp__crew *crew, struct rp__crew_worker *worker, struct rp
     struct rp__crew_end how = {0};
     crew->kind->describe(crew, worker->index, &how);
     *event = (struct rp__crew_event){.type = RP__CREW_ENDED, .worker = worker->index, .pid = how.pid};
+    event->stream = atomic_load(&slot->stream);
     const bool our_reason = how.by_us && worker->cause[0];
     snprintf(event->cause, sizeof event->cause, "%s", our_reason ? worker->cause : how.cause);
 
@@ -342,12 +444,13 @@ static void end(struct rp__crew *crew, struct rp__crew_worker *worker, struct rp
         event->task_known = event->task >= given->begin && event->task < given->end;
     }
     worker->live = false;
-    rp__arena_reset(crew->arena, crew->first + worker->index);
+    rp__arena_reset(crew->arena, worker->slot);
 }
 
 static bool worker_event(struct rp__crew *crew, struct rp__crew_worker *worker, struct rp__crew_event *event) {
     if (!worker->live) return false;
     const bool ended = crew->kind->ended(crew, worker->index); /* first: then all that it wrote is in the ring */
+    if (!worker->condemned && atomic_load_explicit(&worker->reply_broken, memory_order_relaxed)) condemn(crew, worker);
     if (!worker->condemned) {
         size_t size;
         const enum rp__ring_state state = rp__ring_read(&worker->result, crew->record, sizeof crew->record, &size);

@@ -131,7 +131,7 @@ int rp__crew_add(struct rp__crew *crew, uint32_t like, uint32_t *index, rp_error
 bool rp__crew_reply(struct rp__crew *crew, uint32_t worker, const struct rp__answer_head *head, const void *piece,
                     size_t size);
 /* No more of the items that its answer number `lending` lent (its answers with a grant, counted from 1) may be taken:
- * returns how many were, at least 1. As rp__crew_reply. */
+ * returns how many were, at least 1, or UINT32_MAX: the worker is done with them. As rp__crew_reply; after ENDED too. */
 uint32_t rp__crew_recall(struct rp__crew *crew, uint32_t worker, uint32_t lending);
 /* The same from what an ENDED worker left. */
 uint32_t rp__crew_taken(uint64_t stream, uint32_t lending);

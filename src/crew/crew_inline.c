@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 static int inline_start(struct rp__crew *crew, uint32_t index, rp_error *error) {
-    crew->worker[index].worker = rp__worker_new(crew->arena, crew->first + index, false);
+    crew->worker[index].worker = rp__worker_new(crew->arena, crew->worker[index].slot, false);
     return crew->worker[index].worker ? 0 : rp__fail(error, RP_ENOMEM, "no memory for worker %u", index);
 }
 

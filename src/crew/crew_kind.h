@@ -38,12 +38,14 @@ extern const struct rp__crew_kind rp__crew_process, rp__crew_thread, rp__crew_in
 struct rp__given {
     uint64_t chunk, begin, end;
     bool taken_back;
+    bool cut;
 };
 
 /* A worker, as the agent knows it: in the agent's own memory, where no worker can write. */
 struct rp__crew_worker {
     struct rp__crew *crew;
     uint32_t index;
+    uint32_t slot;             /* in the arena */
     struct rp__cpuset binding; /* of the slot's settings, the true ones */
     rp_where where;
     uint32_t low;
@@ -52,6 +54,11 @@ struct rp__crew_worker {
     bool condemned; /* wrote over its ring, which is not looked at any more */
     char cause[96]; /* for which we kill it */
     struct rp__ring_side work, result;
+    uint64_t call_left; /* bytes of a call that has come in part */
+
+    /* Of who answers calls, maybe another thread than the one that polls. */
+    struct rp__ring_side reply;
+    _Atomic bool reply_broken;
 
     /* Chunks are numbered from 0 in a worker's life; [oldest, next) may be unanswered, at most RP__DEPTH. The last
      * may be given in part. */
@@ -69,15 +76,15 @@ struct rp__crew {
     const struct rp__crew_kind *kind;
     struct rp__arena *arena;
     struct rp__nursery *nursery;
-    uint32_t first, workers; /* its slots in the arena: [first, first + workers) */
+    _Atomic uint32_t workers; /* any thread may look */
     bool spin;
-    uint32_t at, streak; /* whose ring is looked at first, and how many events it has had in a row */
-    struct rp__crew_worker *worker;
+    uint32_t at, streak;            /* whose ring is looked at first, and how many events it has had in a row */
+    struct rp__crew_worker *worker; /* [slots of the arena]: it never moves */
     _Alignas(8) uint8_t record[RP__RING_RECORD]; /* the record last read */
 };
 
 static inline struct rp__slot *rp__crew_slot(const struct rp__crew *crew, uint32_t index) {
-    return rp__arena_slot(crew->arena, crew->first + index);
+    return rp__arena_slot(crew->arena, crew->worker[index].slot);
 }
 /* How a worker that left by itself ended, by its slot's last word; false when that says nothing. */
 bool rp__crew_describe_left(uint32_t left, struct rp__crew_end *end);

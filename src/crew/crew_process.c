@@ -12,7 +12,7 @@
 enum { STOP_MS = 2000 }; /* a killed process ends at once, unless the system holds it, on a dead file server say */
 
 static int process_start(struct rp__crew *crew, uint32_t index, rp_error *error) {
-    return rp__nursery_spawn(crew->nursery, crew->first + index, error);
+    return rp__nursery_spawn(crew->nursery, crew->worker[index].slot, error);
 }
 
 static int process_look(struct rp__crew *crew, rp_error *error) {
@@ -24,11 +24,11 @@ static int process_idle(struct rp__crew *crew, bool *again, rp_error *error) {
 }
 
 static bool process_ended(struct rp__crew *crew, uint32_t index) {
-    return rp__nursery_life(crew->nursery, crew->first + index)->state == RP__LIFE_ENDED;
+    return rp__nursery_life(crew->nursery, crew->worker[index].slot)->state == RP__LIFE_ENDED;
 }
 
 static void process_describe(struct rp__crew *crew, uint32_t index, struct rp__crew_end *end) {
-    const struct rp__life *life = rp__nursery_life(crew->nursery, crew->first + index);
+    const struct rp__life *life = rp__nursery_life(crew->nursery, crew->worker[index].slot);
     const int status = life->status;
     end->pid = life->pid;
     end->by_us = false;
@@ -47,7 +47,7 @@ static void process_describe(struct rp__crew *crew, uint32_t index, struct rp__c
 }
 
 static int process_kill(struct rp__crew *crew, uint32_t index, rp_error *error) {
-    return rp__nursery_kill(crew->nursery, crew->first + index, error);
+    return rp__nursery_kill(crew->nursery, crew->worker[index].slot, error);
 }
 
 static int64_t now_ms(void) {
@@ -57,7 +57,7 @@ static int64_t now_ms(void) {
 }
 
 static bool is_held(const struct rp__crew *crew, uint32_t index) {
-    const enum rp__life_state state = rp__nursery_life(crew->nursery, crew->first + index)->state;
+    const enum rp__life_state state = rp__nursery_life(crew->nursery, crew->worker[index].slot)->state;
     return state == RP__LIFE_ASKED || state == RP__LIFE_RUNNING;
 }
 

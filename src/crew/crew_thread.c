@@ -15,7 +15,7 @@ enum { STOP_NS = 500 * 1000 * 1000 };
 static void *be_worker(void *argument) {
     const struct rp__crew_worker *self = argument;
     const struct rp__crew *crew = self->crew;
-    struct rp__worker *worker = rp__worker_new(crew->arena, crew->first + self->index, true);
+    struct rp__worker *worker = rp__worker_new(crew->arena, self->slot, true);
     if (worker) {
         rp__worker_run(worker);
         rp__worker_free(worker);

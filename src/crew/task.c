@@ -8,6 +8,7 @@
 
 #include "core/record.h"
 #include "crew/crew.h"
+#include "rankpool_sync.h"
 
 #include <fcntl.h>
 #include <stdarg.h>
@@ -138,6 +139,8 @@ int rp_task_print(rp_task *task, const char *format, ...) {
 }
 
 bool rp_task_canceled(const rp_task *task) { return task->canceled(task->worker); }
+
+rp_self *rp_task_self(rp_task *task) { return task->self; }
 
 uint64_t rp_task_index(const rp_task *task) { return task->index; }
 

@@ -27,6 +27,7 @@ struct rp_task {
     int (*print)(void *worker, const char *text, size_t size); /* the worker's; the text ends with a newline */
     bool (*canceled)(const void *worker);                      /* the worker's */
     void *worker;
+    struct rp_self *self; /* the worker's */
     bool failed;
     char message[RP__FAILURE_MAX + 1];
 };

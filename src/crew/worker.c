@@ -9,8 +9,7 @@
 #include "crew/worker.h"
 
 #include "core/record.h"
-#include "crew/fold.h"
-#include "crew/task.h"
+#include "crew/worker_state.h"
 
 #include <sched.h>
 #include <stdio.h>
@@ -19,61 +18,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum {
-    SPINS = 20, /* looks for work before sleeping: about 1 us. More made round trips slower on a virtual machine */
-    KEEP = 1024 * 1024 /* larger buffers are given back after use */
-};
-
-struct map {
-    struct map *next;
-    uint32_t number;
-    const rp_kernel *kernel;
-    uint64_t reduce; /* tasks a block whose records are folded, or 0 */
-    bool grows;
-    struct rp__buffer args;
-    void *state;
-    bool set_up;
-    bool failed; /* every task of it fails with the message */
-    char message[RP__FAILURE_MAX + 1];
-};
-
-struct rp__worker {
-    const struct rp__arena *arena;
-    struct rp__slot *slot;
-    rp_where where;
-    bool own_thread, spin;
-    enum rp__left left;
-    struct rp__ring_side work, result;
-    struct map *maps;
-
-    struct rp__buffer pieces; /* of work that comes in several */
-    bool lost;                /* and for which memory did not suffice */
-
-    struct rp_task task;
-    struct rp__fold fold;        /* of a reduced map's block in the making */
-    size_t sent;                 /* of task.out */
-    size_t children_sent;        /* of task.children */
-    uint64_t number, busy_ns;    /* of the chunk in hand, or to be answered */
-    uint32_t map;                /* and its map */
-    enum rp__result_type answer; /* what says that it is done */
-    bool unanswered;             /* its last piece has not left yet */
-    uint64_t slept_ns;           /* for room, while computing it */
-    struct rp__buffer print;     /* texts without room in the ring, of workers that may not sleep for it */
-    size_t printed;              /* of print */
-
-    uint64_t started; /* chunks claimed */
-    bool quiet;       /* something for the agent to act on since the last ring: an answer, or room for the next piece */
-    bool half_rung;   /* rung for the result ring being half full */
-    _Alignas(8) uint8_t record[RP__RING_RECORD];
-};
-
-static uint64_t now_ns(void) {
+uint64_t rp__worker_now_ns(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static inline void pause_briefly(void) {
+void rp__worker_pause(void) {
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();
 #elif defined(__aarch64__)
@@ -81,13 +32,13 @@ static inline void pause_briefly(void) {
 #endif
 }
 
-static bool leave(struct rp__worker *worker, enum rp__left why) {
+bool rp__worker_leave(struct rp__worker *worker, enum rp__left why) {
     if (!worker->left) worker->left = why;
     return false;
 }
 
-static bool is_asked_to_leave(struct rp__worker *worker) {
-    if (atomic_load_explicit(&worker->slot->leave, memory_order_relaxed)) leave(worker, RP__LEFT_ASKED);
+bool rp__worker_is_asked_to_leave(struct rp__worker *worker) {
+    if (atomic_load_explicit(&worker->slot->leave, memory_order_relaxed)) rp__worker_leave(worker, RP__LEFT_ASKED);
     return worker->left != RP__LEFT_NOT;
 }
 
@@ -98,7 +49,7 @@ static bool is_canceled(const void *self) {
            atomic_load_explicit(&worker->slot->leave, memory_order_relaxed);
 }
 
-static void ring(struct rp__worker *worker) {
+void rp__worker_ring(struct rp__worker *worker) {
     worker->quiet = false;
     rp__bell_ring(worker->arena->bell);
 }
@@ -107,27 +58,32 @@ static void ring(struct rp__worker *worker) {
 
 /* Sleep until the agent has read some of the result ring. false: there will be none, or sleeping is not allowed. */
 static bool wait_for_room(struct rp__worker *worker) {
-    if (!worker->own_thread || is_asked_to_leave(worker)) return false;
+    if (!worker->own_thread || rp__worker_is_asked_to_leave(worker)) return false;
     struct rp__slot *slot = worker->slot;
-    const uint64_t begin_ns = now_ns();
-    ring(worker);
+    const uint64_t begin_ns = rp__worker_now_ns();
+    rp__worker_ring(worker);
     const uint32_t seen = rp__bell_read(&slot->wake);
     rp__ring_want(&worker->result, true);
-    if (!rp__ring_has_room(&worker->result) && !is_asked_to_leave(worker)) rp__bell_wait(&slot->wake, seen, -1);
+    if (!rp__ring_has_room(&worker->result) && !rp__worker_is_asked_to_leave(worker))
+        rp__bell_wait(&slot->wake, seen, -1);
     rp__ring_want(&worker->result, false);
-    worker->slept_ns += now_ns() - begin_ns;
+    worker->slept_ns += rp__worker_now_ns() - begin_ns;
+    return true;
+}
+
+bool rp__worker_put(struct rp__worker *worker, const void *head, size_t head_size, const void *data, size_t size) {
+    enum rp__ring_state state;
+    while ((state = rp__ring_write(&worker->result, head, head_size, data, size)) == RP__RING_WAIT)
+        if (!wait_for_room(worker)) return false;
+    if (state == RP__RING_BROKEN) return rp__worker_leave(worker, RP__LEFT_BROKEN_RING);
+    const bool half_full = rp__ring_half_full(&worker->result);
+    if (half_full && !worker->half_rung) rp__worker_ring(worker);
+    worker->half_rung = half_full;
     return true;
 }
 
 static bool put(struct rp__worker *worker, const struct rp__result_head *head, const void *data, size_t size) {
-    enum rp__ring_state state;
-    while ((state = rp__ring_write(&worker->result, head, sizeof *head, data, size)) == RP__RING_WAIT)
-        if (!wait_for_room(worker)) return false;
-    if (state == RP__RING_BROKEN) return leave(worker, RP__LEFT_BROKEN_RING);
-    const bool half_full = rp__ring_half_full(&worker->result);
-    if (half_full && !worker->half_rung) ring(worker);
-    worker->half_rung = half_full;
-    return true;
+    return rp__worker_put(worker, head, sizeof *head, data, size);
 }
 
 /* Send what waits to be printed. false: not all went. */
@@ -140,7 +96,7 @@ static bool send_prints(struct rp__worker *worker) {
         worker->printed += size;
     }
     worker->printed = print->size = 0;
-    if (print->capacity > KEEP) rp__buffer_free(print);
+    if (print->capacity > RP__KEEP) rp__buffer_free(print);
     return true;
 }
 
@@ -149,7 +105,7 @@ static int print_text(void *self, const char *text, size_t size) {
     struct rp__worker *worker = self;
     if (rp__buffer_append(&worker->print, text, size)) return RP_ENOMEM;
     send_prints(worker);
-    ring(worker);
+    rp__worker_ring(worker);
     return 0;
 }
 
@@ -169,7 +125,7 @@ static bool send_records(struct rp__worker *worker, bool answer) {
         worker->sent += size;
     }
     worker->sent = out->size = 0;
-    if (out->capacity > KEEP) rp__buffer_free(out);
+    if (out->capacity > RP__KEEP) rp__buffer_free(out);
     return true;
 }
 
@@ -183,7 +139,7 @@ static bool send_children(struct rp__worker *worker) {
         worker->children_sent += size;
     }
     worker->children_sent = children->size = 0;
-    if (children->capacity > KEEP) rp__buffer_free(children);
+    if (children->capacity > RP__KEEP) rp__buffer_free(children);
     return true;
 }
 
@@ -195,18 +151,18 @@ static void send_answer(struct rp__worker *worker) {
     const int64_t waiting = (int64_t)(atomic_load_explicit(&slot->offered, memory_order_relaxed) - worker->started);
     const int64_t low = atomic_load_explicit(&slot->low, memory_order_relaxed);
     worker->quiet = true;
-    if (waiting <= low) ring(worker);
+    if (waiting <= low) rp__worker_ring(worker);
 }
 
 /* ---- Chunks -------------------------------------------------------------------------------------------- */
 
 /* The kernel's setup, whose failure is that of each task. What it writes is dropped. */
-static void set_up(struct rp__worker *worker, struct map *map, uint64_t index) {
+static void set_up(struct rp__worker *worker, struct rp__map *map, uint64_t index) {
     map->set_up = true;
     if (!map->kernel->setup || map->failed) return;
     rp_task *task = &worker->task;
     if (!rp__task_begin(task, index)) {
-        leave(worker, RP__LEFT_NO_MEMORY);
+        rp__worker_leave(worker, RP__LEFT_NO_MEMORY);
         return;
     }
     const int code = map->kernel->setup(task, &map->state);
@@ -220,35 +176,38 @@ static void end_record(struct rp__worker *worker, int code) {
     if (worker->task.out.size - worker->sent >= RP__FRAGMENT) send_records(worker, false);
 }
 
-static void compute_range(struct rp__worker *worker, const struct map *map, uint64_t begin, uint64_t end) {
+static void compute_range(struct rp__worker *worker, const struct rp__map *map, uint64_t begin, uint64_t end) {
     rp_task *task = &worker->task;
     if (!rp__task_begin(task, begin)) {
-        leave(worker, RP__LEFT_NO_MEMORY);
+        rp__worker_leave(worker, RP__LEFT_NO_MEMORY);
         return;
     }
-    end_record(worker, map->failed ? rp_task_fail(task, "%s", map->message) : map->kernel->range(task, begin, end));
+    worker->in_task = true;
+    const int code = map->failed ? rp_task_fail(task, "%s", map->message) : map->kernel->range(task, begin, end);
+    worker->in_task = false;
+    end_record(worker, code);
 }
 
 /* A task of a reduced map is computed: with the last one of a block, the block's record is done. */
-static void fold_record(struct rp__worker *worker, const struct map *map, uint64_t index, uint64_t end, int code) {
+static void fold_record(struct rp__worker *worker, const struct rp__map *map, uint64_t index, uint64_t end, int code) {
     rp_task *task = &worker->task;
     rp__fold_add(&worker->fold, task, map->kernel->combine, code);
     if ((index + 1) % map->reduce && index + 1 < end) return;
     if (rp__task_begin(task, index))
         end_record(worker, rp__fold_end(&worker->fold, task));
     else
-        leave(worker, RP__LEFT_NO_MEMORY);
+        rp__worker_leave(worker, RP__LEFT_NO_MEMORY);
 }
 
 /* `inputs` is a record a task, or NULL in a map of a plain range. A chunk whose inputs did not fit in memory comes
  * with `code`, which is then every task's. */
-static void compute_items(struct rp__worker *worker, const struct map *map, const struct rp__work_head *head,
+static void compute_items(struct rp__worker *worker, const struct rp__map *map, const struct rp__work_head *head,
                           const uint8_t *inputs, int code) {
     rp_task *task = &worker->task;
     size_t left = head->size;
-    for (uint64_t index = head->begin; index < head->end && !is_asked_to_leave(worker); index++) {
+    for (uint64_t index = head->begin; index < worker->end && !rp__worker_is_asked_to_leave(worker); index++) {
         if (!rp__task_begin(task, index)) {
-            leave(worker, RP__LEFT_NO_MEMORY);
+            rp__worker_leave(worker, RP__LEFT_NO_MEMORY);
             return;
         }
         const uint8_t *input = NULL;
@@ -266,10 +225,12 @@ static void compute_items(struct rp__worker *worker, const struct map *map, cons
             atomic_store_explicit(&worker->slot->task, index, memory_order_relaxed);
             task->input = input;
             task->input_size = size;
+            worker->in_task = true;
             done = map->kernel->item(task, input, size);
+            worker->in_task = false;
         }
         if (map->reduce)
-            fold_record(worker, map, index, head->end, done);
+            fold_record(worker, map, index, worker->end, done);
         else
             end_record(worker, done);
     }
@@ -283,10 +244,10 @@ static bool claim(struct rp__worker *worker, uint64_t number) {
 }
 
 static void do_chunk(struct rp__worker *worker, const struct rp__work_head *head, const uint8_t *data, int code) {
-    struct map *map = worker->maps;
+    struct rp__map *map = worker->maps;
     while (map && map->number != head->map) map = map->next;
     if (!map) { /* the agent gives maps first: this is not what it wrote */
-        leave(worker, RP__LEFT_BROKEN_RING);
+        rp__worker_leave(worker, RP__LEFT_BROKEN_RING);
         return;
     }
     if (!claim(worker, head->number)) return;
@@ -295,6 +256,9 @@ static void do_chunk(struct rp__worker *worker, const struct rp__work_head *head
     atomic_store_explicit(&worker->slot->hand, head->number + 1, memory_order_relaxed);
     worker->number = head->number;
     worker->map = head->map;
+    worker->end = head->end;
+    worker->can_be_cut = map->kernel->item && !map->reduce;
+    worker->cut = false;
     worker->answer = RP__RESULT_LAST;
     worker->slept_ns = 0;
     rp_task *task = &worker->task;
@@ -303,7 +267,7 @@ static void do_chunk(struct rp__worker *worker, const struct rp__work_head *head
     task->state = map->state;
     task->grows = false; /* not in setup */
 
-    const uint64_t begin_ns = now_ns();
+    const uint64_t begin_ns = rp__worker_now_ns();
     if (!map->set_up) {
         set_up(worker, map, head->begin);
         task->state = map->state;
@@ -314,7 +278,7 @@ static void do_chunk(struct rp__worker *worker, const struct rp__work_head *head
     else
         compute_items(worker, map, head, head->size ? data : NULL, code);
     if (worker->left) return;
-    worker->busy_ns = now_ns() - begin_ns - worker->slept_ns;
+    worker->busy_ns = rp__worker_now_ns() - begin_ns - worker->slept_ns;
     worker->unanswered = true;
     send_answer(worker);
 }
@@ -323,11 +287,11 @@ static void do_chunk(struct rp__worker *worker, const struct rp__work_head *head
 static void initialize(struct rp__worker *worker, const struct rp__work_head *head, const uint8_t *input, int code) {
     rp_task *task = &worker->task;
     if (head->kernel >= worker->arena->kernel_count || !worker->arena->kernels[head->kernel]->item) {
-        leave(worker, RP__LEFT_BROKEN_RING);
+        rp__worker_leave(worker, RP__LEFT_BROKEN_RING);
         return;
     }
     if (!rp__task_begin(task, worker->where.worker)) {
-        leave(worker, RP__LEFT_NO_MEMORY);
+        rp__worker_leave(worker, RP__LEFT_NO_MEMORY);
         return;
     }
     if (!code) code = worker->arena->kernels[head->kernel]->item(task, head->size ? input : NULL, head->size);
@@ -338,7 +302,7 @@ static void initialize(struct rp__worker *worker, const struct rp__work_head *he
     worker->unanswered = true;
     const char *message = worker->number ? rp__task_message(task, code) : "";
     if (rp__buffer_append(&task->out, message, strlen(message)))
-        leave(worker, RP__LEFT_NO_MEMORY);
+        rp__worker_leave(worker, RP__LEFT_NO_MEMORY);
     else
         send_answer(worker);
 }
@@ -346,9 +310,10 @@ static void initialize(struct rp__worker *worker, const struct rp__work_head *he
 /* ---- Maps ---------------------------------------------------------------------------------------------- */
 
 static void learn_map(struct rp__worker *worker, const struct rp__work_head *head, const uint8_t *args, int code) {
-    struct map *map = head->kernel < worker->arena->kernel_count ? calloc(1, sizeof *map) : NULL;
+    struct rp__map *map = head->kernel < worker->arena->kernel_count ? calloc(1, sizeof *map) : NULL;
     if (!map) {
-        leave(worker, head->kernel < worker->arena->kernel_count ? RP__LEFT_NO_MEMORY : RP__LEFT_BROKEN_RING);
+        rp__worker_leave(worker,
+                         head->kernel < worker->arena->kernel_count ? RP__LEFT_NO_MEMORY : RP__LEFT_BROKEN_RING);
         return;
     }
     map->number = head->map;
@@ -362,16 +327,16 @@ static void learn_map(struct rp__worker *worker, const struct rp__work_head *hea
     worker->maps = map;
 }
 
-static void free_map(struct map *map) {
+static void free_map(struct rp__map *map) {
     if (map->set_up && !map->failed && map->kernel->teardown) map->kernel->teardown(map->state);
     rp__buffer_free(&map->args);
     free(map);
 }
 
 static void forget_map(struct rp__worker *worker, uint32_t number) {
-    struct map **at = &worker->maps;
+    struct rp__map **at = &worker->maps;
     while (*at && (*at)->number != number) at = &(*at)->next;
-    struct map *map = *at;
+    struct rp__map *map = *at;
     if (!map) return;
     *at = map->next;
     free_map(map);
@@ -394,7 +359,7 @@ static void do_work(struct rp__worker *worker, const struct rp__work_head *head,
         initialize(worker, head, data, code);
         return;
     }
-    leave(worker, RP__LEFT_BROKEN_RING);
+    rp__worker_leave(worker, RP__LEFT_BROKEN_RING);
 }
 
 /* A piece of larger work. The first one ends what came in pieces before: the agent has given that up half way. */
@@ -415,15 +380,15 @@ static void collect_piece(struct rp__worker *worker, const struct rp__work_head 
     else if (pieces->size == head->size)
         do_work(worker, head, pieces->data, 0);
     else
-        leave(worker, RP__LEFT_BROKEN_RING);
-    if (pieces->capacity > KEEP) rp__buffer_free(pieces);
+        rp__worker_leave(worker, RP__LEFT_BROKEN_RING);
+    if (pieces->capacity > RP__KEEP) rp__buffer_free(pieces);
 }
 
 /* One record of the work ring. Most work is in one and is done where it stands, be it between pieces of other work. */
 static void take_record(struct rp__worker *worker, size_t size) {
     struct rp__work_head head;
     if (size < sizeof head) {
-        leave(worker, RP__LEFT_BROKEN_RING);
+        rp__worker_leave(worker, RP__LEFT_BROKEN_RING);
         return;
     }
     memcpy(&head, worker->record, sizeof head);
@@ -434,11 +399,11 @@ static void take_record(struct rp__worker *worker, size_t size) {
     else if (size == head.size)
         do_work(worker, &head, data, 0);
     else
-        leave(worker, RP__LEFT_BROKEN_RING);
+        rp__worker_leave(worker, RP__LEFT_BROKEN_RING);
 }
 
 enum rp__worker_did rp__worker_step(struct rp__worker *worker) {
-    if (is_asked_to_leave(worker)) return RP__WORKER_LEFT;
+    if (rp__worker_is_asked_to_leave(worker)) return RP__WORKER_LEFT;
     if (worker->unanswered) send_answer(worker);
     if (worker->left) return RP__WORKER_LEFT;
     if (worker->unanswered) return RP__WORKER_IDLE;
@@ -448,7 +413,7 @@ enum rp__worker_did rp__worker_step(struct rp__worker *worker) {
     case RP__RING_WAIT:
         return RP__WORKER_IDLE;
     case RP__RING_BROKEN:
-        leave(worker, RP__LEFT_BROKEN_RING);
+        rp__worker_leave(worker, RP__LEFT_BROKEN_RING);
         break;
     case RP__RING_DONE:
         take_record(worker, size);
@@ -458,14 +423,14 @@ enum rp__worker_did rp__worker_step(struct rp__worker *worker) {
 }
 
 static void wait_for_work(struct rp__worker *worker) {
-    if (worker->quiet) ring(worker);
+    if (worker->quiet) rp__worker_ring(worker);
     struct rp__slot *slot = worker->slot;
-    for (int spin = worker->spin ? SPINS : 0; spin > 0; spin--) {
+    for (int spin = worker->spin ? RP__SPINS : 0; spin > 0; spin--) {
         if (rp__ring_waiting(&worker->work)) return;
-        pause_briefly();
+        rp__worker_pause();
     }
     const uint32_t seen = rp__bell_read(&slot->wake);
-    if (!rp__ring_waiting(&worker->work) && !is_asked_to_leave(worker)) rp__bell_wait(&slot->wake, seen, -1);
+    if (!rp__ring_waiting(&worker->work) && !rp__worker_is_asked_to_leave(worker)) rp__bell_wait(&slot->wake, seen, -1);
 }
 
 void rp__worker_run(struct rp__worker *worker) {
@@ -492,7 +457,7 @@ static void report_start(struct rp__worker *worker) {
         worker->where.bound = false;
     const struct rp__result_head head = {.type = RP__RESULT_STARTED, .pid = worker->where.pid};
     put(worker, &head, &binding, sizeof binding);
-    ring(worker);
+    rp__worker_ring(worker);
 }
 
 struct rp__worker *rp__worker_new(const struct rp__arena *arena, uint32_t index, bool own_thread) {
@@ -514,8 +479,10 @@ struct rp__worker *rp__worker_new(const struct rp__arena *arena, uint32_t index,
     worker->task.print = print_text;
     worker->task.canceled = is_canceled;
     worker->task.worker = worker;
+    worker->task.self = &worker->self.face;
     rp__ring_attach(&worker->work, &slot->work);
     rp__ring_attach(&worker->result, &slot->result);
+    rp__self_begin(worker);
     report_start(worker);
     return worker;
 }
@@ -531,6 +498,7 @@ void rp__worker_free(struct rp__worker *worker) {
     rp__buffer_free(&worker->task.children);
     rp__buffer_free(&worker->fold.bytes);
     rp__buffer_free(&worker->print);
+    rp__self_end(worker);
     free(worker);
     atomic_store_explicit(&slot->left, left, memory_order_release);
     rp__bell_ring(bell);

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 enum {
-    SLOTS = 512, /* workers a rank, at most: address space only until they are used */
+    SLOTS = 1024, /* workers a rank, at most: address space only until they are used */
     STOP_NS = 500 * 1000 * 1000,
     PRINT_STUCK_MS = 2000 /* standard output takes nothing for so long: what is left is not printed */
 };
