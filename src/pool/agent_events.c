@@ -22,9 +22,9 @@ static int result(struct rp__agent *agent, const struct rp__crew_event *event) {
     if (life->given.first) life->given.first->half_answered = true;
     if (!event->last || rc) return rc;
     double ns = (double)event->busy_ns;
-    agent->chunk_ns += agent->chunk_ns > 0 ? 0.2 * (ns - agent->chunk_ns) : ns;
     life->deaths = 0;
     struct rp__held *held = rp__queue_pop(&life->given);
+    if (!held || !held->blocked) agent->chunk_ns += agent->chunk_ns > 0 ? 0.2 * (ns - agent->chunk_ns) : ns;
     if (held) rp__agent_free_held(agent, held);
     if (!life->given.count) rp__agent_at_rest(agent, life);
     rp__agent_count_idle(agent, life->place);
