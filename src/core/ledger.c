@@ -170,10 +170,23 @@ void rp__ledger_release(struct rp__ledger *ledger, uint32_t worker) {
         if (ledger->again[i].worker == worker) ledger->again[i].worker = RP__ANY_WORKER;
 }
 
+static uint64_t first_cut(const struct rp__ledger *ledger, const struct rp__range *range, uint64_t size) {
+    return rp__schedule_end(&ledger->map, range->begin, size, range->end);
+}
+
+/* Where all but the first of it cannot be kept, it stays as it is: that is no worse than before. */
+static void keep_first(struct rp__ledger *ledger, struct rp__range *range) {
+    struct rp__range rest = *range;
+    rest.begin = first_cut(ledger, range, 1);
+    if (rp__ledger_again(ledger, &rest) == 0) range->end = rest.begin;
+}
+
 bool rp__ledger_take(struct rp__ledger *ledger, uint32_t worker, struct rp__schedule_ask *ask,
                      struct rp__range *range) {
-    bool taken = ledger->again_count && take_again(ledger, worker, range);
+    bool again = ledger->again_count && take_again(ledger, worker, range), taken = again;
     if (!taken && ledger->fixed) taken = take_fixed(ledger, worker, range);
+    if (!again && ledger->fixed) range->worker = worker;
+    if (taken && ledger->single) keep_first(ledger, range);
     if (taken && ledger->fixed) range->worker = worker; /* and its own from now on */
     if (taken || ledger->fixed) return taken;
     uint64_t run_end = end_of_run(ledger);
@@ -182,7 +195,7 @@ bool rp__ledger_take(struct rp__ledger *ledger, uint32_t worker, struct rp__sche
     ask->workers = ledger->workers;
     ask->batch_left = ledger->batch_left;
     ask->batch_size = ledger->batch_size;
-    uint64_t size = rp__schedule_size(&ledger->map.schedule, &ledger->map, ask);
+    uint64_t size = ledger->single ? 1 : rp__schedule_size(&ledger->map.schedule, &ledger->map, ask);
     if (ledger->map.schedule.kind == RP_FACTORING) {
         if (!ledger->batch_left) {
             ledger->batch_left = ledger->workers;
@@ -215,10 +228,6 @@ int rp__ledger_again(struct rp__ledger *ledger, const struct rp__range *range) {
     sift_up(ledger->again, ledger->again_count++);
     ledger->again_tasks += range->end - range->begin;
     return 0;
-}
-
-static uint64_t first_cut(const struct rp__ledger *ledger, const struct rp__range *range, uint64_t size) {
-    return rp__schedule_end(&ledger->map, range->begin, size, range->end);
 }
 
 bool rp__ledger_splits(const struct rp__ledger *ledger, const struct rp__range *range) {

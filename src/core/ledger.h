@@ -22,6 +22,7 @@ struct rp__ledger {
     bool fixed;                      /* every task belongs to one worker: static, each_worker */
     uint64_t known;                  /* tasks counted or fed so far */
     bool final;                      /* no more will be fed */
+    bool single;                     /* deal as little at a time as edges let: what is behind a task must not wait */
     uint64_t next;                   /* the cursor; when fixed, tasks dealt of the parts */
     uint64_t batch_left, batch_size; /* factoring */
     struct rp__part_cursor {

@@ -1,10 +1,10 @@
-/* The master's bookkeeping: what ranks report, what the program asks. See master.h. */
+/* The master's bookkeeping: what ranks report, what the program asks. What becomes of chunks that are not answered is in
+ * master_lost.c. See master.h. */
 #include "core/master_state.h"
 
 #include "core/error.h"
 #include "core/record.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -142,8 +142,8 @@ struct rp__chunk *rp__chunk_new(struct rp__master *master, struct rp__master_map
     uint32_t slot = master->free_chunk;
     struct rp__chunk *chunk = &master->chunk[slot];
     master->free_chunk = chunk->next_free;
-    *chunk =
-        (struct rp__chunk){.id = ++master->generation << SLOT_BITS | slot, .map = map, .range = *range, .rank = rank};
+    *chunk = (struct rp__chunk){
+        .id = ++master->generation << SLOT_BITS | slot, .map = map, .range = *range, .rank = rank, .counted = true};
     map->out++;
     master->rank[rank].held++;
     if (range->worker != RP__ANY_WORKER) master->held[range->worker]++;
@@ -157,11 +157,17 @@ static struct rp__chunk *find_chunk(struct rp__master *master, uint32_t rank, ui
     return chunk->id == id && chunk->rank == rank ? chunk : NULL;
 }
 
-static void free_chunk(struct rp__master *master, struct rp__chunk *chunk) {
-    chunk->map->out--;
-    chunk->map->cancels -= chunk->cancels;
+void rp__chunk_uncount(struct rp__master *master, struct rp__chunk *chunk) {
+    if (!chunk->counted) return;
+    chunk->counted = false;
     master->rank[chunk->rank].held--;
     if (chunk->range.worker != RP__ANY_WORKER && master->held[chunk->range.worker]) master->held[chunk->range.worker]--;
+}
+
+void rp__chunk_free(struct rp__master *master, struct rp__chunk *chunk) {
+    chunk->map->out--;
+    chunk->map->cancels -= chunk->cancels;
+    rp__chunk_uncount(master, chunk);
     rp__buffer_free(&chunk->bytes);
     rp__buffer_free(&chunk->children);
     chunk->id = 0;
@@ -190,6 +196,8 @@ int rp__master_map_open(struct rp__master *master, const struct rp__map_spec *sp
     map->retries = options->retries == UINT32_MAX ? 0 : options->retries ? options->retries : DEFAULT_RETRIES;
     map->window = (struct rp__window){.unordered = options->unordered, .aside = spec->aside};
     map->window.limit = options->window ? options->window : RP__UNREAD_MAX;
+    map->once = spec->once;
+    map->may_repeat = options->retries && options->retries != UINT32_MAX;
     map->ready_tail = &map->ready;
     map->rank = calloc(master->ranks, sizeof *map->rank);
     map->args = malloc(options->args_size ? options->args_size : 1);
@@ -201,6 +209,7 @@ int rp__master_map_open(struct rp__master *master, const struct rp__map_spec *sp
     }
     if (options->args_size) memcpy(map->args, options->args, options->args_size);
     map->args_size = options->args_size;
+    map->ledger.single = map->once && !map->range; /* what was done in a chunk before its worker died must count */
     for (uint32_t i = 0; i < master->ranks; i++) map->rank[i].grown = 1;
     struct rp__master_map **last = &master->maps;
     while (*last) last = &(*last)->next;
@@ -350,8 +359,7 @@ static int answer(struct rp__master_map *map, struct rp__part *part) {
 }
 
 /* The tasks get a failure for an answer: a worker died of it, or its answer made no sense, too often; or canceled. */
-static int give_up(struct rp__master_map *map, const struct rp__range *range, int code, const char *cause,
-                   size_t size) {
+int rp__give_up(struct rp__master_map *map, const struct rp__range *range, int code, const char *cause, size_t size) {
     uint8_t record[RP__RECORD_HEAD_MAX + 256];
     size = size < 256 ? size : 256;
     size_t head = rp__record_head(record, size, true);
@@ -362,25 +370,16 @@ static int give_up(struct rp__master_map *map, const struct rp__range *range, in
     return answer(map, part);
 }
 
-/* Tasks that a worker may have died of: closer in on the guilty one, or once more, or no more. */
-static int suspect(struct rp__master_map *map, struct rp__range range, const char *cause, size_t size) {
-    map->stats.chunks_again++;
-    if (rp__ledger_splits(&map->ledger, &range)) return rp__ledger_again_in_parts(&map->ledger, &range);
-    if (range.attempts++ < map->retries) return rp__ledger_again(&map->ledger, &range);
-    map->stats.chunks_again--;
-    return give_up(map, &range, RP_EDIED, cause, size);
-}
-
-static int cancel(struct rp__master_map *map, const struct rp__range *range) {
+int rp__cancel(struct rp__master_map *map, const struct rp__range *range) {
     const char *cause = rp_strerror(RP_ECANCELED);
-    return give_up(map, range, RP_ECANCELED, cause, strlen(cause));
+    return rp__give_up(map, range, RP_ECANCELED, cause, strlen(cause));
 }
 
 int rp__master_map_cancel(struct rp__master *master, struct rp__master_map *map, uint64_t begin, uint64_t end,
                           bool kill) {
     struct rp__range range;
     int rc = 0;
-    while (rc == 0 && rp__ledger_drop(&map->ledger, begin, end, &range, &rc)) rc = cancel(map, &range);
+    while (rc == 0 && rp__ledger_drop(&map->ledger, begin, end, &range, &rc)) rc = rp__cancel(map, &range);
     for (uint32_t i = 0; i < master->chunks && rc == 0; i++) {
         struct rp__chunk *chunk = &master->chunk[i];
         if (!chunk->id || chunk->map != map || chunk->range.begin < begin || chunk->range.end > end) continue;
@@ -422,7 +421,7 @@ static void learn(struct rp__master *master, const struct rp__chunk *chunk, size
 static int result_came(struct rp__master *master, struct rp__chunk *chunk, const struct rp__frame *frame) {
     struct rp__master_map *map = chunk->map;
     if (map->closing) {
-        if (!(frame->flags & RP__MORE)) free_chunk(master, chunk);
+        if (!(frame->flags & RP__MORE)) rp__chunk_free(master, chunk);
         return 0;
     }
     /* Most answers come in one frame and are copied once, into their part; others gather in the chunk first. */
@@ -437,12 +436,12 @@ static int result_came(struct rp__master *master, struct rp__chunk *chunk, const
     if (!count_records(&chunk->children, &children) ||
         !check_records(bytes, size, range.end - range.begin, tasks_a_record(map), &failed)) {
         static const char cause[] = "its worker answered with bytes that make no sense";
-        rc = suspect(map, range, cause, sizeof cause - 1);
-    } else if (failed && map->range && rp__ledger_splits(&map->ledger, &range)) {
+        rc = rp__suspect(chunk, cause);
+    } else if (failed && map->range && !rp__has_effects(chunk) && rp__ledger_splits(&map->ledger, &range)) {
         map->stats.chunks_again++;
         rc = rp__ledger_again_in_parts(&map->ledger, &range);
     } else {
-        learn(master, chunk, size, frame->count);
+        if (chunk->counted) learn(master, chunk, size, frame->count); /* else it has waited, too */
         map->stats.chunks++;
         map->stats.tasks_failed += failed;
         map->busy_ns += frame->count;
@@ -453,7 +452,7 @@ static int result_came(struct rp__master *master, struct rp__chunk *chunk, const
         const int answered = answer(map, part);
         if (rc == 0) rc = answered;
     }
-    free_chunk(master, chunk);
+    rp__chunk_free(master, chunk);
     return rc;
 }
 
@@ -462,55 +461,12 @@ static int children_came(struct rp__chunk *chunk, const struct rp__frame *frame)
     return rp__buffer_append(&chunk->children, frame->data, frame->size);
 }
 
-static int chunk_returned(struct rp__master *master, struct rp__chunk *chunk) {
-    int rc = chunk->map->closing ? 0
-             : chunk->cancels    ? cancel(chunk->map, &chunk->range)
-                                 : rp__ledger_again(&chunk->map->ledger, &chunk->range);
-    free_chunk(master, chunk);
-    return rc;
-}
-
-/* A block of a reduced map stands and falls as one. Chunks begin where a block does. */
-static void widen_to_blocks(uint64_t reduce, const struct rp__range *whole, struct rp__range *guilty) {
-    uint64_t over = guilty->end % reduce ? reduce - guilty->end % reduce : 0, left = whole->end - guilty->end;
-    guilty->begin -= guilty->begin % reduce;
-    guilty->end += over < left ? over : left;
-}
-
 static int chunk_runs(struct rp__chunk *chunk) {
     if (!chunk->cancels) return 0;
     chunk->cancels--;
     chunk->map->cancels--;
     chunk->map->refused++;
     return 0;
-}
-
-static int worker_died(struct rp__master *master, struct rp__chunk *chunk, const struct rp__frame *frame) {
-    struct rp__master_map *map = chunk->map;
-    struct rp__range whole = chunk->range, guilty = whole;
-    struct rp_error cause;
-    int length = (int)(frame->size < sizeof cause.text ? frame->size : sizeof cause.text);
-    rp__fail(&cause, RP_EDIED, "%.*s", length, (const char *)frame->data);
-    free_chunk(master, chunk);
-    if (map->closing) return 0;
-    /* Only the tasks that it may have died of come under suspicion; those around them are dealt again as they are. */
-    if (frame->begin >= whole.begin && frame->end <= whole.end && frame->begin < frame->end) {
-        guilty.begin = frame->begin;
-        guilty.end = frame->end;
-    }
-    if (map->ledger.map.reduce) {
-        if (guilty.end - guilty.begin == 1)
-            rp__fail(&cause, RP_EDIED, "task %" PRIu64 ": %.*s", guilty.begin, length, (const char *)frame->data);
-        widen_to_blocks(map->ledger.map.reduce, &whole, &guilty);
-    }
-    if (guilty.end - guilty.begin != whole.end - whole.begin) guilty.attempts = 0;
-    struct rp__range before = whole, after = whole;
-    before.end = guilty.begin;
-    after.begin = guilty.end;
-    int rc = rp__ledger_again(&map->ledger, &before);
-    if (rc == 0) rc = rp__ledger_again(&map->ledger, &after);
-    if (rc == 0) rc = suspect(map, guilty, cause.text, strlen(cause.text));
-    return rc;
 }
 
 int rp__master_receive(struct rp__master *master, uint32_t from, const struct rp__frame *frame) {
@@ -531,37 +487,20 @@ int rp__master_receive(struct rp__master *master, uint32_t from, const struct rp
     case RP__FRAME_RETURNED:
         if (frame->flags & RP__LAST) rank->asked_back = false;
         master->restless = true;
-        return chunk ? chunk_returned(master, chunk) : 0;
+        return chunk ? rp__chunk_returned(master, chunk) : 0;
     case RP__FRAME_RUNS:
         return chunk ? chunk_runs(chunk) : 0;
     case RP__FRAME_DIED:
-        /* Killed for a map that was closed, while it may have begun a chunk of another: nobody is to blame. */
-        if (frame->flags & RP__KILLED) return chunk ? chunk_returned(master, chunk) : 0;
-        for (struct rp__master_map *map = master->maps; map; map = map->next)
+        for (struct rp__master_map *map = master->maps; map && !(frame->flags & RP__KILLED); map = map->next)
             if (!map->closing && (!chunk || chunk->map == map)) map->stats.deaths++;
-        return chunk && frame->flags & RP__IN_HAND ? worker_died(master, chunk, frame) : 0;
+        return chunk && frame->flags & RP__IN_HAND ? rp__worker_died(master, chunk, frame) : 0;
+    case RP__FRAME_CUT:
+        return chunk ? rp__chunk_cut(master, chunk, frame) : 0;
+    case RP__FRAME_BLOCKED:
+        if (chunk) rp__chunk_uncount(master, chunk);
+        master->restless = true;
+        return 0;
     default:
         return RP_EPROTOCOL;
     }
-}
-
-int rp__master_lose(struct rp__master *master, uint32_t lost) {
-    struct rp__master_rank *rank = &master->rank[lost];
-    if (rank->lost) return 0;
-    int rc = 0;
-    for (uint32_t i = 0; i < master->chunks && rc == 0; i++)
-        if (master->chunk[i].id && master->chunk[i].rank == lost) {
-            master->chunk[i].range.worker = RP__ANY_WORKER;
-            rc = chunk_returned(master, &master->chunk[i]);
-        }
-    for (struct rp__master_map *map = master->maps; map && rc == 0; map = map->next)
-        for (uint32_t i = 0; i < rp__map_workers(master, map, lost); i++)
-            rp__ledger_release(&map->ledger, rank->first + i);
-    rank->lost = true;
-    rank->up = false;
-    rank->held = 0;
-    master->restless = true;
-    bool left = false;
-    for (uint32_t i = 0; i < master->ranks; i++) left |= !master->rank[i].lost;
-    return rc ? rc : left ? 0 : RP_ENOWORKERS;
 }

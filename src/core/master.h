@@ -21,6 +21,7 @@ struct rp__map_spec {
     uint32_t kernel;        /* index in the world's table */
     bool range;             /* it makes one record a chunk; else one a task, or a block where options.reduce is set
                                (options.edge is the same then, so no chunk is cut inside a block) */
+    bool once;              /* a task that may have begun is never computed again: its worker's death is its answer */
     bool keep_all;          /* results that nobody has read never hold up dealing: all of them are asked for */
     struct rp__window_aside aside;
 };

@@ -1,4 +1,4 @@
-/* What the master's two files share: master.c takes events, deal.c decides who gets work. */
+/* What the master's files share: master.c takes events, master_lost.c has what comes back, deal.c decides who gets work. */
 #ifndef RP_CORE_MASTER_STATE_H
 #define RP_CORE_MASTER_STATE_H
 
@@ -17,6 +17,8 @@ struct rp__chunk {
     uint32_t rank;
     uint32_t next_free;
     uint32_t cancels;        /* asked and not answered: if it comes back, it is canceled */
+    bool synced;             /* its last task has had effects: it must not be computed again */
+    bool counted;            /* as credit: until its worker waits */
     struct rp__buffer bytes; /* of its result so far */
     struct rp__buffer children;
 };
@@ -42,6 +44,8 @@ struct rp__master_map {
     struct rp__master_map *next; /* in the order of opening */
     uint32_t number, kernel;
     bool range, closing, keep_all;
+    bool once;       /* nothing of it may be computed again */
+    bool may_repeat; /* retries were asked for: even what has had effects */
     uint32_t active; /* workers that compute it: the first so many of the pool */
     uint32_t retries;
     uint8_t *args;
@@ -82,6 +86,20 @@ struct rp__master {
 int rp__master_control(struct rp__master *master, uint32_t rank, const struct rp__frame *frame);
 struct rp__chunk *rp__chunk_new(struct rp__master *master, struct rp__master_map *map, const struct rp__range *range,
                                 uint32_t rank);
+void rp__chunk_free(struct rp__master *master, struct rp__chunk *chunk);
+/* It counts no longer as one that its rank and worker hold. */
+void rp__chunk_uncount(struct rp__master *master, struct rp__chunk *chunk);
+/* Answer the tasks with a failure: a worker died of it, or its answer made no sense, too often; or canceled. */
+int rp__give_up(struct rp__master_map *map, const struct rp__range *range, int code, const char *cause, size_t size);
+int rp__cancel(struct rp__master_map *map, const struct rp__range *range);
+
+/* master_lost.c. Those of an int free the chunk, but for rp__suspect and rp__chunk_cut. */
+bool rp__has_effects(const struct rp__chunk *chunk);
+int rp__suspect(struct rp__chunk *chunk, const char *cause);
+int rp__chunk_returned(struct rp__master *master, struct rp__chunk *chunk);
+int rp__chunk_cut(struct rp__master *master, struct rp__chunk *chunk, const struct rp__frame *frame);
+int rp__worker_died(struct rp__master *master, struct rp__chunk *chunk, const struct rp__frame *frame);
+
 /* The workers of `rank` that compute `map`. */
 uint32_t rp__map_workers(const struct rp__master *master, const struct rp__master_map *map, uint32_t rank);
 /* The next chunk for whoever should have it, or a request to give unstarted ones back. */

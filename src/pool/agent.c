@@ -1,7 +1,7 @@
 /* Chunks to workers, results to the master. See agent.h.
  *
- * Each worker has two queues: chunks that wait for room in its ring, and chunks that are in its ring and not yet
- * answered, in the order in which it will answer them. A chunk goes to the worker that holds fewest; when one runs
+ * Each place has a queue of chunks that wait for room in a ring, and each life in it one of those that are in its ring
+ * and not yet answered, in the order in which it will answer them. A chunk goes to the place that holds fewest; when one runs
  * dry while another still has some that it has not started, they are moved. This file follows the master's orders. */
 #include "core/error.h"
 #include "pool/agent_state.h"
@@ -24,31 +24,35 @@ const struct rp__agent_crew rp__agent_real_crew = {
 struct rp__agent *rp__agent_new(const struct rp__agent_crew *ops, struct rp__crew *crew, uint32_t workers,
                                 struct rp__outbox *out) {
     struct rp__agent *agent = calloc(1, sizeof *agent);
-    if (!agent || !(agent->worker = calloc(workers, sizeof *agent->worker))) {
+    struct rp__agent_place *place = calloc(workers, sizeof *place);
+    struct rp__agent_life *life = calloc(workers, sizeof *life);
+    if (!agent || !place || !life) {
         free(agent);
+        free(place);
+        free(life);
         return NULL;
     }
-    agent->ops = ops;
-    agent->crew = crew;
-    agent->out = out;
-    agent->workers = agent->idle = workers;
+    *agent = (struct rp__agent){.ops = ops, .crew = crew, .out = out, .place = place, .life = life};
+    agent->workers = agent->idle = agent->lives = agent->lives_capacity = workers;
     for (uint32_t i = 0; i < workers; i++) {
-        agent->worker[i].waiting.last = &agent->worker[i].waiting.first;
-        agent->worker[i].given.last = &agent->worker[i].given.first;
+        place[i] = (struct rp__agent_place){.waiting.last = &place[i].waiting.first, .current = i, .idle = true};
+        life[i] = (struct rp__agent_life){.given.last = &life[i].given.first, .place = i};
     }
     return agent;
 }
 
-void rp__agent_start_over(struct rp__agent *agent, struct rp__agent_worker *worker) {
-    worker->init_work = agent->init;
-    worker->init_pending = agent->initializes;
+void rp__agent_start_over(struct rp__agent *agent, struct rp__agent_life *life) {
+    life->init_work = agent->init;
+    life->init_pending = agent->initializes;
 }
 
 void rp__agent_initialize(struct rp__agent *agent, uint32_t kernel, const void *input, size_t size) {
     agent->init = (struct rp__work){.type = RP__WORK_INIT, .kernel = kernel, .data = input, .size = size};
     agent->initializes = true;
-    for (uint32_t i = 0; i < agent->workers; i++) rp__agent_start_over(agent, &agent->worker[i]);
+    for (uint32_t i = 0; i < agent->lives; i++) rp__agent_start_over(agent, &agent->life[i]);
 }
+
+void rp__agent_set_calls(struct rp__agent *agent, const struct rp__agent_calls *calls) { agent->calls = *calls; }
 
 void rp__agent_limit_tasks(struct rp__agent *agent, uint64_t tasks) { agent->tasks_max = tasks; }
 
@@ -58,7 +62,7 @@ static int map_came(struct rp__agent *agent, const struct rp__frame *frame) {
     struct rp__agent_map *map = rp__agent_find_map(agent, frame->map);
     if (!map) {
         map = calloc(1, sizeof *map);
-        if (!map || !(map->known = calloc(agent->workers, sizeof *map->known))) {
+        if (!map || !(map->known = calloc(agent->lives_capacity, sizeof *map->known))) {
             free(map);
             return RP_ENOMEM;
         }
@@ -83,9 +87,9 @@ static uint32_t least_loaded(struct rp__agent *agent, uint32_t active) {
     agent->turn++;
     for (uint32_t i = 0; i < active && least; i++) {
         uint32_t at = (agent->turn + i) % active;
-        if (rp__agent_load(&agent->worker[at]) >= least) continue;
+        if (rp__agent_load(agent, at) >= least) continue;
         best = at;
-        least = rp__agent_load(&agent->worker[at]);
+        least = rp__agent_load(agent, at);
     }
     return best;
 }
@@ -119,9 +123,10 @@ static int take_back(struct rp__agent *agent, uint64_t count) {
     while (count-- && rc == 0) {
         uint32_t at = rp__agent_most_loaded(agent);
         struct rp__held *held =
-            rp__agent_load(&agent->worker[at]) > 1 ? rp__agent_take_unstarted(agent, at, (struct rp__wish){0}) : NULL;
+            rp__agent_load(agent, at) > 1 ? rp__agent_take_unstarted(agent, at, (struct rp__wish){0}) : NULL;
         if (!held) break;
         rc = rp__agent_give_back(agent, held);
+        rp__agent_count_idle(agent, at);
     }
     if (rc) return rc;
     return rp__outbox_put(agent->out, &(struct rp__frame){.type = RP__FRAME_RETURNED, .flags = RP__LAST});
@@ -134,12 +139,10 @@ static int map_ended(struct rp__agent *agent, uint32_t number) {
     map->chunks++; /* keeps it while its chunks go */
     map->ended = true;
     for (uint32_t at = 0; at < agent->workers && rc == 0; at++) {
-        struct rp__agent_worker *worker = &agent->worker[at];
-        bool had = rp__agent_load(worker) != 0;
         for (struct rp__held *held;
              rc == 0 && (held = rp__agent_take_unstarted(agent, at, (struct rp__wish){.only = map}));)
             rc = rp__agent_give_back(agent, held);
-        if (had) rp__agent_count_idle(agent, at);
+        rp__agent_count_idle(agent, at);
     }
     map->chunks--;
     rp__agent_let_go(agent, map);
@@ -148,57 +151,54 @@ static int map_ended(struct rp__agent *agent, uint32_t number) {
 
 /* ---- Cancel ---- */
 
-/* The worker's youngest chunk, or NULL if it has started; it stays where it waits, or moves there. */
-static struct rp__held *recall_youngest(struct rp__agent *agent, uint32_t at) {
-    struct rp__agent_worker *worker = &agent->worker[at];
-    bool half = rp__agent_is_half_given(worker);
-    struct rp__held **last = half ? &worker->waiting.first : &worker->given.first;
-    while (!half && *last && (*last)->next) last = &(*last)->next;
-    struct rp__held *held = *last;
-    if (!held || !agent->ops->take_back(agent->crew, at, held->work.chunk)) return NULL;
-    held->work.given = 0;
-    if (!half) {
-        rp__queue_unlink(&worker->given, last);
-        struct rp__queue front = {.last = &front.first};
-        rp__queue_push(&front, held);
-        rp__queue_prepend(&worker->waiting, &front);
-    }
-    held->work.started = false;
-    return held;
-}
-
 static struct rp__held **find_held(struct rp__queue *queue, uint64_t chunk) {
     for (struct rp__held **at = &queue->first; *at; at = &(*at)->next)
         if ((*at)->work.chunk == chunk) return at;
     return NULL;
 }
 
+/* Is in the ring of a life that has given up its place, and stays there. */
+static struct rp__held *find_aside(struct rp__agent *agent, uint64_t chunk) {
+    for (uint32_t i = 0; i < agent->lives; i++) {
+        struct rp__held **given = find_held(&agent->life[i].given, chunk);
+        if (given) return *given;
+    }
+    return NULL;
+}
+
+static int cancel_running(struct rp__agent *agent, struct rp__held *held, bool kill) {
+    held->unwanted |= kill;
+    if (kill) return 0; /* answered by its end */
+    return rp__outbox_put(agent->out, &(struct rp__frame){.type = RP__FRAME_RUNS, .chunk = held->work.chunk});
+}
+
 /* Those behind it in the ring are taken out first, and go in again. */
 static int cancel_at(struct rp__agent *agent, uint32_t at, uint64_t chunk, bool kill) {
-    struct rp__agent_worker *worker = &agent->worker[at];
-    struct rp__held **waiting = find_held(&worker->waiting, chunk), **given = find_held(&worker->given, chunk);
-    struct rp__held *held = waiting ? *waiting : *given;
+    struct rp__agent_place *place = &agent->place[at];
+    struct rp__agent_life *life = rp__agent_current(agent, at);
+    struct rp__held **waiting = find_held(&place->waiting, chunk);
+    struct rp__held *held = waiting ? *waiting : *find_held(&life->given, chunk);
     bool recalled = waiting && !held->work.started;
     while (!recalled) {
-        const struct rp__held *youngest = recall_youngest(agent, at);
+        const struct rp__held *youngest = rp__agent_recall_youngest(agent, at);
         if (!youngest) break;
         recalled = youngest == held;
     }
-    if (recalled) {
-        rp__queue_unlink(&worker->waiting, find_held(&worker->waiting, chunk));
-        rp__agent_count_idle(agent, at);
-        return rp__agent_give_back(agent, held);
-    }
-    held->unwanted |= kill;
-    if (kill) return 0; /* answered by its end */
-    return rp__outbox_put(agent->out, &(struct rp__frame){.type = RP__FRAME_RUNS, .chunk = chunk});
+    if (!recalled) return cancel_running(agent, held, kill);
+    rp__queue_unlink(&place->waiting, find_held(&place->waiting, chunk));
+    rp__agent_count_idle(agent, at);
+    return rp__agent_give_back(agent, held);
 }
 
 static int cancel_came(struct rp__agent *agent, const struct rp__frame *frame) {
-    for (uint32_t at = 0; at < agent->workers; at++)
-        if (find_held(&agent->worker[at].waiting, frame->chunk) || find_held(&agent->worker[at].given, frame->chunk))
-            return cancel_at(agent, at, frame->chunk, frame->flags & RP__KILL);
-    return 0; /* its answer is on its way */
+    bool kill = frame->flags & RP__KILL;
+    for (uint32_t at = 0; at < agent->workers; at++) {
+        struct rp__agent_life *life = rp__agent_current(agent, at);
+        if (find_held(&agent->place[at].waiting, frame->chunk) || (life && find_held(&life->given, frame->chunk)))
+            return cancel_at(agent, at, frame->chunk, kill);
+    }
+    struct rp__held *aside = find_aside(agent, frame->chunk);
+    return aside ? cancel_running(agent, aside, kill) : 0; /* 0: its answer is on its way */
 }
 
 int rp__agent_receive(struct rp__agent *agent, const struct rp__frame *frame) {
@@ -224,13 +224,16 @@ uint64_t rp__agent_chunk_ns(const struct rp__agent *agent) { return (uint64_t)ag
 
 uint64_t rp__agent_held(const struct rp__agent *agent) { return agent->held; }
 
+static void drop_all(struct rp__queue *queue) {
+    for (struct rp__held *held; (held = rp__queue_pop(queue));) rp__agent_drop(held);
+}
+
 void rp__agent_free(struct rp__agent *agent) {
     if (!agent) return;
-    for (uint32_t i = 0; i < agent->workers; i++) {
-        struct rp__queue *queues[] = {&agent->worker[i].waiting, &agent->worker[i].given};
-        for (int q = 0; q < 2; q++)
-            for (struct rp__held *held; (held = rp__queue_pop(queues[q]));) rp__agent_drop(held);
-        rp__buffer_free(&agent->worker[i].line);
+    for (uint32_t i = 0; i < agent->workers; i++) drop_all(&agent->place[i].waiting);
+    for (uint32_t i = 0; i < agent->lives; i++) {
+        drop_all(&agent->life[i].given);
+        rp__buffer_free(&agent->life[i].line);
     }
     if (agent->incoming) rp__agent_drop(agent->incoming);
     for (struct rp__held *held; (held = agent->spare);) {
@@ -241,6 +244,7 @@ void rp__agent_free(struct rp__agent *agent) {
         agent->maps = map->next;
         rp__agent_free_map(map);
     }
-    free(agent->worker);
+    free(agent->place);
+    free(agent->life);
     free(agent);
 }

@@ -11,7 +11,7 @@ enum {
 };
 
 static int result(struct rp__agent *agent, const struct rp__crew_event *event) {
-    struct rp__agent_worker *worker = &agent->worker[event->worker];
+    struct rp__agent_life *life = &agent->life[event->worker];
     struct rp__frame frame = {.type = RP__FRAME_RESULT,
                               .flags = event->last ? 0 : RP__MORE,
                               .chunk = event->chunk,
@@ -19,30 +19,56 @@ static int result(struct rp__agent *agent, const struct rp__crew_event *event) {
                               .data = event->data,
                               .size = event->size};
     int rc = rp__outbox_put(agent->out, &frame);
-    if (worker->given.first) worker->given.first->half_answered = true;
+    if (life->given.first) life->given.first->half_answered = true;
     if (!event->last || rc) return rc;
     double ns = (double)event->busy_ns;
-    agent->chunk_ns += agent->chunk_ns > 0 ? 0.2 * (ns - agent->chunk_ns) : ns;
-    worker->deaths = 0;
-    struct rp__held *held = rp__queue_pop(&worker->given);
+    life->deaths = 0;
+    struct rp__held *held = rp__queue_pop(&life->given);
+    if (!held || !held->blocked) agent->chunk_ns += agent->chunk_ns > 0 ? 0.2 * (ns - agent->chunk_ns) : ns;
     if (held) rp__agent_free_held(agent, held);
-    rp__agent_count_idle(agent, event->worker);
-    if (!worker->waiting.first) rp__agent_has_had_enough(agent, event->worker, NULL);
+    if (!life->given.count) rp__agent_at_rest(agent, life);
+    rp__agent_count_idle(agent, life->place);
+    if (life->state == RP__LIFE_PARKED || !agent->place[life->place].waiting.first)
+        rp__agent_has_had_enough(agent, life, NULL);
     return 0;
 }
 
 /* What a chunk's tasks add: the master keeps it until the chunk is answered. */
 static int children(struct rp__agent *agent, const struct rp__crew_event *event) {
-    struct rp__held *held = agent->worker[event->worker].given.first;
+    struct rp__held *held = agent->life[event->worker].given.first;
     if (held) held->half_answered = true;
     struct rp__frame frame = {
         .type = RP__FRAME_CHILDREN, .chunk = event->chunk, .data = event->data, .size = event->size};
     return rp__outbox_put(agent->out, &frame);
 }
 
+/* It does what no worker of ours does. One that cannot be killed goes on, and is not heard in this. */
+static int runs_wild(struct rp__agent *agent, uint32_t worker) {
+    agent->ops->kill(agent->crew, worker, "called a shared object where there is none");
+    return 0;
+}
+
+/* The task in hand has effects from now on; what is behind it in its chunk is computed elsewhere. */
+static int cut(struct rp__agent *agent, const struct rp__crew_event *event) {
+    struct rp__held *held = agent->life[event->worker].given.first;
+    if (!agent->calls.called || !held || event->task <= held->work.begin || event->task > held->work.end)
+        return runs_wild(agent, event->worker);
+    held->synced = true;
+    held->work.end = event->task;
+    return rp__outbox_put(agent->out, &(struct rp__frame){.type = RP__FRAME_CUT,
+                                                          .chunk = held->work.chunk,
+                                                          .begin = held->work.begin,
+                                                          .end = held->work.end});
+}
+
+static int called(struct rp__agent *agent, const struct rp__crew_event *event) {
+    const struct rp__agent_calls *calls = &agent->calls;
+    return calls->called ? calls->called(calls->context, event->worker, event) : runs_wild(agent, event->worker);
+}
+
 /* Lines go on whole; the rest of the last one is still to come. */
 static int print(struct rp__agent *agent, const struct rp__crew_event *event) {
-    struct rp__buffer *line = &agent->worker[event->worker].line;
+    struct rp__buffer *line = &agent->life[event->worker].line;
     struct rp__frame frame = {.type = RP__FRAME_PRINT, .data = event->data, .size = event->size};
     const uint8_t *newline = event->size ? memrchr(event->data, '\n', event->size) : NULL;
     const size_t whole = newline ? (size_t)(newline + 1 - event->data) : 0;
@@ -62,95 +88,122 @@ static int print(struct rp__agent *agent, const struct rp__crew_event *event) {
     return rp__buffer_append(line, event->data + whole, event->size - whole);
 }
 
-/* The chunk that a worker died of, unlinked; or NULL. What is half answered was in hand, whatever the worker's slot
- * says of it: its answer cannot begin again under the same number. */
-static struct rp__held *take_guilty(struct rp__agent_worker *worker, const struct rp__crew_event *event) {
-    const struct rp__held *oldest = worker->given.first;
+/* The chunk that a worker died of, unlinked; or NULL. What is half answered or has had effects was in hand, whatever the
+ * worker's slot says of it: its answer cannot begin again under the same number. */
+static struct rp__held *take_guilty(struct rp__agent_life *life, const struct rp__crew_event *event) {
+    const struct rp__held *oldest = life->given.first;
     if (!oldest) return NULL;
     bool in_hand = event->in_hand && oldest->work.chunk == event->chunk;
-    return in_hand || oldest->half_answered ? rp__queue_pop(&worker->given) : NULL;
+    return in_hand || oldest->half_answered || oldest->synced ? rp__queue_pop(&life->given) : NULL;
 }
 
-/* All that a worker was given waits again, for the one that takes its place; what its map no longer wants goes back. */
-static int wait_again(struct rp__agent *agent, struct rp__agent_worker *worker) {
+/* Nothing of these is in a ring any more. What its map no longer wants goes back to the master. */
+static int begin_again(struct rp__agent *agent, struct rp__queue *queue) {
     int rc = 0;
-    rp__queue_prepend(&worker->waiting, &worker->given);
-    for (struct rp__held **at = &worker->waiting.first, *held; (held = *at) && rc == 0;) {
+    for (struct rp__held **at = &queue->first, *held; (held = *at) && rc == 0;) {
         held->work.given = 0;
         held->work.started = false;
         if (!held->map->ended && !held->unwanted) {
             at = &held->next;
             continue;
         }
-        rp__queue_unlink(&worker->waiting, at);
+        rp__queue_unlink(queue, at);
         rc = rp__agent_give_back(agent, held);
     }
     return rc;
 }
 
-/* A worker is gone: tell what it had in hand, keep the rest for the next one. */
-static int ended(struct rp__agent *agent, const struct rp__crew_event *event, rp_error *error) {
-    struct rp__agent_worker *worker = &agent->worker[event->worker];
+/* All that a worker was given waits again, for the one that takes its place. */
+static int wait_again(struct rp__agent *agent, struct rp__agent_life *life) {
+    struct rp__agent_place *place = &agent->place[life->place];
+    struct rp__queue half = {.last = &half.first}; /* in the ring of another life, and first for that reason */
+    int rc = begin_again(agent, &life->given);
+    if (rc == 0 && life->state == RP__LIFE_CURRENT) rc = begin_again(agent, &place->waiting);
+    if (rp__agent_is_half_given(place)) rp__queue_push(&half, rp__queue_pop(&place->waiting));
+    rp__queue_prepend(&place->waiting, &life->given);
+    rp__queue_prepend(&place->waiting, &half);
+    return rc;
+}
+
+/* What is to be told of the end of a worker, and of the chunk that it had in hand. */
+static struct rp__frame tell_death(const struct rp__agent_life *life, const struct rp__crew_event *event,
+                                   const struct rp__held *guilty) {
     struct rp__frame died = {.type = RP__FRAME_DIED,
-                             .worker = event->worker,
+                             .worker = life->place,
                              .data = (const uint8_t *)event->cause,
                              .size = strlen(event->cause)};
-    bool had = rp__agent_load(worker) != 0;
-    struct rp__held *guilty = take_guilty(worker, event);
-    if (guilty) {
-        bool known = event->in_hand && event->task_known;
-        died.flags = RP__IN_HAND | (worker->killed ? RP__KILLED : 0);
-        died.chunk = guilty->work.chunk;
-        died.begin = known ? event->task : guilty->work.begin;
-        died.end = known ? event->task + 1 : guilty->work.end;
-    }
+    if (!guilty) return died;
+    bool known = event->in_hand && event->task_known && event->task < guilty->work.end;
+    died.flags = RP__IN_HAND | (life->killed ? RP__KILLED : 0);
+    died.chunk = guilty->work.chunk;
+    died.begin = known ? event->task : guilty->work.begin;
+    died.end = known ? event->task + 1 : guilty->work.end;
+    return died;
+}
+
+/* A worker is gone: tell what it had in hand, keep the rest for the next one. */
+static int ended(struct rp__agent *agent, const struct rp__crew_event *event, rp_error *error) {
+    struct rp__agent_life *life = &agent->life[event->worker];
+    struct rp__held *guilty = take_guilty(life, event);
+    const struct rp__frame died = tell_death(life, event, guilty);
     for (struct rp__agent_map *map = agent->maps; map; map = map->next) map->known[event->worker] = false;
-    bool expected = worker->retiring && !guilty;
-    worker->map_started = worker->killed = worker->retiring = false;
-    worker->tasks = 0;
-    rp__buffer_free(&worker->line);
-    rp__agent_start_over(agent, worker);
+    bool expected = life->retiring && !guilty;
+    life->map_started = life->killed = life->retiring = life->ready = false;
+    life->tasks = 0;
+    rp__buffer_free(&life->line);
+    rp__agent_start_over(agent, life);
     int rc = expected ? 0 : rp__outbox_put(agent->out, &died);
-    if (rc == 0) rc = wait_again(agent, worker);
+    if (rc == 0) rc = wait_again(agent, life);
     if (guilty) rp__agent_free_held(agent, guilty);
-    if (had) rp__agent_count_idle(agent, event->worker);
-    if (rc) return rc;
-    if (!expected && ++worker->deaths > DEATHS_IN_A_ROW && !guilty)
+    bool again = rp__agent_leaves(agent, life);
+    rp__agent_count_idle(agent, life->place);
+    if (rc == 0 && agent->calls.gone) rc = agent->calls.gone(agent->calls.context, event->worker, event->stream);
+    if (rc || !again) return rc;
+    if (!expected && ++life->deaths > DEATHS_IN_A_ROW && !guilty)
         return rp__fail(error, RP_ESYSTEM, "worker %u of this rank dies as soon as it starts: %s", event->worker,
                         event->cause);
     return agent->ops->restart(agent->crew, event->worker, error);
 }
 
 /* Ready for tasks: where there is an initializer, it has run. */
-static int started(struct rp__agent *agent, uint32_t at) {
-    if (agent->worker[at].ever_started) return 0;
-    agent->worker[at].ever_started = true;
-    return rp__outbox_put(agent->out, &(struct rp__frame){.type = RP__FRAME_WORKER, .worker = at});
+static int ready(struct rp__agent *agent, uint32_t worker) {
+    struct rp__agent_life *life = &agent->life[worker];
+    struct rp__agent_place *place = &agent->place[life->place];
+    life->ready = true;
+    if (place->ever_started) return 0;
+    place->ever_started = true;
+    return rp__outbox_put(agent->out, &(struct rp__frame){.type = RP__FRAME_WORKER, .worker = life->place});
+}
+
+static int started(struct rp__agent *agent, uint32_t worker) {
+    if (agent->calls.started) agent->calls.started(agent->calls.context, worker);
+    return agent->initializes ? 0 : ready(agent, worker);
 }
 
 /* A worker has run dry while another holds chunks that it has not started: move one. */
 static void even_out(struct rp__agent *agent) {
     for (uint32_t at = 0; at < agent->workers; at++) {
-        if (rp__agent_load(&agent->worker[at])) continue;
+        if (rp__agent_load(agent, at)) continue;
         uint32_t from = rp__agent_most_loaded(agent);
-        if (rp__agent_load(&agent->worker[from]) < 2) return;
+        if (rp__agent_load(agent, from) < 2) return;
         struct rp__held *held = rp__agent_take_unstarted(agent, from, (struct rp__wish){.to = at});
         if (!held) return;
+        rp__agent_count_idle(agent, from);
         rp__agent_enqueue(agent, at, held);
     }
 }
 
 /* What a worker computes of an ended map is no longer wanted. To be called when all answers were taken, so that it is
  * that chunk that it computes, and not one behind it. Threads cannot be killed: they finish the chunk. */
-static int kill_unwanted(struct rp__agent *agent, uint32_t at) {
-    struct rp__agent_worker *worker = &agent->worker[at];
-    struct rp__held *held = worker->given.first;
-    if (worker->killed || !held || !(held->map->ended || held->unwanted)) return 0;
+static int kill_unwanted(struct rp__agent *agent, uint32_t worker) {
+    struct rp__agent_life *life = &agent->life[worker];
+    struct rp__held *held = life->given.first;
+    if (life->killed || !held || !(held->map->ended || held->unwanted)) return 0;
     bool canceled = !held->map->ended;
-    worker->killed = true;
-    int rc = agent->ops->kill(agent->crew, at, canceled ? "its task was canceled" : "its map was closed");
+    life->killed = true;
+    int rc = agent->ops->kill(agent->crew, worker, canceled ? "its task was canceled" : "its map was closed");
     if (!canceled || rc != RP_EUNSUPPORTED) return 0;
-    worker->killed = held->unwanted = false;
+    life->killed = held->unwanted = false;
     return rp__outbox_put(agent->out, &(struct rp__frame){.type = RP__FRAME_RUNS, .chunk = held->work.chunk});
 }
 
@@ -165,12 +218,12 @@ int rp__agent_poll(struct rp__agent *agent, uint32_t *events, rp_error *error) {
         count++;
         switch (event.type) {
         case RP__CREW_STARTED:
-            rc = agent->initializes ? 0 : started(agent, event.worker);
+            rc = started(agent, event.worker);
             break;
         case RP__CREW_INITIALIZED:
             rc = event.failed ? rp__fail(error, RP_ETASK, "the initializer failed in worker %u of this rank: %.*s",
                                          event.worker, (int)event.size, (const char *)event.data)
-                              : started(agent, event.worker);
+                              : ready(agent, event.worker);
             break;
         case RP__CREW_RESULT:
             rc = result(agent, &event);
@@ -179,8 +232,10 @@ int rp__agent_poll(struct rp__agent *agent, uint32_t *events, rp_error *error) {
             rc = children(agent, &event);
             break;
         case RP__CREW_CUT:
+            rc = cut(agent, &event);
+            break;
         case RP__CREW_CALL:
-            rc = RP_EPROTOCOL;
+            rc = called(agent, &event);
             break;
         case RP__CREW_PRINT:
             rc = print(agent, &event);
@@ -191,10 +246,9 @@ int rp__agent_poll(struct rp__agent *agent, uint32_t *events, rp_error *error) {
         }
         if (rc == RP_ENOMEM) rp__fail(error, rc, "the agent is out of memory");
     }
-    for (uint32_t i = 0; i < agent->workers && !got && rc == 0; i++) rc = kill_unwanted(agent, i);
+    for (uint32_t i = 0; i < agent->lives && !got && rc == 0; i++) rc = kill_unwanted(agent, i);
     if (agent->idle && !count) even_out(agent);
-    for (uint32_t i = 0; i < agent->workers && rc == 0; i++)
-        if (agent->worker[i].waiting.first || agent->worker[i].init_pending) rp__agent_pump(agent, i);
+    for (uint32_t i = 0; i < agent->workers && rc == 0; i++) rc = rp__agent_pump(agent, i, error);
     for (struct rp__agent_map *map = agent->maps, *next; map; map = next) {
         next = map->next;
         if (map->ended && map->chunks) agent->ops->cancel(agent->crew, map->number);

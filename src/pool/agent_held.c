@@ -20,16 +20,17 @@ void rp__agent_free_map(struct rp__agent_map *map) {
     free(map);
 }
 
-/* Is a chunk half in this worker's ring? Then nothing else may go in before the rest of it. */
-bool rp__agent_is_half_given(const struct rp__agent_worker *worker) {
-    return worker->waiting.first && worker->waiting.first->work.started;
+bool rp__agent_is_half_given(const struct rp__agent_place *place) {
+    return place->waiting.first && place->waiting.first->work.started;
 }
 
-static bool forget(struct rp__agent *agent, uint32_t at, const struct rp__agent_map *map) {
+static bool forget(struct rp__agent *agent, uint32_t worker, const struct rp__agent_map *map) {
     struct rp__work work = {.type = RP__WORK_FORGET, .map = map->number};
-    if (rp__agent_is_half_given(&agent->worker[at]) || !agent->ops->give(agent->crew, at, &work)) return false;
-    agent->worker[at].map_started = false; /* a map of which half had gone in is begun again */
-    agent->ops->wake(agent->crew, at);
+    const struct rp__agent_place *place = &agent->place[agent->life[worker].place];
+    if (place->current == worker && rp__agent_is_half_given(place)) return false;
+    if (!agent->ops->give(agent->crew, worker, &work)) return false;
+    agent->life[worker].map_started = false; /* a map of which half had gone in is begun again */
+    agent->ops->wake(agent->crew, worker);
     return true;
 }
 
@@ -38,7 +39,7 @@ static bool forget(struct rp__agent *agent, uint32_t at, const struct rp__agent_
 void rp__agent_let_go(struct rp__agent *agent, struct rp__agent_map *map) {
     bool known = false;
     if (!map->ended || map->chunks) return;
-    for (uint32_t i = 0; i < agent->workers; i++) {
+    for (uint32_t i = 0; i < agent->lives; i++) {
         if (map->known[i]) map->known[i] = !forget(agent, i, map);
         known |= map->known[i];
     }
@@ -93,94 +94,140 @@ int rp__agent_give_back(struct rp__agent *agent, struct rp__held *held) {
     return rc;
 }
 
-uint32_t rp__agent_load(const struct rp__agent_worker *worker) { return worker->waiting.count + worker->given.count; }
+uint32_t rp__agent_load(const struct rp__agent *agent, uint32_t at) {
+    const struct rp__agent_place *place = &agent->place[at];
+    const struct rp__agent_life *life = rp__agent_current(agent, at);
+    return place->waiting.count + (life ? life->given.count : 0) + place->starved;
+}
 
 void rp__agent_enqueue(struct rp__agent *agent, uint32_t at, struct rp__held *held) {
-    if (!rp__agent_load(&agent->worker[at])) agent->idle--;
-    rp__queue_push(&agent->worker[at].waiting, held);
+    rp__queue_push(&agent->place[at].waiting, held);
+    rp__agent_count_idle(agent, at);
 }
 
 void rp__agent_count_idle(struct rp__agent *agent, uint32_t at) {
-    if (!rp__agent_load(&agent->worker[at])) agent->idle++;
+    struct rp__agent_place *place = &agent->place[at];
+    bool idle = !rp__agent_load(agent, at);
+    agent->idle = agent->idle - place->idle + idle;
+    place->idle = idle;
 }
 
 /* Has the worker had its share of tasks, or would this chunk be more? Then it is to leave, once nothing of it is out. */
-bool rp__agent_has_had_enough(struct rp__agent *agent, uint32_t at, const struct rp__held *next) {
-    struct rp__agent_worker *worker = &agent->worker[at];
+bool rp__agent_has_had_enough(struct rp__agent *agent, struct rp__agent_life *life, const struct rp__held *next) {
     uint64_t more = next ? next->work.end - next->work.begin : 0;
-    if (worker->retiring) return true;
-    if (!agent->tasks_max || !worker->tasks) return false;
-    if (worker->tasks < agent->tasks_max && worker->tasks + more <= agent->tasks_max) return false;
+    if (life->retiring) return true;
+    if (!agent->tasks_max || !life->tasks) return false;
+    if (life->tasks < agent->tasks_max && life->tasks + more <= agent->tasks_max) return false;
     if (next && next->work.started) return false; /* half of it is given */
-    if (!worker->given.count) {
-        worker->retiring = true;
-        agent->ops->retire(agent->crew, at);
+    if (!life->given.count) {
+        life->retiring = true;
+        agent->ops->retire(agent->crew, (uint32_t)(life - agent->life));
     }
     return true;
 }
 
-/* Put what waits into the worker's ring, as far as there is room. */
-void rp__agent_pump(struct rp__agent *agent, uint32_t at) {
-    struct rp__agent_worker *worker = &agent->worker[at];
+/* All of the map in the worker's ring, or as much of it as there is room for. */
+static bool tell_map(struct rp__agent *agent, uint32_t worker, struct rp__agent_map *map) {
+    struct rp__agent_life *life = &agent->life[worker];
+    if (!life->map_started)
+        life->map_work = (struct rp__work){.type = RP__WORK_MAP,
+                                           .map = map->number,
+                                           .kernel = map->kernel,
+                                           .reduce = map->reduce,
+                                           .grows = map->grows};
+    life->map_started = true;
+    life->map_work.data = map->args.data;
+    life->map_work.size = map->args.size;
+    if (!agent->ops->give(agent->crew, worker, &life->map_work)) return false;
+    life->map_started = false;
+    return map->known[worker] = true;
+}
+
+/* Put what waits into the current life's ring, as far as there is room. */
+static void fill_ring(struct rp__agent *agent, struct rp__agent_place *place) {
+    uint32_t worker = place->current;
+    struct rp__agent_life *life = &agent->life[worker];
     bool any = false;
-    if (worker->init_pending) {
-        worker->init_pending = !agent->ops->give(agent->crew, at, &worker->init_work);
-        agent->ops->wake(agent->crew, at);
-        if (worker->init_pending) return;
+    if (life->init_pending) {
+        life->init_pending = !agent->ops->give(agent->crew, worker, &life->init_work);
+        agent->ops->wake(agent->crew, worker);
+        if (life->init_pending) return;
     }
-    for (struct rp__held *held; (held = worker->waiting.first);) {
+    for (struct rp__held *held; (held = place->waiting.first);) {
         struct rp__agent_map *map = held->map;
-        if (rp__agent_has_had_enough(agent, at, held)) break;
+        if (rp__agent_has_had_enough(agent, life, held)) break;
         /* Half of another map is in the ring, whose chunk was moved away: the worker drops that half at what is next. */
-        if (worker->map_work.map != map->number) worker->map_started = false;
-        if (!map->known[at]) {
-            if (!worker->map_started)
-                worker->map_work = (struct rp__work){.type = RP__WORK_MAP,
-                                                     .map = map->number,
-                                                     .kernel = map->kernel,
-                                                     .reduce = map->reduce,
-                                                     .grows = map->grows};
-            worker->map_started = any = true;
-            worker->map_work.data = map->args.data;
-            worker->map_work.size = map->args.size;
-            if (!agent->ops->give(agent->crew, at, &worker->map_work)) break;
-            worker->map_started = false;
-            map->known[at] = true;
+        if (life->map_work.map != map->number) life->map_started = false;
+        if (!map->known[worker]) {
+            any = true;
+            if (!tell_map(agent, worker, map)) break;
         }
-        bool whole = agent->ops->give(agent->crew, at, &held->work);
+        bool whole = agent->ops->give(agent->crew, worker, &held->work);
         any |= whole || held->work.started;
         if (!whole) break;
-        worker->tasks += held->work.end - held->work.begin;
-        rp__queue_pop(&worker->waiting);
-        rp__queue_push(&worker->given, held);
+        life->tasks += held->work.end - held->work.begin;
+        rp__queue_pop(&place->waiting);
+        rp__queue_push(&life->given, held);
     }
     if (!any) return;
-    agent->ops->low_water(agent->crew, at, worker->given.count / 2);
-    agent->ops->wake(agent->crew, at);
+    agent->ops->low_water(agent->crew, worker, life->given.count / 2);
+    agent->ops->wake(agent->crew, worker);
+}
+
+int rp__agent_pump(struct rp__agent *agent, uint32_t at, rp_error *error) {
+    struct rp__agent_place *place = &agent->place[at];
+    int rc = 0;
+    if (place->current == RP__NO_LIFE && place->waiting.first && !place->starved)
+        rc = rp__agent_substitute(agent, at, error);
+    if (rc || place->current == RP__NO_LIFE) return rc;
+    if (place->waiting.first || agent->life[place->current].init_pending) fill_ring(agent, place);
+    return 0;
 }
 
 static bool fits(const struct rp__held *held, struct rp__wish wish) {
     return wish.only ? held->map == wish.only : !held->targeted && wish.to < held->map->active;
 }
 
-/* The youngest such chunk that this worker has not started, unlinked; or NULL. */
+/* The youngest such chunk in this place that was not started, unlinked; or NULL. */
 struct rp__held *rp__agent_take_unstarted(struct rp__agent *agent, uint32_t at, struct rp__wish wish) {
-    struct rp__agent_worker *worker = &agent->worker[at];
+    struct rp__agent_place *place = &agent->place[at];
+    struct rp__agent_life *life = rp__agent_current(agent, at);
     struct rp__held **waiting = NULL, **given = NULL, *held = NULL;
-    for (struct rp__held **i = &worker->waiting.first; *i; i = &(*i)->next)
+    for (struct rp__held **i = &place->waiting.first; *i; i = &(*i)->next)
         if (!(*i)->work.started && fits(*i, wish)) waiting = i;
     if (waiting) {
         held = *waiting;
-        rp__queue_unlink(&worker->waiting, waiting);
+        rp__queue_unlink(&place->waiting, waiting);
         return held;
     }
-    if (rp__agent_is_half_given(worker)) return NULL; /* leave it be */
-    for (struct rp__held **i = &worker->given.first; *i; i = &(*i)->next)
+    if (!life || rp__agent_is_half_given(place)) return NULL; /* leave it be */
+    for (struct rp__held **i = &life->given.first; *i; i = &(*i)->next)
         if (fits(*i, wish)) given = i;
-    if (!given || !agent->ops->take_back(agent->crew, at, (*given)->work.chunk)) return NULL;
+    if (!given || !agent->ops->take_back(agent->crew, place->current, (*given)->work.chunk)) return NULL;
     held = *given;
-    rp__queue_unlink(&worker->given, given);
+    rp__queue_unlink(&life->given, given);
     held->work.given = 0;
+    held->work.started = false;
+    return held;
+}
+
+/* The current life's youngest chunk, or NULL if it has started; it stays where it waits, or moves there. */
+struct rp__held *rp__agent_recall_youngest(struct rp__agent *agent, uint32_t at) {
+    struct rp__agent_place *place = &agent->place[at];
+    struct rp__agent_life *life = rp__agent_current(agent, at);
+    bool half = rp__agent_is_half_given(place);
+    if (!life) return NULL;
+    struct rp__held **last = half ? &place->waiting.first : &life->given.first;
+    while (!half && *last && (*last)->next) last = &(*last)->next;
+    struct rp__held *held = *last;
+    if (!held || !agent->ops->take_back(agent->crew, place->current, held->work.chunk)) return NULL;
+    held->work.given = 0;
+    if (!half) {
+        rp__queue_unlink(&life->given, last);
+        struct rp__queue front = {.last = &front.first};
+        rp__queue_push(&front, held);
+        rp__queue_prepend(&place->waiting, &front);
+    }
     held->work.started = false;
     return held;
 }
@@ -188,6 +235,6 @@ struct rp__held *rp__agent_take_unstarted(struct rp__agent *agent, uint32_t at, 
 uint32_t rp__agent_most_loaded(const struct rp__agent *agent) {
     uint32_t best = 0;
     for (uint32_t i = 1; i < agent->workers; i++)
-        if (rp__agent_load(&agent->worker[i]) > rp__agent_load(&agent->worker[best])) best = i;
+        if (rp__agent_load(agent, i) > rp__agent_load(agent, best)) best = i;
     return best;
 }

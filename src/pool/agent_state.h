@@ -1,5 +1,9 @@
 /* What the agent's files share: agent.c follows the master, agent_held.c keeps chunks and moves them in and out of rings,
- * agent_events.c takes what the crew reports. */
+ * agent_events.c takes what the crew reports, agent_places.c lets one life take over from another.
+ *
+ * What the master knows as a worker is a place. In it one life of a crew worker after another takes chunks, and while
+ * one waits for a shared object another has its place: the first goes on beside it when it is answered, and is kept for
+ * the next time. So at most one life of a place is current, and only that one is given chunks. */
 #ifndef RP_POOL_AGENT_STATE_H
 #define RP_POOL_AGENT_STATE_H
 
@@ -14,7 +18,7 @@ struct rp__agent_map {
     bool grows;        /* its tasks may add tasks */
     bool whole, ended; /* all of its arguments came; MAP_END came */
     struct rp__buffer args;
-    bool *known; /* [workers] has it been given */
+    bool *known; /* [lives] has it been given */
 };
 
 struct rp__held {
@@ -25,6 +29,8 @@ struct rp__held {
     bool targeted;
     bool unwanted;      /* canceled: to be killed, since it runs */
     bool half_answered; /* a first part of its result has gone to the master */
+    bool synced;        /* its last task has effects: it must not be computed again */
+    bool blocked;       /* the master knows that its worker waits */
 };
 
 struct rp__queue {
@@ -32,26 +38,54 @@ struct rp__queue {
     uint32_t count;
 };
 
-struct rp__agent_worker {
-    struct rp__queue waiting, given;
+enum rp__life_state {
+    RP__LIFE_CURRENT, /* has its place */
+    RP__LIFE_BLOCKED, /* waits, and has given it up */
+    RP__LIFE_RESUMED, /* was answered, and runs on beside the current one */
+    RP__LIFE_PARKED,  /* has nothing to do: the next one to take over */
+    RP__LIFE_ENDED    /* may be started again for the same */
+};
+
+/* A worker of the crew, of the same index. */
+struct rp__agent_life {
+    uint32_t place;
+    enum rp__life_state state;
+    struct rp__queue given;
     struct rp__work map_work; /* a MAP on its way into the ring */
     bool map_started;
     struct rp__work init_work; /* INIT, before any other */
     bool init_pending;
-    bool ever_started;
+    bool ready;             /* for tasks: it has started, and its initializer has run */
     bool killed;            /* by us, and not ENDED yet */
     bool retiring;          /* asked to leave, and not ENDED yet */
     uint64_t tasks;         /* given to this one */
     uint32_t deaths;        /* since it last answered */
     struct rp__buffer line; /* the beginning of one that is being printed */
+    bool waits, held;       /* for a shared object, which a living caller holds */
+    bool deadlocked;        /* this wait is to end with an error */
+    uint64_t since_ns;      /* it waits; RP__NOT_SEEN: no tick has come by */
+};
+#define RP__NOT_SEEN UINT64_MAX
+
+#define RP__NO_LIFE UINT32_MAX
+struct rp__agent_place {
+    struct rp__queue waiting; /* in no ring, or in the current life's in part */
+    uint32_t current;         /* or RP__NO_LIFE */
+    uint32_t aside;           /* lives that are blocked or resumed */
+    bool idle;
+    bool starved;      /* it has something to do, and there is no life to be had */
+    bool ever_started; /* the master knows */
 };
 
 struct rp__agent {
     const struct rp__agent_crew *ops;
     struct rp__crew *crew;
     struct rp__outbox *out;
-    uint32_t workers, turn, idle;
-    struct rp__agent_worker *worker; /* [workers] */
+    struct rp__agent_calls calls;
+    uint32_t workers, turn, idle;  /* workers: places */
+    struct rp__agent_place *place; /* [workers] */
+    struct rp__agent_life *life;   /* [lives], those of before the first poll have the place of their index */
+    uint32_t lives, lives_capacity;
     struct rp__agent_map *maps;
     struct rp__held *incoming; /* a chunk of which more bytes are to come */
     double chunk_ns;
@@ -99,25 +133,42 @@ static inline struct rp__held *rp__queue_pop(struct rp__queue *queue) {
     return held;
 }
 
-/* agent_held.c: chunks and maps that the agent holds, and how they get into and out of rings. */
+static inline struct rp__agent_life *rp__agent_current(const struct rp__agent *agent, uint32_t at) {
+    uint32_t current = agent->place[at].current;
+    return current == RP__NO_LIFE ? NULL : &agent->life[current];
+}
+
+/* agent_held.c: chunks and maps that the agent holds, and how they get into and out of rings. `at` is a place. */
 struct rp__agent_map *rp__agent_find_map(const struct rp__agent *agent, uint32_t number);
 void rp__agent_free_map(struct rp__agent_map *map);
-/* Is a chunk half in this worker's ring? Then nothing else may go in before the rest of it. */
-bool rp__agent_is_half_given(const struct rp__agent_worker *worker);
+/* Is a chunk half in the current life's ring? Then nothing else may go in before the rest of it. */
+bool rp__agent_is_half_given(const struct rp__agent_place *place);
 /* An ended map goes when its last chunk has gone and the workers that know it have been told. */
 void rp__agent_let_go(struct rp__agent *agent, struct rp__agent_map *map);
 struct rp__held *rp__agent_new_held(struct rp__agent *agent, struct rp__agent_map *map);
 void rp__agent_drop(struct rp__held *held);
 void rp__agent_free_held(struct rp__agent *agent, struct rp__held *held);
 int rp__agent_give_back(struct rp__agent *agent, struct rp__held *held);
-uint32_t rp__agent_load(const struct rp__agent_worker *worker);
+/* Chunks that wait in a place or are the current life's; a starved place counts as if it had one more. */
+uint32_t rp__agent_load(const struct rp__agent *agent, uint32_t at);
 void rp__agent_enqueue(struct rp__agent *agent, uint32_t at, struct rp__held *held);
+/* After every change of a place's load. */
 void rp__agent_count_idle(struct rp__agent *agent, uint32_t at);
-bool rp__agent_has_had_enough(struct rp__agent *agent, uint32_t at, const struct rp__held *next);
-void rp__agent_pump(struct rp__agent *agent, uint32_t at);
+bool rp__agent_has_had_enough(struct rp__agent *agent, struct rp__agent_life *life, const struct rp__held *next);
+/* Give the place's current life what waits; first find one, if there is none. 0, or why this rank cannot go on. */
+int rp__agent_pump(struct rp__agent *agent, uint32_t at, rp_error *error);
 struct rp__held *rp__agent_take_unstarted(struct rp__agent *agent, uint32_t at, struct rp__wish wish);
+struct rp__held *rp__agent_recall_youngest(struct rp__agent *agent, uint32_t at);
 uint32_t rp__agent_most_loaded(const struct rp__agent *agent);
-/* A worker in this place begins its life. */
-void rp__agent_start_over(struct rp__agent *agent, struct rp__agent_worker *worker);
+/* A life begins. */
+void rp__agent_start_over(struct rp__agent *agent, struct rp__agent_life *life);
+
+/* agent_places.c */
+/* A life has answered all that it had: it has its place, or is parked. */
+void rp__agent_at_rest(struct rp__agent *agent, struct rp__agent_life *life);
+/* It has ended: true, if it is to be started again at once. */
+bool rp__agent_leaves(struct rp__agent *agent, struct rp__agent_life *life);
+/* Find a life for a place that has something to do. */
+int rp__agent_substitute(struct rp__agent *agent, uint32_t at, rp_error *error);
 
 #endif

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PLAYED_WORKERS = 4, PLAYED_MAPS = 64, PIECE = 64 };
+enum { PLAYED_WORKERS = 4, PLAYED_SLOTS = 100, PLAYED_MAPS = 64, PIECE = 64 };
 
 /* Sizes in bytes: the last digit of the number, in hundreds. */
 static inline size_t args_size(uint32_t map) { return map % 10 * 100; }
@@ -32,8 +32,11 @@ struct played_worker {
     struct played_work *first, *last; /* first: what the worker reads next */
     struct played_work *hand;         /* computing */
     bool half_answered;
+    bool synced; /* the chunk in hand has been cut */
     bool knows[PLAYED_MAPS];
     unsigned wakes, starts, initialized;
+    bool waits;    /* for an answer */
+    uint32_t like; /* the one that it was added for, or itself */
 };
 
 struct played_event {
@@ -45,7 +48,8 @@ struct rp__crew {
     uint32_t workers;
     size_t room;                    /* pieces that a ring holds */
     bool cannot_kill, forgets_hand; /* what a worker that runs wild may do to the word that tells its chunk */
-    struct played_worker worker[PLAYED_WORKERS];
+    uint32_t slots;                 /* that more workers can be added in */
+    struct played_worker worker[PLAYED_SLOTS];
     struct played_event *event;
     size_t from, to, capacity;
     unsigned kills;
@@ -80,7 +84,7 @@ static inline void empty_ring(struct played_worker *worker) {
     worker->last = NULL;
     free_work(worker->hand);
     worker->hand = NULL;
-    worker->half_answered = false;
+    worker->half_answered = worker->waits = worker->synced = false;
     memset(worker->knows, 0, sizeof worker->knows);
 }
 
@@ -190,6 +194,13 @@ static int played_restart(struct rp__crew *crew, uint32_t at, rp_error *error) {
     return 0;
 }
 
+static int played_add(struct rp__crew *crew, uint32_t like, uint32_t *index, rp_error *error) {
+    if (crew->workers == crew->slots) return RP_EINVAL;
+    *index = crew->workers++;
+    crew->worker[*index].like = like;
+    return played_restart(crew, *index, error);
+}
+
 static void played_retire(struct rp__crew *crew, uint32_t at) { die(crew, at, "was asked to end", UINT64_MAX); }
 
 static const struct rp__agent_crew played_crew = {
@@ -202,6 +213,7 @@ static const struct rp__agent_crew played_crew = {
     .poll = played_poll,
     .kill = played_kill,
     .restart = played_restart,
+    .add = played_add,
 };
 
 /* ---- The worker's side --------------------------------------------------------------------------------- */
@@ -262,7 +274,7 @@ static inline bool start_next(struct rp__crew *crew, uint32_t at) {
 /* Answer the chunk in hand, or a first half of it: the result is the chunk's number, 8 bytes. False: none is in hand. */
 static inline bool answer(struct rp__crew *crew, uint32_t at, bool half) {
     struct played_worker *worker = &crew->worker[at];
-    if (!worker->hand || worker->dying || (half && worker->half_answered)) return false;
+    if (!worker->hand || worker->dying || worker->waits || (half && worker->half_answered)) return false;
     const uint64_t chunk = worker->hand->head.chunk;
     const size_t begin = worker->half_answered ? 4 : 0, end = half ? 4 : 8;
     struct played_event *event = post(crew, &(struct rp__crew_event){.type = RP__CREW_RESULT,
@@ -274,6 +286,7 @@ static inline bool answer(struct rp__crew *crew, uint32_t at, bool half) {
     memcpy(event->result, (const uint8_t *)&chunk + begin, end - begin);
     worker->half_answered = half;
     if (half) return true;
+    worker->synced = false;
     free_work(worker->hand);
     worker->hand = NULL;
     return true;
@@ -289,8 +302,11 @@ static inline size_t chunks_of(const struct rp__crew *crew, uint32_t at) {
 }
 
 static inline void open_crew(struct rp__crew *crew, uint32_t workers, size_t room) {
-    *crew = (struct rp__crew){.workers = workers, .room = room};
-    for (uint32_t i = 0; i < workers; i++) played_restart(crew, i, NULL);
+    *crew = (struct rp__crew){.workers = workers, .room = room, .slots = PLAYED_SLOTS};
+    for (uint32_t i = 0; i < workers; i++) {
+        crew->worker[i].like = i;
+        played_restart(crew, i, NULL);
+    }
 }
 
 static inline void close_crew(struct rp__crew *crew) {

@@ -1,0 +1,138 @@
+/* Chunks that come back without an answer: their tasks are dealt again, closer in on the one that its worker died of, until
+ * it has had its retries.
+ *
+ * What has had effects on others is not computed again, unless retries were asked for: it would put into a queue twice
+ * what it put there once. Of a chunk that was cut for that reason, the last task has had them, and those before it none.
+ */
+#include "core/error.h"
+#include "core/master_state.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+bool rp__has_effects(const struct rp__chunk *chunk) {
+    return !chunk->map->may_repeat && (chunk->synced || chunk->map->once);
+}
+
+/* Answered by a failure: the last task, or where that cannot be told from the others all of them, block by block. */
+static int fail_effects(const struct rp__chunk *chunk, const char *cause) {
+    struct rp__master_map *map = chunk->map;
+    struct rp__range before = chunk->range, part = chunk->range;
+    uint64_t block = map->ledger.map.reduce;
+    if (!map->range && !map->once && !block) part.begin = part.end - 1;
+    before.end = part.begin;
+    int rc = rp__ledger_again(&map->ledger, &before);
+    for (; rc == 0 && part.begin < chunk->range.end; part.begin = part.end) {
+        uint64_t left = chunk->range.end - part.begin;
+        part.end = part.begin + (block && block < left ? block : left);
+        rc = rp__give_up(map, &part, RP_EDIED, cause, strlen(cause));
+    }
+    return rc;
+}
+
+/* Tasks that a worker may have died of: closer in on the guilty one, or once more, or no more. */
+static int suspect(struct rp__master_map *map, struct rp__range range, const char *cause, size_t size) {
+    map->stats.chunks_again++;
+    if (rp__ledger_splits(&map->ledger, &range)) return rp__ledger_again_in_parts(&map->ledger, &range);
+    if (range.attempts++ < map->retries) return rp__ledger_again(&map->ledger, &range);
+    map->stats.chunks_again--;
+    return rp__give_up(map, &range, RP_EDIED, cause, size);
+}
+
+int rp__suspect(struct rp__chunk *chunk, const char *cause) {
+    return rp__has_effects(chunk) ? fail_effects(chunk, cause)
+                                  : suspect(chunk->map, chunk->range, cause, strlen(cause));
+}
+
+/* Not begun. */
+int rp__chunk_returned(struct rp__master *master, struct rp__chunk *chunk) {
+    int rc = chunk->map->closing ? 0
+             : chunk->cancels    ? rp__cancel(chunk->map, &chunk->range)
+                                 : rp__ledger_again(&chunk->map->ledger, &chunk->range);
+    rp__chunk_free(master, chunk);
+    return rc;
+}
+
+/* Begun, as far as is known, and not for what it computed that it has no answer. */
+static int chunk_lost(struct rp__master *master, struct rp__chunk *chunk, const rp_error *cause) {
+    if (chunk->map->closing || chunk->cancels || !rp__has_effects(chunk)) return rp__chunk_returned(master, chunk);
+    int rc = fail_effects(chunk, cause->text);
+    rp__chunk_free(master, chunk);
+    return rc;
+}
+
+int rp__chunk_cut(struct rp__master *master, struct rp__chunk *chunk, const struct rp__frame *frame) {
+    struct rp__ledger *ledger = &chunk->map->ledger;
+    struct rp__range rest = chunk->range;
+    if (frame->begin != rest.begin || frame->end <= rest.begin || frame->end > rest.end) return RP_EPROTOCOL;
+    chunk->synced = true;
+    /* Tasks of this map may wait for each other, so none is to lie behind another one in its chunk. */
+    ledger->single = !chunk->map->range;
+    if (chunk->map->closing) return 0;
+    rest.begin = frame->end;
+    int rc = rp__ledger_again(ledger, &rest);
+    if (rc == 0) chunk->range.end = frame->end;
+    master->restless = true;
+    return rc;
+}
+
+/* A block of a reduced map stands and falls as one. Chunks begin where a block does. */
+static void widen_to_blocks(uint64_t reduce, const struct rp__range *whole, struct rp__range *guilty) {
+    uint64_t over = guilty->end % reduce ? reduce - guilty->end % reduce : 0, left = whole->end - guilty->end;
+    guilty->begin -= guilty->begin % reduce;
+    guilty->end += over < left ? over : left;
+}
+
+int rp__worker_died(struct rp__master *master, struct rp__chunk *chunk, const struct rp__frame *frame) {
+    struct rp__master_map *map = chunk->map;
+    struct rp__range whole = chunk->range, guilty = whole;
+    struct rp_error cause;
+    int length = (int)(frame->size < sizeof cause.text ? frame->size : sizeof cause.text), rc;
+    rp__fail(&cause, RP_EDIED, "%.*s", length, (const char *)frame->data);
+    /* Killed for a map that was closed, while it may have begun a chunk of another: nobody is to blame. */
+    if (frame->flags & RP__KILLED) return chunk_lost(master, chunk, &cause);
+    /* Only the tasks that it may have died of come under suspicion; those around them are dealt again as they are. */
+    if (frame->begin >= whole.begin && frame->end <= whole.end && frame->begin < frame->end) {
+        guilty.begin = frame->begin;
+        guilty.end = frame->end;
+    }
+    if (map->ledger.map.reduce) {
+        if (guilty.end - guilty.begin == 1)
+            rp__fail(&cause, RP_EDIED, "task %" PRIu64 ": %.*s", guilty.begin, length, (const char *)frame->data);
+        widen_to_blocks(map->ledger.map.reduce, &whole, &guilty);
+    }
+    if (rp__has_effects(chunk)) return chunk_lost(master, chunk, &cause);
+    rp__chunk_free(master, chunk);
+    if (map->closing) return 0;
+    if (guilty.end - guilty.begin != whole.end - whole.begin) guilty.attempts = 0;
+    struct rp__range before = whole, after = whole;
+    before.end = guilty.begin;
+    after.begin = guilty.end;
+    rc = rp__ledger_again(&map->ledger, &before);
+    if (rc == 0) rc = rp__ledger_again(&map->ledger, &after);
+    if (rc == 0) rc = suspect(map, guilty, cause.text, strlen(cause.text));
+    return rc;
+}
+
+int rp__master_lose(struct rp__master *master, uint32_t lost) {
+    struct rp__master_rank *rank = &master->rank[lost];
+    if (rank->lost) return 0;
+    struct rp_error cause;
+    int rc = 0;
+    rp__fail(&cause, RP_EDIED, "rank %u, which computed it, was lost", lost);
+    for (uint32_t i = 0; i < master->chunks && rc == 0; i++)
+        if (master->chunk[i].id && master->chunk[i].rank == lost) {
+            master->chunk[i].range.worker = RP__ANY_WORKER;
+            rc = chunk_lost(master, &master->chunk[i], &cause);
+        }
+    for (struct rp__master_map *map = master->maps; map && rc == 0; map = map->next)
+        for (uint32_t i = 0; i < rp__map_workers(master, map, lost); i++)
+            rp__ledger_release(&map->ledger, rank->first + i);
+    rank->lost = true;
+    rank->up = false;
+    rank->held = 0;
+    master->restless = true;
+    bool left = false;
+    for (uint32_t i = 0; i < master->ranks; i++) left |= !master->rank[i].lost;
+    return rc ? rc : left ? 0 : RP_ENOWORKERS;
+}
