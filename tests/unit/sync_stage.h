@@ -251,13 +251,13 @@ static inline int barrier_aside(struct aside *a) {
     a->out = index;
     return code;
 }
-/* Acquires, waits, releases. */
+/* Acquires, waits, releases; `out`: 1 if it held the lock then. */
 static inline int condition_aside(struct aside *a) {
     const rp_condition condition = {a->id};
     int code = rp_condition_acquire(a->self, condition, -1);
     if (code) return code;
     code = rp_condition_wait(a->self, condition, a->timeout_s);
-    if (code == 0 || code == RP_ETIMEDOUT) a->out = (uint64_t)(uint32_t)-rp_condition_release(a->self, condition);
+    if (code == 0 || code == RP_ETIMEDOUT) a->out = rp_condition_release(a->self, condition) == 0;
     return code;
 }
 
