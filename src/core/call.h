@@ -36,9 +36,11 @@ struct rp__answer_head {
     uint64_t size;
 };
 
+/* The words lie in /proc/PID/fd/FD from `offset` on; the word before them is rp__cells_mark(object) until the array is
+ * freed. Its room, or the descriptor, may be another array's then: the mark tells. */
 struct rp__cells_at {
-    int32_t pid, fd; /* the words lie behind a word RP__CELLS_ALIVE in /proc/PID/fd/FD */
-    uint64_t words;
+    int32_t pid, fd;
+    uint64_t object, offset, words;
 };
 
 /* A call as the functions of src/sync make it. */
@@ -69,10 +71,11 @@ struct rp_self {
     /* The next item of a queue (GET) or pipe (RECV). */
     int (*take)(rp_self *self, uint64_t object, enum rp__op op, double timeout_s, struct rp__item *item);
     /* The words of an array as they are mapped here; NULL: they are on another host, or *code is an error. Lent while
-     * the world is open; the word before them is RP__CELLS_ALIVE until the array is freed. */
+     * the world is open; the word before them is rp__cells_mark(object) until the array is freed. */
     _Atomic uint64_t *(*cells)(rp_self *self, uint64_t object, size_t *words, int *code);
 };
 
 #define RP__CELLS_ALIVE UINT64_C(0x72616e6b706f6f6c)
+static inline uint64_t rp__cells_mark(uint64_t object) { return RP__CELLS_ALIVE ^ object; }
 
 #endif

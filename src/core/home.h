@@ -22,7 +22,8 @@ struct rp__caller {
     uint64_t local;
 };
 
-/* Bits 40-63 of an object's id are its home's rank, 36-39 the type, 35 the end of a pipe, the others count. */
+/* Bits 40-63 of an object's id are its home's rank, 36-39 the type, 35 the end of a pipe, 34 says that a queue is
+ * bounded, the others count. */
 enum rp__home_type {
     RP__QUEUE = 1, /* a: the most items, 0: any number */
     RP__PIPE,      /* a: 1: both ways, 0: end 0 only receives and end 1 only sends */
@@ -34,7 +35,11 @@ enum rp__home_type {
     RP__BARRIER,   /* a: parties */
     RP__CELLS      /* a: words of 8 bytes, all 0 */
 };
-#define RP__PIPE_END (UINT64_C(1) << 35) /* end 0 has the id that was made, end 1 this bit too */
+#define RP__PIPE_END      (UINT64_C(1) << 35) /* end 0 has the id that was made, end 1 this bit too */
+#define RP__QUEUE_BOUNDED (UINT64_C(1) << 34) /* a put may have to wait, and cannot be silent */
+
+static inline uint32_t rp__home_rank_of(uint64_t id) { return (uint32_t)(id >> 40); }
+static inline uint64_t rp__home_type_of(uint64_t id) { return id >> 36 & 0xf; }
 
 /* Codes besides RP_EINVAL (not an operation of this object), RP_ECLOSED (freed) and RP_ENOMEM. In brackets the answer
  * to a call that would have to wait and may not, or whose time is over. */
@@ -44,7 +49,7 @@ enum rp__op {
 
     RP__OP_PUT,       /* data: an item [RP_EFULL] */
     RP__OP_GET,       /* a: the most items; value: how many, data: records (core/record.h) [RP_EEMPTY] */
-    RP__OP_SIZE,      /* value */
+    RP__OP_SIZE,      /* a: 0: how many items; 1: how many more have room, UINT64_MAX: any number; value */
     RP__OP_TASK_DONE, /* RP_ERANGE: more often than items were put */
     RP__OP_JOIN,      /* until every item that was put is done [RP_ETIMEDOUT] */
     RP__OP_CLOSE,     /* of a queue: no more puts, gets drain it; of a pipe: of this end */

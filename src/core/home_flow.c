@@ -128,6 +128,7 @@ static void close_flow(struct rp__home *home, struct rp__flow *flow) {
 static int make_queue(struct rp__home *home, struct rp__object *object, const struct rp__request *request) {
     object->queue.room = request->a;
     object->queue.flow.single = request->a > 0;
+    if (request->a) object->node.key |= RP__QUEUE_BOUNDED;
     return 0;
 }
 
@@ -163,6 +164,11 @@ static int queue_put(struct rp__object *object, struct rp__party *party, const s
     return RP__LATER;
 }
 
+/* What a bounded queue holds is never lent, so its room is known at once. */
+static uint64_t room_in(const struct rp__object *object) {
+    return object->queue.room ? object->queue.room - object->queue.flow.count : UINT64_MAX;
+}
+
 static int task_done(struct rp__home *home, struct rp__object *object) {
     if (!object->queue.unfinished) return RP_ERANGE;
     if (--object->queue.unfinished == 0) rp__home_reply_all(home, &object->queue.joiners, 0, 0);
@@ -181,6 +187,9 @@ static int request_queue(struct rp__home *home, struct rp__object *object, struc
         code = get(home, object, flow, party);
         break;
     case RP__OP_SIZE:
+        if (request->a > 1) return RP_EINVAL;
+        *value = room_in(object);
+        if (request->a == 1) return 0;
         rp__waits_add(&flow->watchers, object, party);
         break;
     case RP__OP_CLOSE:

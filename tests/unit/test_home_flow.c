@@ -48,6 +48,35 @@ static void full_queue_makes_putters_wait_in_order(void) {
     close_stage(&s);
 }
 
+static void id_of_a_bounded_queue_says_so(void) {
+    struct stage s = open_stage();
+    uint64_t bounded = make(&s, RP__QUEUE, 3, 0), endless = make(&s, RP__QUEUE, 0, 0);
+    IS(bounded & RP__QUEUE_BOUNDED, RP__QUEUE_BOUNDED);
+    IS(endless & RP__QUEUE_BOUNDED, 0);
+    IS(give(&s, 0, bounded, RP__OP_PUT, "a"), 0);
+    IS(give(&s, 0, bounded & ~RP__QUEUE_BOUNDED, RP__OP_PUT, "a"), RP_ECLOSED);
+    IS(give(&s, 0, endless | RP__QUEUE_BOUNDED, RP__OP_PUT, "a"), RP_ECLOSED);
+    IS(rp__home_type_of(bounded), RP__QUEUE);
+    IS(rp__home_rank_of(bounded), 5);
+    close_stage(&s);
+}
+
+static void queue_tells_its_room(void) {
+    struct stage s = open_stage();
+    uint64_t bounded = make(&s, RP__QUEUE, 2, 0), endless = make(&s, RP__QUEUE, 0, 0);
+    for (uint64_t room = 2; room; room--) {
+        IS(call(&s, 1, bounded, RP__OP_SIZE, 1, 0), 0);
+        IS(s.heard[1].value, room);
+        IS(give(&s, 0, bounded, RP__OP_PUT, "a"), 0);
+    }
+    IS(call(&s, 1, bounded, RP__OP_SIZE, 1, 0), 0);
+    IS(s.heard[1].value, 0);
+    IS(call(&s, 1, endless, RP__OP_SIZE, 1, 0), 0);
+    IS(s.heard[1].value, UINT64_MAX);
+    IS(call(&s, 1, endless, RP__OP_SIZE, 2, 0), RP_EINVAL);
+    close_stage(&s);
+}
+
 static void closed_queue_is_drained_first(void) {
     struct stage s = open_stage();
     uint64_t q = make(&s, RP__QUEUE, 1, 0);
@@ -284,6 +313,8 @@ int main(void) {
     static const struct unit_test tests[] = {
         UNIT(queue_gives_items_in_order_to_getters_in_order),
         UNIT(full_queue_makes_putters_wait_in_order),
+        UNIT(id_of_a_bounded_queue_says_so),
+        UNIT(queue_tells_its_room),
         UNIT(closed_queue_is_drained_first),
         UNIT(join_waits_until_every_item_is_done),
         UNIT(batches_grow_while_one_getter_comes_back),
