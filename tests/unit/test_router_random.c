@@ -15,7 +15,8 @@ enum state { UNUSED, OFFERED, ACCEPTED, REFUSED, GOT };
 struct object {
     uint64_t to, from; /* ids to put and to take; of a lock, `to` alone */
     bool pipe, lock, barrier, bounded;
-    int holder; /* of a lock, a caller; -1: none */
+    int holder;        /* of a lock, a caller; -1: none */
+    uint32_t consumer; /* where callers have their parts, who takes from it */
 };
 
 struct client {
@@ -35,6 +36,7 @@ struct item {
 
 struct run {
     uint64_t random, now_ns;
+    bool parts; /* each queue and pipe has one that takes from it, others seldom do: batches grow */
     struct stage *stage;
     struct object object[OBJECTS];
     struct client client[CALLERS];
@@ -201,7 +203,9 @@ static bool make_call(struct run *run, uint32_t who) {
     const uint32_t at = (uint32_t)random_below(&run->random, OBJECTS);
     if (run->object[at].lock) return use_lock(run, who, at);
     if (run->object[at].barrier) return meet(run, who, at);
-    return one_in(&run->random, 2) ? put_item(run, who, at) : take_item(run, who, at);
+    bool takes = one_in(&run->random, 2);
+    if (run->parts) takes = who == run->object[at].consumer ? !one_in(&run->random, 10) : one_in(&run->random, 40);
+    return takes ? take_item(run, who, at) : put_item(run, who, at);
 }
 
 /* ---- Replies ---- */
@@ -362,6 +366,7 @@ static bool make_objects(struct run *run) {
         const uint32_t who = at % RANKS * WORKERS;
         struct rp__call_head head = {.type = RP__CALL_REQUEST, .op = RP__OP_NEW, .object = RP__QUEUE};
         object->holder = -1;
+        object->consumer = (uint32_t)random_below(&run->random, MAIN);
         object->lock = at / RANKS == 1;
         object->barrier = at / RANKS == 2 && one_in(&run->random, 2);
         object->pipe = at / RANKS == 0 && one_in(&run->random, 2);
@@ -380,8 +385,9 @@ static bool make_objects(struct run *run) {
 }
 
 static bool plays(struct run *run) {
+    run->parts = one_in(&run->random, 2);
     REQUIRE(make_objects(run));
-    for (uint64_t steps = 1 + random_below(&run->random, 3000); steps; steps--) {
+    for (uint64_t steps = 1 + random_below(&run->random, 6000); steps; steps--) {
         REQUIRE(one_step(run));
         if (one_in(&run->random, 100)) REQUIRE(comes_to_rest(run));
     }
