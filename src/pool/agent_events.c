@@ -93,6 +93,7 @@ static int ended(struct rp__agent *agent, const struct rp__crew_event *event, rp
     struct rp__agent_worker *worker = &agent->worker[event->worker];
     struct rp__frame died = {.type = RP__FRAME_DIED,
                              .worker = event->worker,
+                             .count = event->how,
                              .data = (const uint8_t *)event->cause,
                              .size = strlen(event->cause)};
     bool had = rp__agent_load(worker) != 0;
@@ -114,7 +115,7 @@ static int ended(struct rp__agent *agent, const struct rp__crew_event *event, rp
     if (rc == 0) rc = wait_again(agent, worker);
     if (guilty) rp__agent_free_held(agent, guilty);
     if (had) rp__agent_count_idle(agent, event->worker);
-    if (rc) return rc;
+    if (rc || agent->process) return rc;
     if (!expected && ++worker->deaths > DEATHS_IN_A_ROW && !guilty)
         return rp__fail(error, RP_ESYSTEM, "worker %u of this rank dies as soon as it starts: %s", event->worker,
                         event->cause);
@@ -122,10 +123,16 @@ static int ended(struct rp__agent *agent, const struct rp__crew_event *event, rp
 }
 
 /* Ready for tasks: where there is an initializer, it has run. */
-static int started(struct rp__agent *agent, uint32_t at) {
-    if (agent->worker[at].ever_started) return 0;
-    agent->worker[at].ever_started = true;
-    return rp__outbox_put(agent->out, &(struct rp__frame){.type = RP__FRAME_WORKER, .worker = at});
+static int started(struct rp__agent *agent, const struct rp__crew_event *event) {
+    if (agent->worker[event->worker].ever_started) return 0;
+    agent->worker[event->worker].ever_started = true;
+    struct rp__frame frame = {
+        .type = RP__FRAME_WORKER, .worker = event->worker, .count = event->pid > 0 ? (uint64_t)event->pid : 0};
+    if (agent->process) {
+        frame.data = (const uint8_t *)agent->process;
+        frame.size = sizeof *agent->process;
+    }
+    return rp__outbox_put(agent->out, &frame);
 }
 
 /* A worker has run dry while another holds chunks that it has not started: move one. */
@@ -165,12 +172,12 @@ int rp__agent_poll(struct rp__agent *agent, uint32_t *events, rp_error *error) {
         count++;
         switch (event.type) {
         case RP__CREW_STARTED:
-            rc = agent->initializes ? 0 : started(agent, event.worker);
+            rc = agent->initializes ? 0 : started(agent, &event);
             break;
         case RP__CREW_INITIALIZED:
             rc = event.failed ? rp__fail(error, RP_ETASK, "the initializer failed in worker %u of this rank: %.*s",
                                          event.worker, (int)event.size, (const char *)event.data)
-                              : started(agent, event.worker);
+                              : started(agent, &event);
             break;
         case RP__CREW_RESULT:
             rc = result(agent, &event);
