@@ -489,7 +489,7 @@ typedef struct rp_process_options {
     int rank;           /* where it runs; -1: ranks in turn */
 } rp_process_options;
 
-/* Rank 0, any thread, all calls on processes, but not inside a kernel.
+/* Rank 0, any thread, all of these, but not inside a kernel.
  *
  * A process that does not run yet. It gets no core of its own when it starts: it runs wherever its rank may, beside the
  * workers of pools, so there may be more processes than cores. RP_EINVAL, RP_EUNSUPPORTED (an attached world has no
