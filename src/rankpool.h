@@ -474,6 +474,58 @@ RP_API int rp_futures_wait(rp_future *const *futures, size_t count, enum rp_wait
  * all have been. RP_ETIMEDOUT, RP_EINVAL. */
 RP_API int rp_futures_next(rp_future *const *futures, size_t count, double timeout_s, size_t *index);
 
+/* ---- Processes ------------------------------------------------------------------------------------------ */
+
+/* A worker process of its own for one task, as Python's Process is. From rp_process_new to rp_process_free. */
+typedef struct rp_process rp_process;
+
+/* What a process runs, and where. */
+typedef struct rp_process_options {
+    const char *kernel; /* an item kernel of the world's table. It runs once, whatever becomes of it, and may exit; what
+                           it writes as its record is dropped. rp_task_args gives it the process's name, ended by 0 */
+    const char *name;   /* copied; NULL: "Process-1", where 1 counts the world's processes, those with names too */
+    const void *input;  /* of the kernel; copied */
+    size_t input_size;  /* bytes of it */
+    int rank;           /* where it runs; -1: ranks in turn */
+} rp_process_options;
+
+/* Rank 0, any thread, all of these, but not inside a kernel.
+ *
+ * A process that does not run yet. It gets no core of its own when it starts: it runs wherever its rank may, beside the
+ * workers of pools, so there may be more processes than cores. RP_EINVAL, RP_EUNSUPPORTED (an attached world has no
+ * worker processes), RP_ENOMEM. */
+RP_API int rp_process_new(rp_world *world, const rp_process_options *options, rp_process **process, rp_error *error);
+/* Starts it, once. Blocks until it has a pid, milliseconds. RP_EBUSY: it was started before. RP_EINVAL; where it cannot
+ * start (RP_ESYSTEM: the system refuses; RP_EINVAL: its rank has too many workers; RP_ENOMEM) it may be tried again; or why
+ * the world cannot go on. */
+RP_API int rp_process_start(rp_process *process, rp_error *error);
+/* Waits for at most `timeout_s` seconds (negative: for ever) until it has ended and is gone from its host. 0 however it
+ * ended, and when called again. RP_ETIMEDOUT; RP_EINVAL: it was not started; or why the world cannot go on. */
+RP_API int rp_process_join(rp_process *process, double timeout_s);
+/* Was it started, and has not ended? Does not block. NULL is not alive. */
+RP_API bool rp_process_is_alive(rp_process *process);
+/* Ends it now, wherever it is: workers ignore the signal TERM, which often goes to all of a job, so no handler of its
+ * own runs. The two differ in the exit code. Does not block: join it. 0, also where it has ended; RP_EINVAL: it was not
+ * started. */
+RP_API int rp_process_terminate(rp_process *process);
+RP_API int rp_process_kill(rp_process *process);
+/* How it ended: 0 when its kernel returned 0 or called exit(0), 1 when the kernel failed, n for exit(n), and -signal
+ * where one killed it: -SIGTERM after rp_process_terminate, -SIGKILL after rp_process_kill. RP_EBUSY: it has not ended.
+ * RP_EINVAL: it was not started. */
+RP_API int rp_process_exitcode(rp_process *process, int *code);
+/* Why it failed, in words: the message of its kernel, or what ended it. "" while it has not ended, and after success.
+ * Lent until it is freed. */
+RP_API const char *rp_process_message(rp_process *process);
+/* Its pid on its host, also after its end; 0 before its start. */
+RP_API int rp_process_pid(rp_process *process);
+/* Where it runs or ran; NULL before its start. Lent until it is freed. */
+RP_API const rp_where *rp_process_where(rp_process *process);
+/* Its name. Lent until it is freed. */
+RP_API const char *rp_process_name(const rp_process *process);
+/* Frees it, and kills it first where it still runs: blocks until it is gone then, milliseconds. NULL is no error. When the
+ * world closes, processes that were not freed are killed and freed. */
+RP_API void rp_process_free(rp_process *process);
+
 #ifdef __cplusplus
 }
 #endif

@@ -56,6 +56,18 @@ static inline int64_t example_number(const void *data) {
     return number;
 }
 
+/* Waits for a process, however long that takes. True: its kernel returned 0. */
+static inline bool example_join(rp_process *process, rp_error *error) {
+    int exit_code = 0, code = rp_process_join(process, -1);
+    if (code == 0) code = rp_process_exitcode(process, &exit_code);
+    if (code < 0)
+        snprintf(error->text, sizeof error->text, "%s: %s", rp_process_name(process), rp_strerror(code));
+    else if (exit_code)
+        snprintf(error->text, sizeof error->text, "%s ended with exit code %d: %.100s", rp_process_name(process),
+                 exit_code, rp_process_message(process));
+    return code == 0 && exit_code == 0;
+}
+
 static inline double example_now_s(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);

@@ -36,7 +36,8 @@ enum rp__frame_type {
     RP__FRAME_RUNS,     /* chunk: it cannot be taken back, and goes on */
     RP__FRAME_DIED, /* worker, chunk, begin and end = the tasks it may have died of, data = cause, count = how: its exit code, or
                            256 + the signal that killed it; flag IN_HAND.
-                           KILLED: by the agent, and not for what it computed */
+                           KILLED: by the agent, and not for what it computed.
+                           LAST: of the pool of a Process, whose crew is closed: no more comes of it */
     RP__FRAME_FAILED,  /* count = code, data = words: this rank cannot go on */
     RP__FRAME_SHARED,  /* worker = number of the shared data that this rank has now, whole */
     RP__FRAME_SIGNAL,  /* count = its number: someone wants the run to stop */

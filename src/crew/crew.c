@@ -430,7 +430,7 @@ static void end(struct rp__crew *crew, struct rp__crew_worker *worker, struct rp
     struct rp__slot *slot = rp__crew_slot(crew, worker->index);
     struct rp__crew_end how = {0};
     crew->kind->describe(crew, worker->index, &how);
-    *event = (struct rp__crew_event){.type = RP__CREW_ENDED, .worker = worker->index, .pid = how.pid};
+    *event = (struct rp__crew_event){.type = RP__CREW_ENDED, .worker = worker->index, .pid = how.pid, .how = how.how};
     event->stream = atomic_load(&slot->stream);
     const bool our_reason = how.by_us && worker->cause[0];
     snprintf(event->cause, sizeof event->cause, "%s", our_reason ? worker->cause : how.cause);

@@ -80,6 +80,7 @@ struct rp__crew_event {
     bool task_known;  /* ENDED: and within it, the item numbered `task`; never known of ranges and setup */
     uint64_t task;    /* CUT, too */
     uint64_t stream;  /* ENDED: the slot's word of that name, as the worker left it */
+    uint32_t how;     /* ENDED: its exit code, or 256 + the signal that killed it; 0 where it is no process */
     char cause[96];   /* ENDED: "killed by signal 11 (Segmentation fault)", "wrote over its ring", ... */
 };
 

@@ -11,6 +11,8 @@ struct rp__worker;
 /* How a worker ended. */
 struct rp__crew_end {
     int pid;
+    /* Its exit code, or 256 + the signal; 0: no process. */
+    uint32_t how;
     bool by_us; /* as we asked: then the reason is ours to tell */
     char cause[96];
 };

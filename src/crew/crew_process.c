@@ -27,6 +27,15 @@ static bool process_ended(struct rp__crew *crew, uint32_t index) {
     return rp__nursery_life(crew->nursery, crew->worker[index].slot)->state == RP__LIFE_ENDED;
 }
 
+/* One that left for want of memory, or of a ring, says so in its slot, and leaves with code 0. */
+static uint32_t how_it_ended(const struct rp__crew *crew, uint32_t index, const struct rp__life *life) {
+    if (life->refused) return 1;
+    if (WIFSIGNALED(life->status)) return 256 + (uint32_t)WTERMSIG(life->status);
+    const uint32_t left = atomic_load(&rp__crew_slot(crew, index)->left);
+    const bool in_need = left == RP__LEFT_BROKEN_RING || left == RP__LEFT_NO_MEMORY;
+    return WEXITSTATUS(life->status) == 0 && in_need ? 1 : (uint32_t)WEXITSTATUS(life->status);
+}
+
 static void process_describe(struct rp__crew *crew, uint32_t index, struct rp__crew_end *end) {
     const struct rp__life *life = rp__nursery_life(crew->nursery, crew->worker[index].slot);
     const int status = life->status;
@@ -44,6 +53,7 @@ static void process_describe(struct rp__crew *crew, uint32_t index, struct rp__c
                !rp__crew_describe_left(atomic_load(&rp__crew_slot(crew, index)->left), end)) {
         snprintf(end->cause, sizeof end->cause, "exited with code %d", WEXITSTATUS(status));
     }
+    end->how = how_it_ended(crew, index, life);
 }
 
 static int process_kill(struct rp__crew *crew, uint32_t index, rp_error *error) {

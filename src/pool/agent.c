@@ -56,6 +56,8 @@ void rp__agent_set_calls(struct rp__agent *agent, const struct rp__agent_calls *
 
 void rp__agent_limit_tasks(struct rp__agent *agent, uint64_t tasks) { agent->tasks_max = tasks; }
 
+void rp__agent_is_process(struct rp__agent *agent, const rp_where *where) { agent->process = where; }
+
 /* ---- Maps ---- */
 
 static int map_came(struct rp__agent *agent, const struct rp__frame *frame) {

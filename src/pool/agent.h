@@ -40,6 +40,9 @@ struct rp__agent *rp__agent_new(const struct rp__agent_crew *ops, struct rp__cre
 void rp__agent_initialize(struct rp__agent *agent, uint32_t kernel, const void *input, size_t size);
 /* A worker is replaced by a new one before it has computed more tasks than these, as far as chunks are no larger. */
 void rp__agent_limit_tasks(struct rp__agent *agent, uint64_t tasks);
+/* The crew is one worker, which lives `where` (lent): the master learns that and its pid, and when it has ended no other
+ * takes its place. */
+void rp__agent_is_process(struct rp__agent *agent, const rp_where *where);
 void rp__agent_free(struct rp__agent *agent);
 /* MAP, MAP_END, WORK, TAKE_BACK or CANCEL came. 0, RP_ENOMEM, RP_EPROTOCOL. */
 int rp__agent_receive(struct rp__agent *agent, const struct rp__frame *frame);

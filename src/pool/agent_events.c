@@ -130,6 +130,7 @@ static struct rp__frame tell_death(const struct rp__agent_life *life, const stru
                                    const struct rp__held *guilty) {
     struct rp__frame died = {.type = RP__FRAME_DIED,
                              .worker = life->place,
+                             .count = event->how,
                              .data = (const uint8_t *)event->cause,
                              .size = strlen(event->cause)};
     if (!guilty) return died;
@@ -158,7 +159,7 @@ static int ended(struct rp__agent *agent, const struct rp__crew_event *event, rp
     bool again = rp__agent_leaves(agent, life);
     rp__agent_count_idle(agent, life->place);
     if (rc == 0 && agent->calls.gone) rc = agent->calls.gone(agent->calls.context, event->worker, event->stream);
-    if (rc || !again) return rc;
+    if (rc || !again || agent->process) return rc;
     if (!expected && ++life->deaths > DEATHS_IN_A_ROW && !guilty)
         return rp__fail(error, RP_ESYSTEM, "worker %u of this rank dies as soon as it starts: %s", event->worker,
                         event->cause);
@@ -166,18 +167,24 @@ static int ended(struct rp__agent *agent, const struct rp__crew_event *event, rp
 }
 
 /* Ready for tasks: where there is an initializer, it has run. */
-static int ready(struct rp__agent *agent, uint32_t worker) {
-    struct rp__agent_life *life = &agent->life[worker];
+static int ready(struct rp__agent *agent, const struct rp__crew_event *event) {
+    struct rp__agent_life *life = &agent->life[event->worker];
     struct rp__agent_place *place = &agent->place[life->place];
     life->ready = true;
     if (place->ever_started) return 0;
     place->ever_started = true;
-    return rp__outbox_put(agent->out, &(struct rp__frame){.type = RP__FRAME_WORKER, .worker = life->place});
+    struct rp__frame frame = {
+        .type = RP__FRAME_WORKER, .worker = life->place, .count = event->pid > 0 ? (uint64_t)event->pid : 0};
+    if (agent->process) {
+        frame.data = (const uint8_t *)agent->process;
+        frame.size = sizeof *agent->process;
+    }
+    return rp__outbox_put(agent->out, &frame);
 }
 
-static int started(struct rp__agent *agent, uint32_t worker) {
-    if (agent->calls.started) agent->calls.started(agent->calls.context, worker);
-    return agent->initializes ? 0 : ready(agent, worker);
+static int started(struct rp__agent *agent, const struct rp__crew_event *event) {
+    if (agent->calls.started) agent->calls.started(agent->calls.context, event->worker);
+    return agent->initializes ? 0 : ready(agent, event);
 }
 
 /* A worker has run dry while another holds chunks that it has not started: move one. */
@@ -218,12 +225,12 @@ int rp__agent_poll(struct rp__agent *agent, uint32_t *events, rp_error *error) {
         count++;
         switch (event.type) {
         case RP__CREW_STARTED:
-            rc = started(agent, event.worker);
+            rc = started(agent, &event);
             break;
         case RP__CREW_INITIALIZED:
             rc = event.failed ? rp__fail(error, RP_ETASK, "the initializer failed in worker %u of this rank: %.*s",
                                          event.worker, (int)event.size, (const char *)event.data)
-                              : ready(agent, event.worker);
+                              : ready(agent, &event);
             break;
         case RP__CREW_RESULT:
             rc = result(agent, &event);

@@ -95,6 +95,8 @@ struct rp__agent {
     uint64_t tasks_max;     /* of one worker's life; 0: no limit */
     struct rp__held *spare; /* used and kept, since most chunks are small and many */
     uint32_t spares;
+    /* Its only worker's, which nobody replaces; NULL: a crew like others. */
+    const rp_where *process;
 };
 
 /* Which chunks are to leave a worker: those of one map, or those that need not stay and that worker `to` may have. */

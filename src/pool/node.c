@@ -63,11 +63,13 @@ void rp__node_close(rp_world *world) {
 }
 
 /* Workers that rank `rank` was asked for, as the options have it; false: none. */
-static bool wanted(const rp_world *world, const rp_pool_options *options, int rank, uint32_t *workers) {
+static bool wanted(const struct rp__pool_wish *wish, int rank, uint32_t *workers) {
+    const rp_pool_options *options = &wish->options;
+    const uint32_t place = (uint32_t)rank - wish->first_rank;
     *workers = options->crew;
+    if (place >= wish->ranks) return false;
     if (!options->workers) return true;
-    uint32_t ranks = (uint32_t)world->net->size;
-    *workers = options->workers / ranks + ((uint32_t)rank < options->workers % ranks);
+    *workers = options->workers / wish->ranks + (place < options->workers % wish->ranks);
     return *workers > 0;
 }
 
@@ -81,7 +83,7 @@ static int plan_host(rp_world *world, struct rp__rank_crew *crew, struct rp__top
     for (int i = 0; i < world->net->local_size; i++) {
         const struct rp__node_rank *node = &world->node[i];
         uint32_t workers;
-        if (!wanted(world, options, node->rank, &workers)) continue;
+        if (!wanted(&crew->wish, node->rank, &workers)) continue;
         if (i == world->net->local_rank) *own = ranks;
         rank[ranks++] = (struct rp__topo_rank){.binding = workers == RP_CREW_CORES ? node->reach : node->binding,
                                                .workers = workers,
@@ -92,9 +94,8 @@ static int plan_host(rp_world *world, struct rp__rank_crew *crew, struct rp__top
 }
 
 int rp__node_plan(rp_world *world, struct rp__rank_crew *crew, rp_error *error) {
-    const rp_pool_options *options = &crew->wish.options;
     uint32_t slots = rp__arena_slots(world->arena), asked = 0, own;
-    bool any = wanted(world, options, world->net->rank, &asked);
+    bool any = wanted(&crew->wish, world->net->rank, &asked);
     if (any && asked != RP_CREW_CORES && asked > slots)
         return rp__fail(error, RP_EINVAL, "a crew of %u workers was asked for and a rank can have %u: start more ranks",
                         asked, slots);
@@ -141,13 +142,15 @@ int rp__node_start(rp_world *world, struct rp__rank_crew *crew, uint32_t first, 
     }
     struct rp__crew_options options = {
         .kind = crew->wish.options.kind, .workers = workers, .binding = binding, .where = where};
+    crew->where = where[0];
     int rc = rp__crew_open(world->arena, world->nursery, &options, &crew->crew, error);
     free(where);
     if (rc) return rc;
-    if (!computes_in_agent && !world->attached) settle_agent(world, binding, workers);
+    if (!computes_in_agent && !world->attached && !crew->wish.process) settle_agent(world, binding, workers);
     crew->agent = rp__agent_new(&rp__agent_real_crew, crew->crew, workers, &crew->out);
     if (!crew->agent) return rp__fail(error, RP_ENOMEM, "out of memory for an agent");
     rp__agent_limit_tasks(crew->agent, crew->wish.options.maxtasksperchild);
+    if (crew->wish.process) rp__agent_is_process(crew->agent, &crew->where);
     const size_t head = sizeof crew->wish;
     if (crew->wish.initializes)
         rp__agent_initialize(crew->agent, crew->wish.initializer, crew->wish_bytes.data + head,

@@ -8,14 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static rp_pool *new_pool(rp_world *world, const rp_pool_options *options) {
+rp_pool *rp__pool_new(rp_world *world, const rp_pool_options *options, uint32_t first_rank, uint32_t ranks) {
     rp_pool *pool = calloc(1, sizeof *pool);
     if (!pool) return NULL;
     pool->world = world;
     pool->options = *options;
-    pool->master = rp__master_new(world->ranks);
-    pool->to = calloc(world->ranks, sizeof *pool->to);
-    pool->dirty = calloc(world->ranks, sizeof *pool->dirty);
+    pool->first_rank = first_rank;
+    pool->ranks = ranks;
+    pool->master = rp__master_new(ranks);
+    pool->to = calloc(ranks, sizeof *pool->to);
+    pool->dirty = calloc(ranks, sizeof *pool->dirty);
     if (pool->master && pool->to && pool->dirty) return pool;
     rp__pool_free(pool);
     return NULL;
@@ -23,7 +25,7 @@ static rp_pool *new_pool(rp_world *world, const rp_pool_options *options) {
 
 void rp__pool_free(rp_pool *pool) {
     rp__master_free(pool->master);
-    for (uint32_t i = 0; pool->to && i < pool->world->ranks; i++) rp__outbox_free(&pool->to[i]);
+    for (uint32_t i = 0; pool->to && i < pool->ranks; i++) rp__outbox_free(&pool->to[i]);
     for (size_t i = 0; i < pool->notes; i++) free(pool->note[i]);
     free(pool->note);
     free(pool->to);
@@ -58,7 +60,7 @@ static int check(const rp_world *world, const rp_pool_options *options, rp_error
 
 /* The wish and the initializer's input, for ranks that have other addresses. */
 static int pack(const rp_world *world, const rp_pool_options *options, struct rp__buffer *bytes, rp_error *error) {
-    struct rp__pool_wish wish = {.options = *options, .given = world->launch.cores};
+    struct rp__pool_wish wish = {.options = *options, .given = world->launch.cores, .ranks = world->ranks};
     wish.options.initializer = wish.options.init_args = NULL;
     if (options->initializer) {
         wish.initializes = true;
@@ -74,11 +76,10 @@ static int pack(const rp_world *world, const rp_pool_options *options, struct rp
     return rc ? rp__fail(error, rc, "out of memory for a pool") : 0;
 }
 
-/* World lock held: ask every rank for its crew, and wait until all are there. */
-static int start(rp_pool *pool, const struct rp__buffer *wish, rp_error *error) {
+int rp__pool_start(rp_pool *pool, const struct rp__buffer *wish, rp_error *error) {
     rp_world *world = pool->world;
     pool->number = ++world->next_pool;
-    for (uint32_t i = 0; i < world->ranks; i++) pool->to[i].pool = pool->number;
+    for (uint32_t i = 0; i < pool->ranks; i++) pool->to[i].pool = pool->number;
     if (!world->error.code && rp__master_pool_open(pool->master, wish->data, wish->size))
         return rp__fail(error, RP_ENOMEM, "out of memory for a pool");
     pool->next = world->pools;
@@ -105,13 +106,13 @@ int rp_pool_open(rp_world *world, const rp_pool_options *options, rp_pool **out,
     if (rc) return rc;
     struct rp__buffer wish = {0};
     rc = pack(world, options, &wish, error);
-    rp_pool *pool = rc == 0 ? new_pool(world, options) : NULL;
+    rp_pool *pool = rc == 0 ? rp__pool_new(world, options, 0, world->ranks) : NULL;
     if (!pool) {
         rp__buffer_free(&wish);
         return rc ? rc : rp__fail(error, RP_ENOMEM, "out of memory for a pool");
     }
     rp__world_lock(world);
-    rc = start(pool, &wish, error);
+    rc = rp__pool_start(pool, &wish, error);
     if (rc && !pool->ended) rp__pool_free(pool);
     rp__world_unlock(world);
     rp__buffer_free(&wish);

@@ -119,6 +119,23 @@ static int pool_came(rp_world *world, const struct rp__frame *frame, rp_error *e
     return rc;
 }
 
+/* A Process that cannot start is nobody's failure but its own. */
+static int start_crew(rp_world *world, struct rp__rank_crew *crew, uint32_t first, rp_error *error) {
+    const int rc = rp__node_start(world, crew, first, error);
+    if (!rc || !crew->wish.process) return rc;
+    fail_crew(world, crew, error);
+    return 0;
+}
+
+/* Its crew is closed, so nothing is left of it here. If it had not ended before, it was killed now. */
+static void tell_process_gone(rp_world *world, uint32_t pool) {
+    struct rp__outbox outbox = {.pool = pool};
+    const struct rp__frame gone = {.type = RP__FRAME_DIED, .flags = RP__LAST, .count = 256 + SIGKILL};
+    if (rp__outbox_put(&outbox, &gone)) world->net->ops->abort(world->net, 3);
+    rp__service_send(world, 0, &outbox);
+    rp__outbox_free(&outbox);
+}
+
 static int to_agent(rp_world *world, const struct rp__frame *frame, rp_error *error) {
     if (frame->type == RP__FRAME_QUIT) {
         world->quit = true;
@@ -129,9 +146,11 @@ static int to_agent(rp_world *world, const struct rp__frame *frame, rp_error *er
     if (frame->type == RP__FRAME_POOL) return pool_came(world, frame, error);
     struct rp__rank_crew *crew = find_crew(world, frame->pool);
     if (!crew) return 0; /* it could not be planned: rank 0 was told */
-    if (frame->type == RP__FRAME_START) return rp__node_start(world, crew, frame->worker, error);
+    if (frame->type == RP__FRAME_START) return start_crew(world, crew, frame->worker, error);
     if (frame->type == RP__FRAME_POOL_END) {
+        const bool process = crew->wish.process;
         rp__node_stop(world, crew);
+        if (process) tell_process_gone(world, frame->pool);
         return 0;
     }
     int rc = crew->agent ? rp__agent_receive(crew->agent, frame) : 0;
@@ -201,7 +220,8 @@ static void to_master(rp_world *world, int source, const struct rp__frame *frame
     }
     if (!pool) return; /* of a pool that was closed */
     if (frame->type == RP__FRAME_CREW) keep_notes(pool, frame);
-    rc = rp__master_receive(pool->master, (uint32_t)source, frame);
+    if (pool->process && rp__process_told(pool->process, frame)) return;
+    rc = rp__master_receive(pool->master, (uint32_t)source - pool->first_rank, frame);
     if (rc) {
         snprintf(text, sizeof text, "rank %d sent what cannot be taken: %s", source, rp_strerror(rc));
         fail_world(world, rc, text);
@@ -273,7 +293,7 @@ static bool master_acts(rp_world *world, rp_pool *pool) {
         if (rp__outbox_put(outbox, &frame)) fail_world(world, RP_ENOMEM, "out of memory for messages");
     }
     for (uint32_t i = 0; i < pool->dirty_count; i++)
-        rp__service_send(world, (int)pool->dirty[i], &pool->to[pool->dirty[i]]);
+        rp__service_send(world, (int)(pool->first_rank + pool->dirty[i]), &pool->to[pool->dirty[i]]);
     pool->dirty_count = 0;
     return count > 0;
 }
@@ -281,6 +301,7 @@ static bool master_acts(rp_world *world, rp_pool *pool) {
 static bool masters_act(rp_world *world) {
     bool busy = false;
     for (rp_pool **at = &world->pools, *pool; (pool = *at);) {
+        if (pool->process) rp__process_look(pool->process);
         bool acted = master_acts(world, pool);
         busy |= acted;
         if (pool->ended && !acted) { /* its ranks were told */

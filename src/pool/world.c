@@ -79,6 +79,7 @@ static void free_world(rp_world *world) {
         world->pools = pool->next;
         rp__pool_free(pool);
     }
+    rp__processes_free(world);
     rp__outbox_free(&world->out);
     rp__printer_free(world->printer);
     if (world->net) world->net->ops->close(world->net);

@@ -33,6 +33,8 @@ struct rp__node_rank {
 struct rp__pool_wish {
     rp_pool_options options;
     uint32_t given;
+    uint32_t first_rank, ranks; /* where its crews are: in ranks [first_rank, first_rank + ranks) */
+    bool process;               /* its one worker is a Process */
     bool initializes;     /* pointers mean nothing to other ranks: the initializer's input follows in the frame, */
     uint32_t initializer; /* and this is its kernel */
 };
@@ -45,6 +47,8 @@ struct rp_pool {
     struct rp_pool *next;
     uint32_t number; /* 1.. */
     rp_pool_options options;
+    uint32_t first_rank, ranks; /* where its crews are; the master's rank 0 is the world's `first_rank` */
+    rp_process *process;        /* whose pool it is, until it is over; NULL: the program's */
     struct rp__master *master;
     struct rp__outbox *to;        /* [ranks] the master's */
     uint32_t *dirty, dirty_count; /* ranks with something in `to` */
@@ -66,6 +70,8 @@ struct rp__rank_crew {
     uint32_t first, workers; /* its own part of the plan; none: the pool has no worker here, nor crew and agent */
     struct rp__crew *crew;
     struct rp__agent *agent;
+    /* Of a Process. */
+    rp_where where;
     bool failed;           /* and rank 0 was told */
     struct rp__outbox out; /* the agent's, for the master */
 };
@@ -165,6 +171,9 @@ struct rp_world {
     uint32_t next_pool;
     bool inline_crews; /* some pool had or has them: a kernel may hold the service up */
     rp_map *maps;
+    /* Those not freed; how many were made in all, and whose turn it is to have the next one. */
+    rp_process *processes;
+    uint32_t processes_made, process_rank;
     rp_error error; /* code != 0: the world cannot compute any more */
     struct rp__collector *collector;
 };
@@ -212,6 +221,11 @@ void rp__service_cancel(rp_world *world, uint32_t pool, uint32_t map);
 /* service.c: to a rank, now. */
 void rp__service_send(rp_world *world, int rank, struct rp__outbox *outbox);
 
+/* pool.c: a pool on some of the ranks. NULL: out of memory. */
+rp_pool *rp__pool_new(rp_world *world, const rp_pool_options *options, uint32_t first_rank, uint32_t ranks);
+/* World lock held: ask its ranks for their crews, and wait until all are there. Where that fails, and `ended` is set,
+ * the service frees the pool. */
+int rp__pool_start(rp_pool *pool, const struct rp__buffer *wish, rp_error *error);
 /* pool.c, for the service under the world's lock. */
 void rp__pool_free(rp_pool *pool);
 /* A line for the user. Hosts say the same in the same words: once is enough. Out of memory, it is lost. */
@@ -239,6 +253,12 @@ void rp__map_fail(rp_map *map, int code);
 
 /* map.c, for the map's reader: what rp_map_next handed out last comes again. */
 void rp__map_unread(rp_map *map, const rp_result *result);
+
+/* process.c, for the service under the world's lock: a frame of its pool came. true: it is not for the master. */
+bool rp__process_told(rp_process *process, const struct rp__frame *frame);
+/* End its pool if its task is over, or it is to be killed. */
+void rp__process_look(rp_process *process);
+void rp__processes_free(rp_world *world);
 
 /* spill.c: where results wait that are too far ahead. NULL: out of memory. The file is made when first needed. */
 struct rp__spill *rp__spill_new(void);

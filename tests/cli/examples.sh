@@ -11,6 +11,13 @@ sorted_gives() { [[ $code == 0 ]] && diff <(sort <<<"$1") <(sort "$out"); }
 # in_order REGEX TEXT: the lines of stdout that match are these, in this order
 in_order() { diff <(printf '%s\n' "$2") <(grep -E -- "$1" "$out"); }
 verdicts_without_pids() { diff <(printf '%s\n' "$1") <(sed -E 's/ with process id [0-9]+//' "$out"); }
+five_pids() { [[ $code == 0 && $(grep -Eo "$1 [0-9]+$" "$out" | sort -u | wc -l) == 5 ]]; }
+without_pids() { diff <(sort <<<"$1") <(sed -E 's/(is|number|process|->) [0-9]+$/\1 PID/' "$out" | sort); }
+# main's pid of each process is the one that the process tells
+pids_agree() {
+    [[ $(grep -Eo 'id -> [0-9]+' "$out" | grep -Eo '[0-9]+' | sort) == \
+        $(grep -Eo 'as process [0-9]+' "$out" | grep -Eo '[0-9]+' | sort) ]]
+}
 at_least_two_pids() { (($(grep -Eo 'id [0-9]+' "$out" | sort -u | wc -l) > 1)); }
 
 squares=$(for ((x = 0; x < 100; x++)); do echo $((x * x)); done)
@@ -22,6 +29,13 @@ answers=$(lines 'cube(5) answered 125' 'callback of cube: 125' 'square(5) answer
 done_in_order=$(lines 'Done 0.5' 'Done 0.4' 'Done 0.3' 'Done 0.2' 'Done 0.1')
 verdicts=$(lines 222377:not 3334:not 2212:not 3345:not 23441:not 454577: 341737:not 565633:not |
     sed -E 's/(.*):(.*)/Worker says \1 is \2 prime/; s/  / /'; echo 'All workers have finished working')
+basics=$(lines 'Process-1 is not alive before it starts' 'Process-2 is not alive before it starts' \
+    'Process-1 runs print_cube as process PID' 'Process-2 runs print_square as process PID' \
+    'PID::print_cube::id -> PID' 'Cube: 125' 'PID::print_square::id -> PID' 'Square: 25' \
+    'Process-1 is not alive after it was joined' 'Process-2 is not alive after it was joined' DONE)
+ten=$(lines 'number '{0..9} 'all ten have ended')
+five=$(lines 'I am worker number '{0..4}' and my process id is PID' 'I am the process of worker '{0..4}' with id number PID' \
+    'All workers have finished working'{,})
 
 for way in bare two; do
     claim "$way: pool_square squares in order" gives "$squares" $way pool_square
@@ -44,6 +58,17 @@ for way in bare two; do
 
     run $way apply_async
     claim "$way: apply_async prints results, callbacks and the error" sorted_gives "$answers"
+
+    run $way process_basics
+    claim "$way: process_basics succeeds" test "$code" = 0
+    claim "$way: process_basics tells of a cube, a square, and who was alive when" without_pids "$basics"
+    claim "$way: a process has the pid that main has of it" pids_agree
+    run $way ten_processes
+    claim "$way: ten_processes prints each number once" sorted_gives "$ten"
+    run $way five_workers
+    claim "$way: five_workers has five processes of a function" five_pids 'process id is'
+    claim "$way: five_workers has five processes of a class" five_pids 'id number'
+    claim "$way: each of them has its number" without_pids "$five"
 
     run $way count_three_times many
     claim "$way: a wrong argument is exit code 1" test "$code" = 1

@@ -64,6 +64,10 @@ static void use(rp_world *world, int ranks) {
     CU_ASSERT_EQUAL(rp_world_ranks(world), ranks);
     CU_ASSERT_EQUAL(rp_pool_open(world, NULL, &processes, &error), RP_EUNSUPPORTED);
     CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "threads"));
+    rp_process *process = NULL;
+    CU_ASSERT_EQUAL(rp_process_new(world, &(rp_process_options){.kernel = options.kernels[0]->name}, &process, &error),
+                    RP_EUNSUPPORTED);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "rp_world_open"));
     CU_ASSERT_EQUAL_FATAL(rp_pool_open(world, &(rp_pool_options){.crew = 2, .kind = RP_WORKERS_INLINE}, &inside, NULL),
                           0);
     squares(inside, 5000);

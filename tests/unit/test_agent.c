@@ -286,6 +286,34 @@ static void worker_that_only_dies_ends_its_rank(void) {
     close_stage(stage);
 }
 
+static void process_tells_where_it_lives_and_how_it_ended_and_is_not_replaced(void) {
+    struct stage *stage = calloc(1, sizeof *stage);
+    const rp_where where = {.rank = 3, .host = "there"};
+    open_crew(&stage->crew, 1, ROOMY);
+    const unsigned starts = stage->crew.worker[0].starts;
+    stage->crew.event[0].event.pid = 4711;
+    stage->agent = rp__agent_new(&played_crew, &stage->crew, 1, &stage->out);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(stage->agent);
+    rp__agent_is_process(stage->agent, &where);
+    poll_and_listen(stage);
+    CU_ASSERT_EQUAL_FATAL(stage->count, 1);
+    CU_ASSERT_EQUAL(stage->heard[0].frame.type, RP__FRAME_WORKER);
+    CU_ASSERT_EQUAL(stage->heard[0].frame.count, 4711);
+    CU_ASSERT_EQUAL(stage->heard[0].frame.size, sizeof where);
+    CU_ASSERT_EQUAL(send_map(stage, 10, 0), 0);
+    send_chunks(stage, 10, 1, RP__ANY_WORKER);
+    start_next(&stage->crew, 0);
+    die(&stage->crew, 0, "exited with code 7", UINT64_MAX);
+    stage->crew.event[stage->crew.to - 1].event.how = 7;
+    poll_and_listen(stage);
+    const struct rp__frame *died = find(stage, RP__FRAME_DIED, 10);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(died);
+    CU_ASSERT_EQUAL(died->count, 7);
+    CU_ASSERT_EQUAL(died->flags, RP__IN_HAND);
+    CU_ASSERT_EQUAL(stage->crew.worker[0].starts, starts);
+    close_stage(stage);
+}
+
 static void initializer_comes_first_in_every_life_of_a_worker(void) {
     struct stage *stage = calloc(1, sizeof *stage);
     open_crew(&stage->crew, 1, ROOMY);
@@ -561,6 +589,7 @@ int main(void) {
         UNIT(order_is_kept_over_a_death),
         UNIT(half_answered_chunk_counts_as_in_hand_whatever_the_worker_says),
         UNIT(worker_that_only_dies_ends_its_rank),
+        UNIT(process_tells_where_it_lives_and_how_it_ended_and_is_not_replaced),
         UNIT(initializer_comes_first_in_every_life_of_a_worker),
         UNIT(end_of_a_map_returns_what_is_unstarted_and_kills_what_runs),
         UNIT(worker_that_has_answered_already_is_not_killed),

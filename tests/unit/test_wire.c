@@ -253,8 +253,8 @@ static void forged_heads_are_refused(void) {
     CU_ASSERT_EQUAL(read_one(type_beyond, 2), RP_EPROTOCOL);
     CU_ASSERT_EQUAL(read_one(type_high, 2), RP_EPROTOCOL);
     /* A worker is a number of 32 bits, a chunk of 64, and neither may be longer than that takes. */
-    static const uint8_t worker_32[] = {RP__FRAME_WORKER, 0, 1, 0xff, 0xff, 0xff, 0xff, 0x0f};
-    static const uint8_t worker_33[] = {RP__FRAME_WORKER, 0, 1, 0x80, 0x80, 0x80, 0x80, 0x10};
+    static const uint8_t worker_32[] = {RP__FRAME_START, 0, 1, 0xff, 0xff, 0xff, 0xff, 0x0f};
+    static const uint8_t worker_33[] = {RP__FRAME_START, 0, 1, 0x80, 0x80, 0x80, 0x80, 0x10};
     static const uint8_t chunk_64[] = {
         RP__FRAME_RETURNED, 0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1};
     static const uint8_t chunk_65[] = {
