@@ -142,8 +142,11 @@ struct rp__chunk *rp__chunk_new(struct rp__master *master, struct rp__master_map
     uint32_t slot = master->free_chunk;
     struct rp__chunk *chunk = &master->chunk[slot];
     master->free_chunk = chunk->next_free;
-    *chunk =
-        (struct rp__chunk){.id = ++master->generation << SLOT_BITS | slot, .map = map, .range = *range, .rank = rank};
+    *chunk = (struct rp__chunk){.id = ++master->generation << SLOT_BITS | slot,
+                                .map = map,
+                                .range = *range,
+                                .rank = rank,
+                                .dealt_ns = master->now_ns};
     map->out++;
     master->rank[rank].held++;
     if (range->worker != RP__ANY_WORKER) master->held[range->worker]++;
@@ -160,6 +163,8 @@ static struct rp__chunk *find_chunk(struct rp__master *master, uint32_t rank, ui
 static void free_chunk(struct rp__master *master, struct rp__chunk *chunk) {
     chunk->map->out--;
     chunk->map->cancels -= chunk->cancels;
+    chunk->map->partial = chunk->map->out ? chunk->map->partial - chunk->progress : 0; /* nothing adds up by rounding */
+    if (chunk->twin) master->chunk[chunk->twin - 1].twin = 0;
     master->rank[chunk->rank].held--;
     if (chunk->range.worker != RP__ANY_WORKER && master->held[chunk->range.worker]) master->held[chunk->range.worker]--;
     rp__buffer_free(&chunk->bytes);
@@ -186,6 +191,7 @@ int rp__master_map_open(struct rp__master *master, const struct rp__map_spec *sp
     map->kernel = spec->kernel;
     map->range = spec->range;
     map->keep_all = spec->keep_all;
+    map->pure = spec->pure;
     map->active = options->active && options->active < master->workers ? options->active : master->workers;
     map->retries = options->retries == UINT32_MAX ? 0 : options->retries ? options->retries : DEFAULT_RETRIES;
     map->window = (struct rp__window){.unordered = options->unordered, .aside = spec->aside};
@@ -280,6 +286,7 @@ void rp__master_map_stats(const struct rp__master *master, const struct rp__mast
     stats->tasks_final = map->ledger.final && (!map->ledger.map.grows || rp__ledger_complete(&map->ledger));
     stats->busy_seconds = (double)map->busy_ns * 1e-9;
     stats->workers = master->workers;
+    stats->tasks_partial = map->partial > 0 ? map->partial : 0;
 }
 
 /* ---- Results ---- */
@@ -383,7 +390,8 @@ int rp__master_map_cancel(struct rp__master *master, struct rp__master_map *map,
     while (rc == 0 && rp__ledger_drop(&map->ledger, begin, end, &range, &rc)) rc = cancel(map, &range);
     for (uint32_t i = 0; i < master->chunks && rc == 0; i++) {
         struct rp__chunk *chunk = &master->chunk[i];
-        if (!chunk->id || chunk->map != map || chunk->range.begin < begin || chunk->range.end > end) continue;
+        if (!chunk->id || chunk->surplus || chunk->map != map || chunk->range.begin < begin || chunk->range.end > end)
+            continue;
         rc = rp__master_control(
             master, chunk->rank,
             &(struct rp__frame){.type = RP__FRAME_CANCEL, .chunk = chunk->id, .flags = kill ? RP__KILL : 0});
@@ -421,7 +429,7 @@ static void learn(struct rp__master *master, const struct rp__chunk *chunk, size
 
 static int result_came(struct rp__master *master, struct rp__chunk *chunk, const struct rp__frame *frame) {
     struct rp__master_map *map = chunk->map;
-    if (map->closing) {
+    if (map->closing || chunk->surplus) {
         if (!(frame->flags & RP__MORE)) free_chunk(master, chunk);
         return 0;
     }
@@ -437,10 +445,11 @@ static int result_came(struct rp__master *master, struct rp__chunk *chunk, const
     if (!count_records(&chunk->children, &children) ||
         !check_records(bytes, size, range.end - range.begin, tasks_a_record(map), &failed)) {
         static const char cause[] = "its worker answered with bytes that make no sense";
-        rc = suspect(map, range, cause, sizeof cause - 1);
+        rc = rp__chunk_covered(master, chunk, true) ? 0 : suspect(map, range, cause, sizeof cause - 1);
     } else if (failed && map->range && rp__ledger_splits(&map->ledger, &range)) {
         map->stats.chunks_again++;
         rc = rp__ledger_again_in_parts(&map->ledger, &range);
+        if (rc == 0) rc = rp__chunk_won(master, chunk);
     } else {
         learn(master, chunk, size, frame->count);
         map->stats.chunks++;
@@ -452,6 +461,7 @@ static int result_came(struct rp__master *master, struct rp__chunk *chunk, const
         rc = grow(master, map, children, &chunk->children); /* first: the map may be complete without them */
         const int answered = answer(map, part);
         if (rc == 0) rc = answered;
+        if (rc == 0) rc = rp__chunk_won(master, chunk);
     }
     free_chunk(master, chunk);
     return rc;
@@ -463,9 +473,10 @@ static int children_came(struct rp__chunk *chunk, const struct rp__frame *frame)
 }
 
 static int chunk_returned(struct rp__master *master, struct rp__chunk *chunk) {
-    int rc = chunk->map->closing ? 0
-             : chunk->cancels    ? cancel(chunk->map, &chunk->range)
-                                 : rp__ledger_again(&chunk->map->ledger, &chunk->range);
+    const bool over = chunk->map->closing || rp__chunk_covered(master, chunk, false);
+    int rc = over             ? 0
+             : chunk->cancels ? cancel(chunk->map, &chunk->range)
+                              : rp__ledger_again(&chunk->map->ledger, &chunk->range);
     free_chunk(master, chunk);
     return rc;
 }
@@ -485,14 +496,27 @@ static int chunk_runs(struct rp__chunk *chunk) {
     return 0;
 }
 
+/* Of two chunks of the same tasks, the first counts as long as both are out. */
+static int progress_came(struct rp__chunk *chunk, const struct rp__frame *frame) {
+    double tasks, most = (double)(chunk->range.end - chunk->range.begin);
+    memcpy(&tasks, &frame->count, sizeof tasks);
+    if (!(tasks >= 0)) return RP_EPROTOCOL;
+    if (tasks > most) tasks = most;
+    if (chunk->surplus || (chunk->copy && chunk->twin)) return 0;
+    chunk->map->partial += tasks - chunk->progress;
+    chunk->progress = tasks;
+    return 0;
+}
+
 static int worker_died(struct rp__master *master, struct rp__chunk *chunk, const struct rp__frame *frame) {
     struct rp__master_map *map = chunk->map;
     struct rp__range whole = chunk->range, guilty = whole;
     struct rp_error cause;
     int length = (int)(frame->size < sizeof cause.text ? frame->size : sizeof cause.text);
     rp__fail(&cause, RP_EDIED, "%.*s", length, (const char *)frame->data);
+    const bool over = map->closing || rp__chunk_covered(master, chunk, true);
     free_chunk(master, chunk);
-    if (map->closing) return 0;
+    if (over) return 0;
     /* Only the tasks that it may have died of come under suspicion; those around them are dealt again as they are. */
     if (frame->begin >= whole.begin && frame->end <= whole.end && frame->begin < frame->end) {
         guilty.begin = frame->begin;
@@ -534,6 +558,8 @@ int rp__master_receive(struct rp__master *master, uint32_t from, const struct rp
         return chunk ? chunk_returned(master, chunk) : 0;
     case RP__FRAME_RUNS:
         return chunk ? chunk_runs(chunk) : 0;
+    case RP__FRAME_PROGRESS:
+        return chunk ? progress_came(chunk, frame) : 0;
     case RP__FRAME_DIED:
         /* Killed for a map that was closed, while it may have begun a chunk of another: nobody is to blame. */
         if (frame->flags & RP__KILLED) return chunk ? chunk_returned(master, chunk) : 0;

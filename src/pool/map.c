@@ -77,6 +77,7 @@ static int check(const rp_pool *pool, const rp_map_options *options, struct rp__
     if (pool->options.maxtasksperchild && limit_chunks(&spec->options, pool->options.maxtasksperchild))
         return rp__fail(error, RP_EINVAL, "its chunks are of more tasks than maxtasksperchild, %llu",
                         (unsigned long long)pool->options.maxtasksperchild);
+    spec->pure = world->options.kernels[spec->kernel]->flags & RP_PURE;
     if (!options->retries && world->options.kernels[spec->kernel]->flags & RP_ONCE) spec->options.retries = UINT32_MAX;
     return 0;
 }

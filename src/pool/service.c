@@ -280,7 +280,9 @@ static bool master_acts(rp_world *world, rp_pool *pool) {
 
 static bool masters_act(rp_world *world) {
     bool busy = false;
+    const uint64_t now_ns = rp__now_ns(); /* no sleep is long enough to miss by much that a chunk is late */
     for (rp_pool **at = &world->pools, *pool; (pool = *at);) {
+        rp__master_tick(pool->master, now_ns);
         bool acted = master_acts(world, pool);
         busy |= acted;
         if (pool->ended && !acted) { /* its ranks were told */
