@@ -24,6 +24,8 @@ struct rp__held {
     struct rp__buffer inputs;
     bool targeted;
     bool unwanted;      /* canceled: to be killed, since it runs */
+    bool seen;          /* in hand at a look before this one */
+    double progress;    /* as the master knows it */
     bool half_answered; /* a first part of its result has gone to the master */
 };
 
@@ -61,6 +63,7 @@ struct rp__agent {
     uint64_t tasks_max;     /* of one worker's life; 0: no limit */
     struct rp__held *spare; /* used and kept, since most chunks are small and many */
     uint32_t spares;
+    uint64_t looked_ns; /* how far chunks are */
 };
 
 /* Which chunks are to leave a worker: those of one map, or those that need not stay and that worker `to` may have. */

@@ -407,6 +407,7 @@ static bool poll_crews(rp_world *world) {
     for (struct rp__rank_crew *crew = world->crews; crew && !world->failed; crew = crew->next) {
         uint32_t events = 0;
         int rc = crew->agent ? rp__agent_poll(crew->agent, &events, &error) : 0;
+        if (rc == 0 && crew->agent) rc = rp__agent_look(crew->agent, rp__now_ns());
         if (rc == RP_ETASK)
             fail_crew(world, crew, &error);
         else if (rc)
