@@ -44,18 +44,6 @@ static int fetch_inputs(struct rp__master *master, struct rp__master_map *map, s
     return rp__items_get(&map->items, range->begin, range->end, &master->scratch, &frame->data, &frame->size);
 }
 
-void rp__deal_map(struct rp__master *master, struct rp__master_map *map, uint32_t at, struct rp__frame *frame) {
-    map->rank[at].told = true;
-    *frame = (struct rp__frame){.type = RP__FRAME_MAP,
-                                .flags = map->ledger.map.grows ? RP__GROWS : 0,
-                                .map = map->number,
-                                .kernel = map->kernel,
-                                .worker = rp__map_workers(master, map, at),
-                                .count = map->ledger.map.reduce,
-                                .data = map->args,
-                                .size = map->args_size};
-}
-
 struct rp__chunk *rp__deal_work(struct rp__master *master, struct rp__master_map *map, const struct rp__range *range,
                                 uint32_t at, struct rp__frame *frame) {
     struct rp__chunk *chunk = rp__chunk_new(master, map, range, at);
@@ -75,7 +63,15 @@ static bool deal_to(struct rp__master *master, uint32_t at, uint64_t credit, str
         if (map->closing || fed_up(map)) continue;
         if (!map->rank[at].told) { /* before its first chunk, a rank hears of the map */
             if (!rp__ledger_undealt(&map->ledger) || !rp__map_workers(master, map, at)) continue;
-            rp__deal_map(master, map, at, frame);
+            map->rank[at].told = true;
+            *frame = (struct rp__frame){.type = RP__FRAME_MAP,
+                                        .flags = map->ledger.map.grows ? RP__GROWS : 0,
+                                        .map = map->number,
+                                        .kernel = map->kernel,
+                                        .worker = rp__map_workers(master, map, at),
+                                        .count = map->ledger.map.reduce,
+                                        .data = map->args,
+                                        .size = map->args_size};
             return true;
         }
         if (!take_for_rank(master, map, at, credit, &range)) continue;

@@ -37,7 +37,7 @@ static uint64_t late_from(const struct rp__master *master, const struct rp__chun
 
 static bool is_idle(const struct rp__master *master, const struct rp__master_map *map, uint32_t at) {
     const struct rp__master_rank *rank = &master->rank[at];
-    return rank->up && rank->held < rp__map_workers(master, map, at);
+    return rank->up && map->rank[at].told && rank->held < rp__map_workers(master, map, at);
 }
 
 /* A rank that can begin it now: another one, or its own, whose agent gives it to a worker that has nothing. */
@@ -92,10 +92,6 @@ bool rp__deal_twice(struct rp__master *master, uint32_t *to, struct rp__frame *f
     const struct rp__range range = late->range;
     const uint32_t slot = (uint32_t)(late - master->chunk), lost = late->twins_lost;
     *to = at;
-    if (!map->rank[at].told) {
-        rp__deal_map(master, map, at, frame);
-        return true;
-    }
     *frame = (struct rp__frame){.type = RP__FRAME_WORK};
     if (map->items.count &&
         rp__items_get(&map->items, range.begin, range.end, &master->scratch, &frame->data, &frame->size))

@@ -96,8 +96,6 @@ struct rp__chunk *rp__chunk_new(struct rp__master *master, struct rp__master_map
 uint32_t rp__map_workers(const struct rp__master *master, const struct rp__master_map *map, uint32_t rank);
 /* The next chunk for whoever should have it, or a request to give unstarted ones back. */
 bool rp__deal(struct rp__master *master, uint32_t *rank, struct rp__frame *frame);
-/* The frame by which rank `at` hears of the map. */
-void rp__deal_map(struct rp__master *master, struct rp__master_map *map, uint32_t at, struct rp__frame *frame);
 /* Complete the frame, which has the inputs, to one that gives rank `at` this range as a new chunk. NULL: no memory. */
 struct rp__chunk *rp__deal_work(struct rp__master *master, struct rp__master_map *map, const struct rp__range *range,
                                 uint32_t at, struct rp__frame *frame);
