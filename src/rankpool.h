@@ -101,7 +101,7 @@ typedef struct rp_where {
 
 /* What a kernel allows; 0: it may run again after a crash, but not twice at once. */
 enum rp_kernel_flags {
-    RP_PURE = 1, /* may run twice at once: a late tail may be dealt again to an idle worker */
+    RP_PURE = 1, /* may run twice at once: a late tail may be dealt again to an idle worker. Not together with RP_ONCE */
     RP_ONCE = 2  /* must not run again after a crash unless retries are asked for */
 };
 
@@ -145,6 +145,10 @@ RP_API int rp_task_print(rp_task *task, const char *format, ...) RP_PRINTF(2, 3)
  * where it cannot be killed, asks this now and then and returns early; what it returns does not matter. An inline crew
  * of a rank above 0 learns of it only between tasks. */
 RP_API bool rp_task_canceled(const rp_task *task);
+/* How far the task (in a range kernel, the run) is, from 0 to 1, for rp_map_stats_get; what is outside counts as the
+ * nearer of them, and what is no number as 0. As cheap as a store to memory: call it as often as you like. Others see it
+ * with a delay of up to a quarter of a second, and only of chunks that take longer than that. */
+RP_API void rp_task_progress(rp_task *task, double fraction);
 /* The number of the task in its map; in a range kernel, the first. */
 RP_API uint64_t rp_task_index(const rp_task *task);
 /* The argument bytes of the map, and what `setup` left. Lent while the map is open in this worker. */
@@ -337,9 +341,12 @@ typedef struct rp_map_stats {
     uint64_t tasks_done, tasks_failed, tasks_known; /* known: the count, or those fed so far */
     bool tasks_final;                               /* no more will be fed */
     uint64_t chunks, chunks_again;                  /* answered; dealt once more after a death or an error */
+    uint64_t chunks_twice;                          /* dealt to a second worker because they were late (RP_PURE) */
     uint64_t deaths;                                /* workers lost during this map */
     double seconds, busy_seconds;                   /* since it opened; computing, summed over workers */
     uint32_t workers;                               /* alive now */
+    double tasks_partial; /* how much is done of tasks that are not in tasks_done: those of long chunks, and parts of
+                             tasks that tell by rp_task_progress. A moment old */
 } rp_map_stats;
 
 /* Rank 0, any thread, all of these. */

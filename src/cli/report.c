@@ -49,23 +49,26 @@ static const char *number_text(double n, char text[32]) {
     return text;
 }
 
+/* Parts of tasks included. */
+static double tasks_done(const rp_map_stats *stats) { return (double)stats->tasks_done + stats->tasks_partial; }
+
 static double share_done(const rp_map_stats *stats) {
-    return stats->tasks_known ? (double)stats->tasks_done / (double)stats->tasks_known : 0;
+    return stats->tasks_known ? tasks_done(stats) / (double)stats->tasks_known : 0;
 }
 
 void progress_show(struct progress *progress, const rp_map_stats *stats) {
     if (progress->kind == PROGRESS_NONE || stats->seconds < progress->next_s) return;
     char done[32], known[32], rate[32], left[32];
-    double per_second = stats->seconds > 0 ? (double)stats->tasks_done / stats->seconds : 0;
-    number_text((double)stats->tasks_done, done);
+    double per_second = stats->seconds > 0 ? tasks_done(stats) / stats->seconds : 0;
+    number_text(tasks_done(stats), done);
     number_text((double)stats->tasks_known, known);
     number_text(per_second, rate);
     progress->next_s = stats->seconds + progress->step_s;
     if (progress->kind == PROGRESS_LINES && progress->step_s < 300) progress->step_s *= 1.5;
     const char *ahead = "";
     char text[48] = "";
-    if (stats->tasks_final && stats->tasks_done) {
-        double seconds = (double)(stats->tasks_known - stats->tasks_done) / per_second;
+    if (stats->tasks_final && per_second > 0) {
+        double seconds = ((double)stats->tasks_known - tasks_done(stats)) / per_second;
         snprintf(text, sizeof text, ", %s left", time_text(seconds, left));
         ahead = text;
     }

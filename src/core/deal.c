@@ -2,7 +2,7 @@
  *
  * Ranks take turns, a chunk a turn; ranks with an idle worker come before those that only fill up their credit, so
  * the last chunks go to who can start them. When nothing is left to deal and workers idle, the rank that holds most
- * is asked to give back what it has not started. */
+ * is asked to give back what it has not started; after that, what is late may be dealt twice (master_pure.c). */
 #include "core/master_state.h"
 
 /* Chunks shorter than this are not worth moving from one rank to another. */
@@ -44,6 +44,18 @@ static int fetch_inputs(struct rp__master *master, struct rp__master_map *map, s
     return rp__items_get(&map->items, range->begin, range->end, &master->scratch, &frame->data, &frame->size);
 }
 
+struct rp__chunk *rp__deal_work(struct rp__master *master, struct rp__master_map *map, const struct rp__range *range,
+                                uint32_t at, struct rp__frame *frame) {
+    struct rp__chunk *chunk = rp__chunk_new(master, map, range, at);
+    if (!chunk) return NULL;
+    frame->map = map->number;
+    frame->chunk = chunk->id;
+    frame->begin = range->begin;
+    frame->end = range->end;
+    frame->worker = range->worker == RP__ANY_WORKER ? RP__ANY_WORKER : range->worker - master->rank[at].first;
+    return chunk;
+}
+
 /* A frame that gives `rank` a chunk, if it may hold `credit` of them a worker and there is one for it. */
 static bool deal_to(struct rp__master *master, uint32_t at, uint64_t credit, struct rp__frame *frame) {
     for (struct rp__master_map *map = master->maps; map; map = map->next) {
@@ -63,17 +75,12 @@ static bool deal_to(struct rp__master *master, uint32_t at, uint64_t credit, str
             return true;
         }
         if (!take_for_rank(master, map, at, credit, &range)) continue;
-        struct rp__frame work = {.type = RP__FRAME_WORK, .map = map->number};
-        struct rp__chunk *chunk = NULL;
-        if (fetch_inputs(master, map, &range, &work) || !(chunk = rp__chunk_new(master, map, &range, at))) {
+        struct rp__frame work = {.type = RP__FRAME_WORK};
+        if (fetch_inputs(master, map, &range, &work) || !rp__deal_work(master, map, &range, at, &work)) {
             /* Out of memory: the tasks go back, and dealing rests until something is answered. */
             rp__ledger_again(&map->ledger, &range);
             return false;
         }
-        work.chunk = chunk->id;
-        work.begin = range.begin;
-        work.end = range.end;
-        work.worker = range.worker == RP__ANY_WORKER ? RP__ANY_WORKER : range.worker - master->rank[at].first;
         *frame = work;
         return true;
     }
@@ -112,7 +119,7 @@ bool rp__deal(struct rp__master *master, uint32_t *to, struct rp__frame *frame) 
             *to = at;
             return true;
         }
-    if (ask_back(master, to, frame)) return true;
+    if (ask_back(master, to, frame) || rp__deal_twice(master, to, frame)) return true;
     master->restless = false;
     return false;
 }

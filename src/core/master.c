@@ -142,8 +142,12 @@ struct rp__chunk *rp__chunk_new(struct rp__master *master, struct rp__master_map
     uint32_t slot = master->free_chunk;
     struct rp__chunk *chunk = &master->chunk[slot];
     master->free_chunk = chunk->next_free;
-    *chunk = (struct rp__chunk){
-        .id = ++master->generation << SLOT_BITS | slot, .map = map, .range = *range, .rank = rank, .counted = true};
+    *chunk = (struct rp__chunk){.id = ++master->generation << SLOT_BITS | slot,
+                                .map = map,
+                                .range = *range,
+                                .rank = rank,
+                                .counted = true,
+                                .dealt_ns = master->now_ns};
     map->out++;
     master->rank[rank].held++;
     if (range->worker != RP__ANY_WORKER) master->held[range->worker]++;
@@ -167,6 +171,8 @@ void rp__chunk_uncount(struct rp__master *master, struct rp__chunk *chunk) {
 void rp__chunk_free(struct rp__master *master, struct rp__chunk *chunk) {
     chunk->map->out--;
     chunk->map->cancels -= chunk->cancels;
+    chunk->map->partial = chunk->map->out ? chunk->map->partial - chunk->progress : 0; /* nothing adds up by rounding */
+    if (chunk->twin) master->chunk[chunk->twin - 1].twin = 0;
     rp__chunk_uncount(master, chunk);
     rp__buffer_free(&chunk->bytes);
     rp__buffer_free(&chunk->children);
@@ -192,6 +198,7 @@ int rp__master_map_open(struct rp__master *master, const struct rp__map_spec *sp
     map->kernel = spec->kernel;
     map->range = spec->range;
     map->keep_all = spec->keep_all;
+    map->pure = spec->pure;
     map->active = options->active && options->active < master->workers ? options->active : master->workers;
     map->retries = options->retries == UINT32_MAX ? 0 : options->retries ? options->retries : DEFAULT_RETRIES;
     map->window = (struct rp__window){.unordered = options->unordered, .aside = spec->aside};
@@ -289,6 +296,7 @@ void rp__master_map_stats(const struct rp__master *master, const struct rp__mast
     stats->tasks_final = map->ledger.final && (!map->ledger.map.grows || rp__ledger_complete(&map->ledger));
     stats->busy_seconds = (double)map->busy_ns * 1e-9;
     stats->workers = master->workers;
+    stats->tasks_partial = map->partial > 0 ? map->partial : 0;
 }
 
 /* ---- Results ---- */
@@ -382,7 +390,8 @@ int rp__master_map_cancel(struct rp__master *master, struct rp__master_map *map,
     while (rc == 0 && rp__ledger_drop(&map->ledger, begin, end, &range, &rc)) rc = rp__cancel(map, &range);
     for (uint32_t i = 0; i < master->chunks && rc == 0; i++) {
         struct rp__chunk *chunk = &master->chunk[i];
-        if (!chunk->id || chunk->map != map || chunk->range.begin < begin || chunk->range.end > end) continue;
+        if (!chunk->id || chunk->surplus || chunk->map != map || chunk->range.begin < begin || chunk->range.end > end)
+            continue;
         rc = rp__master_control(
             master, chunk->rank,
             &(struct rp__frame){.type = RP__FRAME_CANCEL, .chunk = chunk->id, .flags = kill ? RP__KILL : 0});
@@ -420,7 +429,7 @@ static void learn(struct rp__master *master, const struct rp__chunk *chunk, size
 
 static int result_came(struct rp__master *master, struct rp__chunk *chunk, const struct rp__frame *frame) {
     struct rp__master_map *map = chunk->map;
-    if (map->closing) {
+    if (map->closing || chunk->surplus) {
         if (!(frame->flags & RP__MORE)) rp__chunk_free(master, chunk);
         return 0;
     }
@@ -436,10 +445,11 @@ static int result_came(struct rp__master *master, struct rp__chunk *chunk, const
     if (!count_records(&chunk->children, &children) ||
         !check_records(bytes, size, range.end - range.begin, tasks_a_record(map), &failed)) {
         static const char cause[] = "its worker answered with bytes that make no sense";
-        rc = rp__suspect(chunk, cause);
+        rc = rp__chunk_covered(master, chunk, true) ? 0 : rp__suspect(chunk, cause);
     } else if (failed && map->range && !rp__has_effects(chunk) && rp__ledger_splits(&map->ledger, &range)) {
         map->stats.chunks_again++;
         rc = rp__ledger_again_in_parts(&map->ledger, &range);
+        if (rc == 0) rc = rp__chunk_won(master, chunk);
     } else {
         if (chunk->counted) learn(master, chunk, size, frame->count); /* else it has waited, too */
         map->stats.chunks++;
@@ -451,6 +461,7 @@ static int result_came(struct rp__master *master, struct rp__chunk *chunk, const
         rc = grow(master, map, children, &chunk->children); /* first: the map may be complete without them */
         const int answered = answer(map, part);
         if (rc == 0) rc = answered;
+        if (rc == 0) rc = rp__chunk_won(master, chunk);
     }
     rp__chunk_free(master, chunk);
     return rc;
@@ -466,6 +477,18 @@ static int chunk_runs(struct rp__chunk *chunk) {
     chunk->cancels--;
     chunk->map->cancels--;
     chunk->map->refused++;
+    return 0;
+}
+
+/* Of two chunks of the same tasks, the first counts as long as both are out. */
+static int progress_came(struct rp__chunk *chunk, const struct rp__frame *frame) {
+    double tasks, most = (double)(chunk->range.end - chunk->range.begin);
+    memcpy(&tasks, &frame->count, sizeof tasks);
+    if (!(tasks >= 0)) return RP_EPROTOCOL;
+    if (tasks > most) tasks = most;
+    if (chunk->surplus || (chunk->copy && chunk->twin)) return 0;
+    chunk->map->partial += tasks - chunk->progress;
+    chunk->progress = tasks;
     return 0;
 }
 
@@ -490,6 +513,8 @@ int rp__master_receive(struct rp__master *master, uint32_t from, const struct rp
         return chunk ? rp__chunk_returned(master, chunk) : 0;
     case RP__FRAME_RUNS:
         return chunk ? chunk_runs(chunk) : 0;
+    case RP__FRAME_PROGRESS:
+        return chunk ? progress_came(chunk, frame) : 0;
     case RP__FRAME_DIED:
         for (struct rp__master_map *map = master->maps; map && !(frame->flags & RP__KILLED); map = map->next)
             if (!map->closing && (!chunk || chunk->map == map)) map->stats.deaths++;

@@ -1,8 +1,9 @@
-/* The master of one pool: which rank computes what. A state machine without clock, MPI or threads: frames and requests go in,
- * frames for ranks and parts of results come out. Whoever drives it (pool/service.c, or a test that
+/* The master of one pool: which rank computes what. A state machine without clock, MPI or threads: frames, requests
+ * and the time go in, frames for ranks and parts of results come out. Whoever drives it (pool/service.c, or a test that
  * plays the cluster) does the moving.
  *
- * Invariants: a task is undealt, in exactly one chunk, or done (core/ledger.h). A chunk is out at one rank until
+ * Invariants: a task is undealt, in exactly one chunk (of a pure map, in two at times: core/master_pure.c), or done
+ * (core/ledger.h). A chunk is out at one rank until
  * that rank answers it, returns it, reports a death in it, or is lost. An answer to a chunk that is not out at that
  * rank is ignored. */
 #ifndef RP_CORE_MASTER_H
@@ -22,6 +23,7 @@ struct rp__map_spec {
     bool range;             /* it makes one record a chunk; else one a task, or a block where options.reduce is set
                                (options.edge is the same then, so no chunk is cut inside a block) */
     bool once;              /* a task that may have begun is never computed again: its worker's death is its answer */
+    bool pure;              /* its tasks may run twice at once; not of maps that grow or give tasks to workers */
     bool keep_all;          /* results that nobody has read never hold up dealing: all of them are asked for */
     struct rp__window_aside aside;
 };
@@ -76,6 +78,8 @@ int rp__master_lose(struct rp__master *master, uint32_t rank);
 /* Deal no more, of any map. */
 void rp__master_stop(struct rp__master *master);
 
+/* The time now, of any clock that goes on. It is how the master learns that a chunk is late; without it none is. */
+void rp__master_tick(struct rp__master *master, uint64_t now_ns);
 /* The next frame to send, and to whom; false: nothing to do until the next event. The frame's bytes are lent until
  * the next call on the master. */
 bool rp__master_action(struct rp__master *master, uint32_t *rank, struct rp__frame *frame);

@@ -46,16 +46,18 @@ int rp__suspect(struct rp__chunk *chunk, const char *cause) {
 
 /* Not begun. */
 int rp__chunk_returned(struct rp__master *master, struct rp__chunk *chunk) {
-    int rc = chunk->map->closing ? 0
-             : chunk->cancels    ? rp__cancel(chunk->map, &chunk->range)
-                                 : rp__ledger_again(&chunk->map->ledger, &chunk->range);
+    const bool over = chunk->map->closing || rp__chunk_covered(master, chunk, false);
+    int rc = over             ? 0
+             : chunk->cancels ? rp__cancel(chunk->map, &chunk->range)
+                              : rp__ledger_again(&chunk->map->ledger, &chunk->range);
     rp__chunk_free(master, chunk);
     return rc;
 }
 
 /* Begun, as far as is known, and not for what it computed that it has no answer. */
 static int chunk_lost(struct rp__master *master, struct rp__chunk *chunk, const rp_error *cause) {
-    if (chunk->map->closing || chunk->cancels || !rp__has_effects(chunk)) return rp__chunk_returned(master, chunk);
+    if (chunk->map->closing || chunk->cancels || !rp__has_effects(chunk) || rp__chunk_covered(master, chunk, false))
+        return rp__chunk_returned(master, chunk);
     int rc = fail_effects(chunk, cause->text);
     rp__chunk_free(master, chunk);
     return rc;
@@ -64,13 +66,16 @@ static int chunk_lost(struct rp__master *master, struct rp__chunk *chunk, const 
 int rp__chunk_cut(struct rp__master *master, struct rp__chunk *chunk, const struct rp__frame *frame) {
     struct rp__ledger *ledger = &chunk->map->ledger;
     struct rp__range rest = chunk->range;
+    if (chunk->surplus) return 0;
     if (frame->begin != rest.begin || frame->end <= rest.begin || frame->end > rest.end) return RP_EPROTOCOL;
+    int rc = rp__chunk_won(master, chunk); /* a twin would compute what goes back now */
+    if (rc) return rc;
     chunk->synced = true;
     /* Tasks of this map may wait for each other, so none is to lie behind another one in its chunk. */
     ledger->single = !chunk->map->range;
     if (chunk->map->closing) return 0;
     rest.begin = frame->end;
-    int rc = rp__ledger_again(ledger, &rest);
+    rc = rp__ledger_again(ledger, &rest);
     if (rc == 0) chunk->range.end = frame->end;
     master->restless = true;
     return rc;
@@ -91,6 +96,10 @@ int rp__worker_died(struct rp__master *master, struct rp__chunk *chunk, const st
     rp__fail(&cause, RP_EDIED, "%.*s", length, (const char *)frame->data);
     /* Killed for a map that was closed, while it may have begun a chunk of another: nobody is to blame. */
     if (frame->flags & RP__KILLED) return chunk_lost(master, chunk, &cause);
+    if (rp__chunk_covered(master, chunk, true)) {
+        rp__chunk_free(master, chunk);
+        return 0;
+    }
     /* Only the tasks that it may have died of come under suspicion; those around them are dealt again as they are. */
     if (frame->begin >= whole.begin && frame->end <= whole.end && frame->begin < frame->end) {
         guilty.begin = frame->begin;

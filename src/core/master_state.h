@@ -1,4 +1,5 @@
-/* What the master's files share: master.c takes events, master_lost.c has what comes back, deal.c decides who gets work. */
+/* What the master's files share: master.c takes events, master_lost.c has what comes back, deal.c decides who gets work,
+ * master_pure.c who gets it twice. */
 #ifndef RP_CORE_MASTER_STATE_H
 #define RP_CORE_MASTER_STATE_H
 
@@ -21,6 +22,12 @@ struct rp__chunk {
     bool counted;            /* as credit: until its worker waits */
     struct rp__buffer bytes; /* of its result so far */
     struct rp__buffer children;
+    uint64_t dealt_ns;
+    uint32_t twin;       /* slot + 1 of the chunk of the same tasks, of which the first answer counts; 0: none */
+    uint32_t twins_lost; /* so often a twin of it died */
+    bool copy;           /* the later one of the two */
+    bool surplus;        /* its twin has answered: whatever becomes of it is of no interest */
+    double progress;     /* tasks of it that are done, as its worker shows them; 0 where its twin's count */
 };
 
 struct rp__master_rank {
@@ -43,7 +50,7 @@ struct rp__map_rank {
 struct rp__master_map {
     struct rp__master_map *next; /* in the order of opening */
     uint32_t number, kernel;
-    bool range, closing, keep_all;
+    bool range, closing, keep_all, pure;
     bool once;       /* nothing of it may be computed again */
     bool may_repeat; /* retries were asked for: even what has had effects */
     uint32_t active; /* workers that compute it: the first so many of the pool */
@@ -61,6 +68,7 @@ struct rp__master_map {
     uint64_t cancels, refused; /* of chunks: asked and not answered; answered that they run */
     rp_map_stats stats;
     uint64_t busy_ns;
+    double partial; /* the sum of its chunks' progress */
 };
 
 struct rp__control {
@@ -81,6 +89,9 @@ struct rp__master {
     struct rp__buffer pool_options, scratch;
     bool stopped, restless; /* restless: something happened since dealing came to rest */
     uint32_t cursor;        /* the rank whose turn it is */
+    uint64_t now_ns;        /* as of the last tick; 0: there was none */
+    uint64_t looked_ns;     /* when a late chunk was looked for in vain */
+    uint64_t late_ns;       /* when it is worth while again; UINT64_MAX: not before something happens */
 };
 
 int rp__master_control(struct rp__master *master, uint32_t rank, const struct rp__frame *frame);
@@ -104,5 +115,15 @@ int rp__worker_died(struct rp__master *master, struct rp__chunk *chunk, const st
 uint32_t rp__map_workers(const struct rp__master *master, const struct rp__master_map *map, uint32_t rank);
 /* The next chunk for whoever should have it, or a request to give unstarted ones back. */
 bool rp__deal(struct rp__master *master, uint32_t *rank, struct rp__frame *frame);
+/* Complete the frame, which has the inputs, to one that gives rank `at` this range as a new chunk. NULL: no memory. */
+struct rp__chunk *rp__deal_work(struct rp__master *master, struct rp__master_map *map, const struct rp__range *range,
+                                uint32_t at, struct rp__frame *frame);
+
+/* master_pure.c. A late chunk once more, for an idle place; false: there is none, or none that may. */
+bool rp__deal_twice(struct rp__master *master, uint32_t *to, struct rp__frame *frame);
+/* The chunk is answered: its twin, if it has one, is not wanted any more. 0 or RP_ENOMEM. */
+int rp__chunk_won(struct rp__master *master, struct rp__chunk *chunk);
+/* The chunk is gone without an answer, its worker `died` or not: does another answer its tasks, or has it? */
+bool rp__chunk_covered(struct rp__master *master, const struct rp__chunk *chunk, bool died);
 
 #endif

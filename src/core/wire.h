@@ -34,6 +34,7 @@ enum rp__frame_type {
     RP__FRAME_CHILDREN, /* chunk; data = inputs of tasks that its tasks add, once it is answered */
     RP__FRAME_RETURNED, /* chunk: not computed; with LAST: the end of the answer to TAKE_BACK */
     RP__FRAME_RUNS,     /* chunk: it cannot be taken back, and goes on */
+    RP__FRAME_PROGRESS, /* chunk, count = bits of a double: how many of its tasks are done, in part too */
     RP__FRAME_DIED, /* worker, chunk, begin and end = the tasks it may have died of, data = cause, count = how: its exit code, or
                            256 + the signal that killed it; flag IN_HAND.
                            KILLED: by the agent, and not for what it computed.

@@ -46,6 +46,7 @@ struct rp__slot {
     /* The worker of itself. */
     _Alignas(64) _Atomic uint64_t hand; /* number of the chunk that it computes, plus 1; 0: none */
     _Atomic uint64_t task;              /* and the item of it, or RP__NO_TASK */
+    _Atomic uint64_t progress;          /* and how far that is, or the chunk of a range: the bits of a double */
     _Atomic uint32_t left;              /* enum rp__left; its last word */
 
     _Alignas(64) _Atomic uint64_t claim[RP__DEPTH];

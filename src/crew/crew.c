@@ -426,6 +426,23 @@ static bool accept(struct rp__crew *crew, struct rp__crew_worker *worker, size_t
     return true;
 }
 
+bool rp__crew_progress(struct rp__crew *crew, uint32_t index, uint64_t *chunk, double *tasks) {
+    assert(index < crew->workers);
+    struct rp__crew_worker *worker = &crew->worker[index];
+    struct rp__slot *slot = rp__crew_slot(crew, index);
+    const struct rp__given *given = worker->live ? answerable(worker) : NULL;
+    if (!given || atomic_load_explicit(&slot->hand, memory_order_relaxed) != worker->oldest + 1) return false;
+    const uint64_t task = atomic_load_explicit(&slot->task, memory_order_relaxed);
+    const uint64_t bits = atomic_load_explicit(&slot->progress, memory_order_relaxed);
+    double part;
+    memcpy(&part, &bits, sizeof part);
+    if (!(part >= 0 && part <= 1)) part = 0;
+    const bool item = task >= given->begin && task < given->end;
+    *tasks = item ? (double)(task - given->begin) + part : part * (double)(given->end - given->begin);
+    *chunk = given->chunk;
+    return true;
+}
+
 static void end(struct rp__crew *crew, struct rp__crew_worker *worker, struct rp__crew_event *event) {
     struct rp__slot *slot = rp__crew_slot(crew, worker->index);
     struct rp__crew_end how = {0};

@@ -122,6 +122,9 @@ int rp__crew_poll(struct rp__crew *crew, struct rp__crew_event *event, bool *got
 /* Kill the worker (-9); it comes back as ENDED with `cause`, after what it had finished. No error if it has ended.
  * RP_EUNSUPPORTED for thread and inline, RP_ESYSTEM: the nursery is dead. */
 int rp__crew_kill(struct rp__crew *crew, uint32_t worker, const char *cause);
+/* How many tasks of the chunk that the worker has in hand are done, the one that it is at in part; false: there is none.
+ * A hint, between 0 and the number of the chunk's tasks whatever the worker wrote. */
+bool rp__crew_progress(struct rp__crew *crew, uint32_t worker, uint64_t *chunk, double *tasks);
 /* Ask a worker to leave after what it has in hand; it comes back as ENDED. */
 void rp__crew_retire(struct rp__crew *crew, uint32_t worker);
 /* Start one more worker, bound as `like` is and under the same numbers. 0 and its index, the next one; RP_EINVAL (no slot

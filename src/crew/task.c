@@ -142,6 +142,14 @@ bool rp_task_canceled(const rp_task *task) { return task->canceled(task->worker)
 
 rp_self *rp_task_self(rp_task *task) { return task->self; }
 
+void rp_task_progress(rp_task *task, double fraction) {
+    if (!task->progress) return;
+    const double shown = fraction >= 1 ? 1 : fraction > 0 ? fraction : 0;
+    uint64_t bits;
+    memcpy(&bits, &shown, sizeof bits);
+    atomic_store_explicit(task->progress, bits, memory_order_relaxed);
+}
+
 uint64_t rp_task_index(const rp_task *task) { return task->index; }
 
 const void *rp_task_args(const rp_task *task, size_t *size) {

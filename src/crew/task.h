@@ -28,6 +28,7 @@ struct rp_task {
     bool (*canceled)(const void *worker);                      /* the worker's */
     void *worker;
     struct rp_self *self; /* the worker's */
+    _Atomic uint64_t *progress; /* where it is shown; NULL: not shown, in setup */
     bool failed;
     char message[RP__FAILURE_MAX + 1];
 };

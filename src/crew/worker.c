@@ -222,6 +222,7 @@ static void compute_items(struct rp__worker *worker, const struct rp__map *map, 
         }
         int done = map->failed ? rp_task_fail(task, "%s", map->message) : code;
         if (!done && !worker->fold.failed) { /* the rest of a block that has failed is not computed */
+            atomic_store_explicit(&worker->slot->progress, 0, memory_order_relaxed);
             atomic_store_explicit(&worker->slot->task, index, memory_order_relaxed);
             task->input = input;
             task->input_size = size;
@@ -253,6 +254,7 @@ static void do_chunk(struct rp__worker *worker, const struct rp__work_head *head
     if (!claim(worker, head->number)) return;
     worker->started++;
     atomic_store_explicit(&worker->slot->task, RP__NO_TASK, memory_order_relaxed);
+    atomic_store_explicit(&worker->slot->progress, 0, memory_order_relaxed);
     atomic_store_explicit(&worker->slot->hand, head->number + 1, memory_order_relaxed);
     worker->number = head->number;
     worker->map = head->map;
@@ -266,6 +268,7 @@ static void do_chunk(struct rp__worker *worker, const struct rp__work_head *head
     task->args_size = map->args.size;
     task->state = map->state;
     task->grows = false; /* not in setup */
+    task->progress = NULL;
 
     const uint64_t begin_ns = rp__worker_now_ns();
     if (!map->set_up) {
@@ -273,6 +276,7 @@ static void do_chunk(struct rp__worker *worker, const struct rp__work_head *head
         task->state = map->state;
     }
     task->grows = map->grows;
+    task->progress = &worker->slot->progress;
     if (map->kernel->range)
         compute_range(worker, map, head->begin, head->end);
     else

@@ -17,6 +17,7 @@ const struct rp__agent_crew rp__agent_real_crew = {
     .take_back = rp__crew_take_back,
     .low_water = rp__crew_low_water,
     .poll = rp__crew_poll,
+    .progress = rp__crew_progress,
     .kill = rp__crew_kill,
     .restart = rp__crew_restart,
 };

@@ -28,6 +28,8 @@ struct rp__held {
     struct rp__buffer inputs;
     bool targeted;
     bool unwanted;      /* canceled: to be killed, since it runs */
+    bool seen;          /* in hand at a look before this one */
+    double progress;    /* as the master knows it */
     bool half_answered; /* a first part of its result has gone to the master */
     bool synced;        /* its last task has effects: it must not be computed again */
     bool blocked;       /* the master knows that its worker waits */
@@ -97,6 +99,7 @@ struct rp__agent {
     uint32_t spares;
     /* Its only worker's, which nobody replaces; NULL: a crew like others. */
     const rp_where *process;
+    uint64_t looked_ns; /* how far chunks are */
 };
 
 /* Which chunks are to leave a worker: those of one map, or those that need not stay and that worker `to` may have. */

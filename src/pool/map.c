@@ -79,6 +79,7 @@ static int check(const rp_pool *pool, const rp_map_options *options, struct rp__
                         (unsigned long long)pool->options.maxtasksperchild);
     spec->once = !options->retries && world->options.kernels[spec->kernel]->flags & RP_ONCE;
     if (spec->once) spec->options.retries = UINT32_MAX;
+    spec->pure = world->options.kernels[spec->kernel]->flags & RP_PURE;
     return 0;
 }
 

@@ -300,8 +300,10 @@ static bool master_acts(rp_world *world, rp_pool *pool) {
 
 static bool masters_act(rp_world *world) {
     bool busy = false;
+    const uint64_t now_ns = rp__now_ns(); /* no sleep is long enough to miss by much that a chunk is late */
     for (rp_pool **at = &world->pools, *pool; (pool = *at);) {
         if (pool->process) rp__process_look(pool->process);
+        rp__master_tick(pool->master, now_ns);
         bool acted = master_acts(world, pool);
         busy |= acted;
         if (pool->ended && !acted) { /* its ranks were told */
@@ -426,6 +428,7 @@ static bool poll_crews(rp_world *world) {
     for (struct rp__rank_crew *crew = world->crews; crew && !world->failed; crew = crew->next) {
         uint32_t events = 0;
         int rc = crew->agent ? rp__agent_poll(crew->agent, &events, &error) : 0;
+        if (rc == 0 && crew->agent) rc = rp__agent_look(crew->agent, rp__now_ns());
         if (rc == RP_ETASK)
             fail_crew(world, crew, &error);
         else if (rc)

@@ -37,6 +37,9 @@ static int check_kernels(const rp_kernel *const *kernels, rp_error *error) {
         if (!kernels[i]->name || !kernels[i]->name[0]) return rp__fail(error, RP_EINVAL, "kernel %zu has no name", i);
         if (!kernels[i]->item == !kernels[i]->range)
             return rp__fail(error, RP_EINVAL, "kernel %s must have exactly one of item and range", kernels[i]->name);
+        if (kernels[i]->flags & RP_PURE && kernels[i]->flags & RP_ONCE)
+            return rp__fail(error, RP_EINVAL, "kernel %s is RP_PURE, may run twice, and RP_ONCE, may not: choose one",
+                            kernels[i]->name);
         for (size_t k = 0; k < i; k++)
             if (!strcmp(kernels[k]->name, kernels[i]->name))
                 return rp__fail(error, RP_EINVAL, "two kernels are called %s", kernels[i]->name);

@@ -33,6 +33,7 @@ struct played_worker {
     struct played_work *hand;         /* computing */
     bool half_answered;
     bool synced; /* the chunk in hand has been cut */
+    double progress; /* what it shows of the one in hand */
     bool knows[PLAYED_MAPS];
     unsigned wakes, starts, initialized;
     bool waits;    /* for an answer */
@@ -149,6 +150,14 @@ static bool played_take_back(struct rp__crew *crew, uint32_t at, uint64_t chunk)
     return youngest->taken_back = true;
 }
 
+static bool played_progress(struct rp__crew *crew, uint32_t at, uint64_t *chunk, double *tasks) {
+    const struct played_worker *worker = &crew->worker[at];
+    if (!worker->hand) return false;
+    *chunk = worker->hand->head.chunk;
+    *tasks = worker->progress;
+    return true;
+}
+
 static int played_poll(struct rp__crew *crew, struct rp__crew_event *event, bool *got, rp_error *error) {
     *got = crew->from < crew->to;
     if (!*got) return 0;
@@ -210,6 +219,7 @@ static const struct rp__agent_crew played_crew = {
     .retire = played_retire,
     .take_back = played_take_back,
     .low_water = played_low_water,
+    .progress = played_progress,
     .poll = played_poll,
     .kill = played_kill,
     .restart = played_restart,

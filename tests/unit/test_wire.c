@@ -62,6 +62,8 @@ static unsigned carries(enum rp__frame_type type) {
         return COUNT | DATA;
     case RP__FRAME_SIGNAL:
         return COUNT;
+    case RP__FRAME_PROGRESS:
+        return CHUNK | COUNT;
     case RP__FRAME_PRINT:
         return DATA;
     case RP__FRAME_TYPES:
