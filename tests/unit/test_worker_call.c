@@ -20,8 +20,7 @@ enum kernel {
     RANGE_CALLER,
     FOLDED_CALLER,
     WAITER,
-    ADDER,
-    FALSE_WRITER
+    ADDER
 };
 
 enum { HAMMERED = 200000, LARGE = 10 * 1000 * 1000 };
@@ -30,7 +29,6 @@ enum { HAMMERED = 200000, LARGE = 10 * 1000 * 1000 };
 static struct shared {
     _Atomic uint32_t got[HAMMERED];
     _Atomic int code; /* of a call whose task's result nobody gets */
-    struct rp__arena *arena;
 } * shared;
 
 /* ---- Kernels ------------------------------------------------------------------------------------------- */
@@ -180,82 +178,6 @@ static int adder(rp_task *task, const void *input, size_t size) {
     return say(task, "sum", sum);
 }
 
-/* What no worker of ours would write; then it hangs. */
-enum falsehood {
-    CALL_WITHOUT_A_HEAD,
-    CALL_LARGER_THAN_ANY,
-    CALL_OF_TOO_MANY_BYTES,
-    CALL_WITH_AN_EMPTY_PIECE,
-    CUT_OF_ANOTHER_CHUNK,
-    CUT_BEFORE_THE_CHUNK,
-    CUT_BEHIND_THE_CHUNK,
-    CUT_TWICE,
-    REPLY_RING_READ_TOO_FAR,
-    FALSEHOODS
-};
-
-static void write_false(struct rp__slot *slot, struct rp__result_head head, const void *data, size_t size) {
-    struct rp__ring_side writer;
-    rp__ring_attach(&writer, &slot->result);
-    writer.own = atomic_load(&slot->result.head);
-    writer.peer = atomic_load(&slot->result.tail);
-    rp__ring_write(&writer, &head, sizeof head, data, size);
-}
-
-static void write_false_cut(struct rp__slot *slot, uint64_t number, uint64_t end) {
-    write_false(slot, (struct rp__result_head){.type = RP__RESULT_CUT, .number = number, .busy_ns = end}, NULL, 0);
-}
-
-static int false_writer(rp_task *task, const void *input, size_t size) {
-    struct rp__slot *slot = rp__arena_slot(shared->arena, 0);
-    const struct rp__result_head piece = {.type = RP__RESULT_CALL};
-    struct {
-        struct rp__call_head head;
-        uint8_t bytes[8];
-    } call = {.head = {.type = RP__CALL_CANCEL, .size = 4}};
-    switch ((enum falsehood)order_of(task)->count) {
-    case CALL_WITHOUT_A_HEAD:
-        write_false(slot, piece, &call, sizeof call.head - 1);
-        break;
-    case CALL_LARGER_THAN_ANY:
-        call.head.size = (UINT64_C(1) << 40) + 1;
-        write_false(slot, piece, &call, sizeof call);
-        break;
-    case CALL_OF_TOO_MANY_BYTES:
-        write_false(slot, piece, &call, sizeof call.head + 3);
-        write_false(slot, piece, call.bytes, 2);
-        break;
-    case CALL_WITH_AN_EMPTY_PIECE:
-        write_false(slot, piece, &call, sizeof call.head + 3);
-        write_false(slot, piece, NULL, 0);
-        break;
-    case CUT_OF_ANOTHER_CHUNK:
-        write_false_cut(slot, 1, 1);
-        break;
-    case CUT_BEFORE_THE_CHUNK:
-        write_false_cut(slot, 0, 0);
-        break;
-    case CUT_BEHIND_THE_CHUNK:
-        write_false_cut(slot, 0, 4);
-        break;
-    case CUT_TWICE:
-        write_false_cut(slot, 0, 3);
-        write_false_cut(slot, 0, 3);
-        break;
-    case REPLY_RING_READ_TOO_FAR: /* and then an answer comes that is larger than the ring */
-        atomic_store(&slot->reply.tail, UINT64_MAX / 2);
-        call.head =
-            (struct rp__call_head){.type = RP__CALL_REQUEST, .op = RP__OP_GET, .object = order_of(task)->object};
-        write_false(slot, piece, &call, sizeof call.head);
-        break;
-    case FALSEHOODS:
-        break;
-    }
-    rp__bell_ring(shared->arena->bell);
-    while (pause()) continue;
-    return 0;
-}
-
 static const rp_kernel putter_kernel = {.name = "putter", .item = putter},
                        getter_kernel = {.name = "getter", .item = getter},
                        large_putter_kernel = {.name = "large putter", .item = large_putter},
@@ -268,18 +190,19 @@ static const rp_kernel putter_kernel = {.name = "putter", .item = putter},
                        range_kernel = {.name = "range", .range = range_caller},
                        folded_kernel = {.name = "folded", .item = caller, .combine = combine},
                        waiter_kernel = {.name = "waiter", .item = waiter},
-                       adder_kernel = {.name = "adder", .item = adder},
-                       false_kernel = {.name = "false", .item = false_writer};
-static const rp_kernel *const kernels[] = {
-    &putter_kernel,   &getter_kernel, &large_putter_kernel, &large_getter_kernel, &timed_kernel,
-    &consumer_kernel, &mortal_kernel, &asker_kernel,        &caller_kernel,       &range_kernel,
-    &folded_kernel,   &waiter_kernel, &adder_kernel,        &false_kernel,        NULL};
+                       adder_kernel = {.name = "adder", .item = adder};
+static const rp_kernel *const kernels[] = {&putter_kernel,       &getter_kernel,
+                                           &large_putter_kernel, &large_getter_kernel,
+                                           &timed_kernel,        &consumer_kernel,
+                                           &mortal_kernel,       &asker_kernel,
+                                           &caller_kernel,       &range_kernel,
+                                           &folded_kernel,       &waiter_kernel,
+                                           &adder_kernel,        NULL};
 
 static void with_stage(enum rp_workers kind, uint32_t workers, void (*claim)(struct stage *)) {
     static struct stage stage;
     open_stage(&stage, kernels, kind, workers);
     memset(shared, 0, sizeof *shared);
-    shared->arena = stage.agent.arena;
     claim(&stage);
     close_stage(&stage);
 }
@@ -531,25 +454,6 @@ static void refuse(struct stage *stage) {
 }
 static void inline_worker_makes_no_calls(void) { with_stage(RP_WORKERS_INLINE, 1, refuse); }
 
-static void tell_falsehoods(struct stage *stage) {
-    const uint64_t queue = make(stage, RP__QUEUE, 0);
-    static const uint8_t large[2 * RP__RING_SIZE];
-    const struct rp__request put = {
-        .object = queue, .op = RP__OP_PUT, .silent = true, .data = large, .size = sizeof large};
-    CU_ASSERT_EQUAL(rp__home_request(stage->home, &put), 0);
-    for (uint64_t what = 0; what < FALSEHOODS; what++) {
-        stage->patron[0].end = (struct rp__crew_event){0};
-        tell_tasks(stage, 0, FALSE_WRITER, &(struct order){.object = queue, .count = what}, 3);
-        CU_ASSERT_TRUE(go_on(stage, 0, has_ended));
-        CU_ASSERT_STRING_EQUAL(stage->patron[0].end.cause, "wrote over its ring");
-        CU_ASSERT_EQUAL(rp__crew_restart(stage->agent.crew, 0, &stage->agent.error), 0);
-        agent_wait_started(&stage->agent, 1);
-    }
-}
-static void false_calls_and_cuts_are_the_end_of_their_worker(void) {
-    with_stage(RP_WORKERS_PROCESS, 1, tell_falsehoods);
-}
-
 /* ---- More workers -------------------------------------------------------------------------------------- */
 
 static void add_workers(struct stage *stage) {
@@ -614,7 +518,6 @@ int main(void) {
                                              UNIT(worker_asked_to_leave_waits_no_longer),
                                              UNIT(crew_of_threads_that_wait_closes),
                                              UNIT(inline_worker_makes_no_calls),
-                                             UNIT(false_calls_and_cuts_are_the_end_of_their_worker),
                                              UNIT(workers_can_be_added_up_to_the_last_slot),
                                              UNIT(crews_need_not_lie_in_one_piece),
                                              {NULL, NULL}};
