@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 enum kernel {
+    POLLER,
     PUTTER,
     GETTER,
     LARGE_PUTTER,
@@ -145,6 +146,23 @@ static int asker(rp_task *task, const void *input, size_t size) {
     return say(task, "left", (int64_t)left);
 }
 
+/* Sends, receives half, and polls. */
+static int poller(rp_task *task, const void *input, size_t size) {
+    rp_self *self = rp_task_self(task);
+    const struct order *order = order_of(task);
+    struct rp__call call = {.object = order->other, .op = RP__OP_SEND, .data = "x", .size = 1, .timeout_s = -1};
+    int64_t wrong = 0;
+    for (uint64_t i = 0; i < order->count; i++) wrong += self->call(self, &call, NULL, NULL) != 0;
+    call = (struct rp__call){.object = order->object, .op = RP__OP_POLL};
+    for (uint64_t i = 0; i < order->count; i++) {
+        struct rp__item item = {0};
+        if (i == order->count / 2) wrong += self->call(self, &call, NULL, NULL) != 0;
+        wrong += self->take(self, order->object, RP__OP_RECV, -1, &item) != 0 || item.size != 1;
+    }
+    wrong += self->call(self, &call, NULL, NULL) != RP_ETIMEDOUT;
+    return say(task, "wrong", wrong);
+}
+
 /* Task number `other` makes calls. */
 static int caller(rp_task *task, const void *input, size_t size) {
     uint64_t count;
@@ -178,7 +196,8 @@ static int adder(rp_task *task, const void *input, size_t size) {
     return say(task, "sum", sum);
 }
 
-static const rp_kernel putter_kernel = {.name = "putter", .item = putter},
+static const rp_kernel poller_kernel = {.name = "poller", .item = poller},
+                       putter_kernel = {.name = "putter", .item = putter},
                        getter_kernel = {.name = "getter", .item = getter},
                        large_putter_kernel = {.name = "large putter", .item = large_putter},
                        large_getter_kernel = {.name = "large getter", .item = large_getter},
@@ -191,13 +210,10 @@ static const rp_kernel putter_kernel = {.name = "putter", .item = putter},
                        folded_kernel = {.name = "folded", .item = caller, .combine = combine},
                        waiter_kernel = {.name = "waiter", .item = waiter},
                        adder_kernel = {.name = "adder", .item = adder};
-static const rp_kernel *const kernels[] = {&putter_kernel,       &getter_kernel,
-                                           &large_putter_kernel, &large_getter_kernel,
-                                           &timed_kernel,        &consumer_kernel,
-                                           &mortal_kernel,       &asker_kernel,
-                                           &caller_kernel,       &range_kernel,
-                                           &folded_kernel,       &waiter_kernel,
-                                           &adder_kernel,        NULL};
+static const rp_kernel *const kernels[] = {
+    &poller_kernel, &putter_kernel,   &getter_kernel, &large_putter_kernel, &large_getter_kernel,
+    &timed_kernel,  &consumer_kernel, &mortal_kernel, &asker_kernel,        &caller_kernel,
+    &range_kernel,  &folded_kernel,   &waiter_kernel, &adder_kernel,        NULL};
 
 static void with_stage(enum rp_workers kind, uint32_t workers, void (*claim)(struct stage *)) {
     static struct stage stage;
@@ -234,6 +250,15 @@ static void put_silently(struct stage *stage) {
     CU_ASSERT_TRUE(stage->patron[1].calls < count);
 }
 static void silent_puts_arrive_once_and_in_order(void) { for_both_kinds(2, put_silently); }
+
+static void put_in_vain(struct stage *stage) {
+    const uint64_t queue = make(stage, RP__QUEUE, 0);
+    const struct rp__request close = {.object = queue, .op = RP__OP_CLOSE, .silent = true};
+    CU_ASSERT_EQUAL(rp__home_request(stage->home, &close), 0);
+    tell(stage, 0, PUTTER, (struct order){.object = queue, .count = 10});
+    CU_ASSERT_TRUE(says(stage, 0, "wrong 12"));
+}
+static void put_behind_a_failed_one_is_not_silent(void) { for_both_kinds(1, put_in_vain); }
 
 static void pass_large(struct stage *stage) {
     const uint64_t queue = make(stage, RP__QUEUE, 0);
@@ -308,6 +333,14 @@ static void size_behind_a_batch(struct stage *stage) {
     CU_ASSERT_TRUE(says(stage, 1, "left 13")); /* 10 numbers, 2 ends, and what it put */
 }
 static void size_counts_what_was_lent_and_not_taken(void) { for_both_kinds(2, size_behind_a_batch); }
+
+static void poll_in_a_batch(struct stage *stage) {
+    const uint64_t pipe = make(stage, RP__PIPE, 0);
+    tell(stage, 0, POLLER, (struct order){.object = pipe, .other = pipe | RP__PIPE_END, .count = 20});
+    CU_ASSERT_TRUE(says(stage, 0, "wrong 0"));
+    CU_ASSERT_EQUAL(stage->patron[0].calls, 20 + 5 + 1); /* batches of 1, 2, 4, 8, 5; the second poll */
+}
+static void poll_sees_what_is_lent_without_a_call(void) { for_both_kinds(1, poll_in_a_batch); }
 
 static void die_in_a_batch(struct stage *stage) {
     const uint64_t queue = make(stage, RP__QUEUE, 0);
@@ -504,12 +537,14 @@ int main(void) {
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     static const struct unit_test tests[] = {UNIT(what_one_worker_puts_another_gets),
                                              UNIT(silent_puts_arrive_once_and_in_order),
+                                             UNIT(put_behind_a_failed_one_is_not_silent),
                                              UNIT(item_of_10_mb_passes_whole),
                                              UNIT(call_out_of_time_ends_with_its_own_code_and_the_next_goes_on),
                                              UNIT(two_consumers_get_each_item_exactly_once),
                                              UNIT(rest_of_a_batch_goes_to_who_asks_for_it),
                                              UNIT(batch_lasts_over_tasks_until_another_object_is_asked),
                                              UNIT(size_counts_what_was_lent_and_not_taken),
+                                             UNIT(poll_sees_what_is_lent_without_a_call),
                                              UNIT(what_a_dead_consumer_had_not_taken_is_still_there),
                                              UNIT(lendings_are_told_apart_beyond_their_31_bits),
                                              UNIT(first_call_cuts_its_chunk_behind_the_task_and_no_other),
