@@ -71,9 +71,9 @@ struct rp__crew_event {
     int pid;                   /* STARTED, ENDED (0: it could not be forked) */
     struct rp__cpuset binding; /* STARTED */
     uint64_t chunk;            /* RESULT, CHILDREN; ENDED: chunk in hand, if in_hand */
-    const uint8_t *data;       /* RESULT, CHILDREN, PRINT: lent until the next rp__crew_poll */
+    const uint8_t *data;       /* RESULT, CHILDREN, CALL, PRINT: lent until the next rp__crew_poll */
     size_t size;
-    bool last;        /* RESULT: the chunk is answered */
+    bool last;        /* RESULT: the chunk is answered; CALL */
     bool failed;      /* INITIALIZED */
     uint64_t busy_ns; /* RESULT, last: how long the kernel computed */
     bool in_hand;     /* ENDED: it was computing `chunk`, its oldest unanswered one */
@@ -128,7 +128,7 @@ bool rp__crew_progress(struct rp__crew *crew, uint32_t worker, uint64_t *chunk, 
 /* Ask a worker to leave after what it has in hand; it comes back as ENDED. */
 void rp__crew_retire(struct rp__crew *crew, uint32_t worker);
 /* Start one more worker, bound as `like` is and under the same numbers. 0 and its index, the next one; RP_EINVAL (no slot
- * is free), RP_ESYSTEM, RP_ENOMEM. */
+ * is free), RP_ESYSTEM, RP_ENOMEM, RP_EBUSY as in rp__crew_open. */
 int rp__crew_add(struct rp__crew *crew, uint32_t like, uint32_t *index, rp_error *error);
 /* Write a piece of an answer for the worker: the whole head each time, at most RP__FRAGMENT of its bytes. false: no room
  * now. To be followed by rp__crew_wake. Any one thread at a time, not while the worker is restarted or closed. */

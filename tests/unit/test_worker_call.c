@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 enum kernel {
+    POLLER,
     PUTTER,
     GETTER,
     LARGE_PUTTER,
@@ -20,8 +21,7 @@ enum kernel {
     RANGE_CALLER,
     FOLDED_CALLER,
     WAITER,
-    ADDER,
-    FALSE_WRITER
+    ADDER
 };
 
 enum { HAMMERED = 200000, LARGE = 10 * 1000 * 1000 };
@@ -30,7 +30,6 @@ enum { HAMMERED = 200000, LARGE = 10 * 1000 * 1000 };
 static struct shared {
     _Atomic uint32_t got[HAMMERED];
     _Atomic int code; /* of a call whose task's result nobody gets */
-    struct rp__arena *arena;
 } * shared;
 
 /* ---- Kernels ------------------------------------------------------------------------------------------- */
@@ -147,6 +146,23 @@ static int asker(rp_task *task, const void *input, size_t size) {
     return say(task, "left", (int64_t)left);
 }
 
+/* Sends, receives half, and polls. */
+static int poller(rp_task *task, const void *input, size_t size) {
+    rp_self *self = rp_task_self(task);
+    const struct order *order = order_of(task);
+    struct rp__call call = {.object = order->other, .op = RP__OP_SEND, .data = "x", .size = 1, .timeout_s = -1};
+    int64_t wrong = 0;
+    for (uint64_t i = 0; i < order->count; i++) wrong += self->call(self, &call, NULL, NULL) != 0;
+    call = (struct rp__call){.object = order->object, .op = RP__OP_POLL};
+    for (uint64_t i = 0; i < order->count; i++) {
+        struct rp__item item = {0};
+        if (i == order->count / 2) wrong += self->call(self, &call, NULL, NULL) != 0;
+        wrong += self->take(self, order->object, RP__OP_RECV, -1, &item) != 0 || item.size != 1;
+    }
+    wrong += self->call(self, &call, NULL, NULL) != RP_ETIMEDOUT;
+    return say(task, "wrong", wrong);
+}
+
 /* Task number `other` makes calls. */
 static int caller(rp_task *task, const void *input, size_t size) {
     uint64_t count;
@@ -180,83 +196,8 @@ static int adder(rp_task *task, const void *input, size_t size) {
     return say(task, "sum", sum);
 }
 
-/* What no worker of ours would write; then it hangs. */
-enum falsehood {
-    CALL_WITHOUT_A_HEAD,
-    CALL_LARGER_THAN_ANY,
-    CALL_OF_TOO_MANY_BYTES,
-    CALL_WITH_AN_EMPTY_PIECE,
-    CUT_OF_ANOTHER_CHUNK,
-    CUT_BEFORE_THE_CHUNK,
-    CUT_BEHIND_THE_CHUNK,
-    CUT_TWICE,
-    REPLY_RING_READ_TOO_FAR,
-    FALSEHOODS
-};
-
-static void write_false(struct rp__slot *slot, struct rp__result_head head, const void *data, size_t size) {
-    struct rp__ring_side writer;
-    rp__ring_attach(&writer, &slot->result);
-    writer.own = atomic_load(&slot->result.head);
-    writer.peer = atomic_load(&slot->result.tail);
-    rp__ring_write(&writer, &head, sizeof head, data, size);
-}
-
-static void write_false_cut(struct rp__slot *slot, uint64_t number, uint64_t end) {
-    write_false(slot, (struct rp__result_head){.type = RP__RESULT_CUT, .number = number, .busy_ns = end}, NULL, 0);
-}
-
-static int false_writer(rp_task *task, const void *input, size_t size) {
-    struct rp__slot *slot = rp__arena_slot(shared->arena, 0);
-    const struct rp__result_head piece = {.type = RP__RESULT_CALL};
-    struct {
-        struct rp__call_head head;
-        uint8_t bytes[8];
-    } call = {.head = {.type = RP__CALL_CANCEL, .size = 4}};
-    switch ((enum falsehood)order_of(task)->count) {
-    case CALL_WITHOUT_A_HEAD:
-        write_false(slot, piece, &call, sizeof call.head - 1);
-        break;
-    case CALL_LARGER_THAN_ANY:
-        call.head.size = (UINT64_C(1) << 40) + 1;
-        write_false(slot, piece, &call, sizeof call);
-        break;
-    case CALL_OF_TOO_MANY_BYTES:
-        write_false(slot, piece, &call, sizeof call.head + 3);
-        write_false(slot, piece, call.bytes, 2);
-        break;
-    case CALL_WITH_AN_EMPTY_PIECE:
-        write_false(slot, piece, &call, sizeof call.head + 3);
-        write_false(slot, piece, NULL, 0);
-        break;
-    case CUT_OF_ANOTHER_CHUNK:
-        write_false_cut(slot, 1, 1);
-        break;
-    case CUT_BEFORE_THE_CHUNK:
-        write_false_cut(slot, 0, 0);
-        break;
-    case CUT_BEHIND_THE_CHUNK:
-        write_false_cut(slot, 0, 4);
-        break;
-    case CUT_TWICE:
-        write_false_cut(slot, 0, 3);
-        write_false_cut(slot, 0, 3);
-        break;
-    case REPLY_RING_READ_TOO_FAR: /* and then an answer comes that is larger than the ring */
-        atomic_store(&slot->reply.tail, UINT64_MAX / 2);
-        call.head =
-            (struct rp__call_head){.type = RP__CALL_REQUEST, .op = RP__OP_GET, .object = order_of(task)->object};
-        write_false(slot, piece, &call, sizeof call.head);
-        break;
-    case FALSEHOODS:
-        break;
-    }
-    rp__bell_ring(shared->arena->bell);
-    while (pause()) continue;
-    return 0;
-}
-
-static const rp_kernel putter_kernel = {.name = "putter", .item = putter},
+static const rp_kernel poller_kernel = {.name = "poller", .item = poller},
+                       putter_kernel = {.name = "putter", .item = putter},
                        getter_kernel = {.name = "getter", .item = getter},
                        large_putter_kernel = {.name = "large putter", .item = large_putter},
                        large_getter_kernel = {.name = "large getter", .item = large_getter},
@@ -268,18 +209,16 @@ static const rp_kernel putter_kernel = {.name = "putter", .item = putter},
                        range_kernel = {.name = "range", .range = range_caller},
                        folded_kernel = {.name = "folded", .item = caller, .combine = combine},
                        waiter_kernel = {.name = "waiter", .item = waiter},
-                       adder_kernel = {.name = "adder", .item = adder},
-                       false_kernel = {.name = "false", .item = false_writer};
+                       adder_kernel = {.name = "adder", .item = adder};
 static const rp_kernel *const kernels[] = {
-    &putter_kernel,   &getter_kernel, &large_putter_kernel, &large_getter_kernel, &timed_kernel,
-    &consumer_kernel, &mortal_kernel, &asker_kernel,        &caller_kernel,       &range_kernel,
-    &folded_kernel,   &waiter_kernel, &adder_kernel,        &false_kernel,        NULL};
+    &poller_kernel, &putter_kernel,   &getter_kernel, &large_putter_kernel, &large_getter_kernel,
+    &timed_kernel,  &consumer_kernel, &mortal_kernel, &asker_kernel,        &caller_kernel,
+    &range_kernel,  &folded_kernel,   &waiter_kernel, &adder_kernel,        NULL};
 
 static void with_stage(enum rp_workers kind, uint32_t workers, void (*claim)(struct stage *)) {
     static struct stage stage;
     open_stage(&stage, kernels, kind, workers);
     memset(shared, 0, sizeof *shared);
-    shared->arena = stage.agent.arena;
     claim(&stage);
     close_stage(&stage);
 }
@@ -311,6 +250,15 @@ static void put_silently(struct stage *stage) {
     CU_ASSERT_TRUE(stage->patron[1].calls < count);
 }
 static void silent_puts_arrive_once_and_in_order(void) { for_both_kinds(2, put_silently); }
+
+static void put_in_vain(struct stage *stage) {
+    const uint64_t queue = make(stage, RP__QUEUE, 0);
+    const struct rp__request close = {.object = queue, .op = RP__OP_CLOSE, .silent = true};
+    CU_ASSERT_EQUAL(rp__home_request(stage->home, &close), 0);
+    tell(stage, 0, PUTTER, (struct order){.object = queue, .count = 10});
+    CU_ASSERT_TRUE(says(stage, 0, "wrong 12"));
+}
+static void put_behind_a_failed_one_is_not_silent(void) { for_both_kinds(1, put_in_vain); }
 
 static void pass_large(struct stage *stage) {
     const uint64_t queue = make(stage, RP__QUEUE, 0);
@@ -385,6 +333,14 @@ static void size_behind_a_batch(struct stage *stage) {
     CU_ASSERT_TRUE(says(stage, 1, "left 13")); /* 10 numbers, 2 ends, and what it put */
 }
 static void size_counts_what_was_lent_and_not_taken(void) { for_both_kinds(2, size_behind_a_batch); }
+
+static void poll_in_a_batch(struct stage *stage) {
+    const uint64_t pipe = make(stage, RP__PIPE, 0);
+    tell(stage, 0, POLLER, (struct order){.object = pipe, .other = pipe | RP__PIPE_END, .count = 20});
+    CU_ASSERT_TRUE(says(stage, 0, "wrong 0"));
+    CU_ASSERT_EQUAL(stage->patron[0].calls, 20 + 5 + 1); /* batches of 1, 2, 4, 8, 5; the second poll */
+}
+static void poll_sees_what_is_lent_without_a_call(void) { for_both_kinds(1, poll_in_a_batch); }
 
 static void die_in_a_batch(struct stage *stage) {
     const uint64_t queue = make(stage, RP__QUEUE, 0);
@@ -531,25 +487,6 @@ static void refuse(struct stage *stage) {
 }
 static void inline_worker_makes_no_calls(void) { with_stage(RP_WORKERS_INLINE, 1, refuse); }
 
-static void tell_falsehoods(struct stage *stage) {
-    const uint64_t queue = make(stage, RP__QUEUE, 0);
-    static const uint8_t large[2 * RP__RING_SIZE];
-    const struct rp__request put = {
-        .object = queue, .op = RP__OP_PUT, .silent = true, .data = large, .size = sizeof large};
-    CU_ASSERT_EQUAL(rp__home_request(stage->home, &put), 0);
-    for (uint64_t what = 0; what < FALSEHOODS; what++) {
-        stage->patron[0].end = (struct rp__crew_event){0};
-        tell_tasks(stage, 0, FALSE_WRITER, &(struct order){.object = queue, .count = what}, 3);
-        CU_ASSERT_TRUE(go_on(stage, 0, has_ended));
-        CU_ASSERT_STRING_EQUAL(stage->patron[0].end.cause, "wrote over its ring");
-        CU_ASSERT_EQUAL(rp__crew_restart(stage->agent.crew, 0, &stage->agent.error), 0);
-        agent_wait_started(&stage->agent, 1);
-    }
-}
-static void false_calls_and_cuts_are_the_end_of_their_worker(void) {
-    with_stage(RP_WORKERS_PROCESS, 1, tell_falsehoods);
-}
-
 /* ---- More workers -------------------------------------------------------------------------------------- */
 
 static void add_workers(struct stage *stage) {
@@ -600,12 +537,14 @@ int main(void) {
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     static const struct unit_test tests[] = {UNIT(what_one_worker_puts_another_gets),
                                              UNIT(silent_puts_arrive_once_and_in_order),
+                                             UNIT(put_behind_a_failed_one_is_not_silent),
                                              UNIT(item_of_10_mb_passes_whole),
                                              UNIT(call_out_of_time_ends_with_its_own_code_and_the_next_goes_on),
                                              UNIT(two_consumers_get_each_item_exactly_once),
                                              UNIT(rest_of_a_batch_goes_to_who_asks_for_it),
                                              UNIT(batch_lasts_over_tasks_until_another_object_is_asked),
                                              UNIT(size_counts_what_was_lent_and_not_taken),
+                                             UNIT(poll_sees_what_is_lent_without_a_call),
                                              UNIT(what_a_dead_consumer_had_not_taken_is_still_there),
                                              UNIT(lendings_are_told_apart_beyond_their_31_bits),
                                              UNIT(first_call_cuts_its_chunk_behind_the_task_and_no_other),
@@ -614,7 +553,6 @@ int main(void) {
                                              UNIT(worker_asked_to_leave_waits_no_longer),
                                              UNIT(crew_of_threads_that_wait_closes),
                                              UNIT(inline_worker_makes_no_calls),
-                                             UNIT(false_calls_and_cuts_are_the_end_of_their_worker),
                                              UNIT(workers_can_be_added_up_to_the_last_slot),
                                              UNIT(crews_need_not_lie_in_one_piece),
                                              {NULL, NULL}};
