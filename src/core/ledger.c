@@ -185,7 +185,7 @@ bool rp__ledger_take(struct rp__ledger *ledger, uint32_t worker, struct rp__sche
                      struct rp__range *range) {
     bool again = ledger->again_count && take_again(ledger, worker, range), taken = again;
     if (!taken && ledger->fixed) taken = take_fixed(ledger, worker, range);
-    if (!again && ledger->fixed) range->worker = worker;
+    if (taken && !again && ledger->fixed) range->worker = worker;
     if (taken && ledger->single) keep_first(ledger, range);
     if (taken && ledger->fixed) range->worker = worker; /* and its own from now on */
     if (taken || ledger->fixed) return taken;

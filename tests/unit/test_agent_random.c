@@ -15,7 +15,8 @@ struct sent {
 struct run {
     uint64_t random;
     struct stage *stage;
-    bool waiting; /* tasks wait for each other */
+    bool waiting;      /* tasks wait for each other */
+    uint64_t patience; /* how long */
     uint32_t workers;
     uint64_t now_ns;
     uint32_t maps, active[PLAYED_MAPS];
@@ -138,7 +139,7 @@ static void call_something(struct run *run, uint32_t at) {
     if (!hand || crew->worker[at].waits || crew->worker[at].dying) return;
     crew->worker[at].waits = true; /* from when it calls, which the agent hears of later */
     const uint64_t task = hand->head.begin + 1 + random_below(&run->random, 10);
-    if (!crew->worker[at].synced)
+    if (!crew->worker[at].synced && !one_in(&run->random, 4)) /* one that runs wild may not say so */
         post(crew,
              &(struct rp__crew_event){.type = RP__CREW_CUT, .worker = at, .chunk = hand->head.chunk, .task = task});
     crew->worker[at].synced = true;
@@ -158,7 +159,8 @@ static bool wait_step(struct run *run, uint32_t at) {
         call_something(run, at);
         return true;
     case 1:
-        if (crew->worker[at].waits && crew->from == crew->to) its_call_ends(run, at);
+        if (crew->worker[at].waits && crew->from == crew->to && one_in(&run->random, run->patience))
+            its_call_ends(run, at);
         return true;
     default:
         return some_time_passes(run);
@@ -213,7 +215,8 @@ static bool all_answered_once_in(uint64_t seed, bool waiting) {
     run->workers = 1 + (uint32_t)random_below(&run->random, PLAYED_WORKERS);
     run->stage = open_stage(run->workers, 1 + random_size(&run->random, 60));
     if (waiting) {
-        run->stage->crew.slots = run->workers + (uint32_t)random_size(&run->random, PLAYED_SLOTS - run->workers);
+        run->patience = 1 + random_size(&run->random, 20);
+        run->stage->crew.slots = run->workers + (uint32_t)random_size(&run->random, 20);
         rp__agent_limit_tasks(run->stage->agent, one_in(&run->random, 3) ? 1 + random_below(&run->random, 50) : 0);
         rp__agent_set_calls(run->stage->agent, &calls);
     }
