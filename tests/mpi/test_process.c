@@ -1,5 +1,5 @@
-/* Processes of the library as a program sees them, on however many ranks it was started. What a process does it tells by
- * lines that it appends to a file, since all ranks of a test are on one host. */
+/* Processes of the library as a program sees them, on however many ranks it was started. What a process does it tells
+ * by lines that it appends to a file, since all ranks of a test are on one host. */
 #include "rankpool.h"
 #include "unit/unit.h"
 
@@ -16,9 +16,9 @@
 __attribute__((visibility("default"))) const char *__asan_default_options(void);
 const char *__asan_default_options(void) { return "handle_segv=0:handle_abort=0:detect_leaks=0"; }
 
-/* What a process is to do: append a line to a file, unless it has no name, and then end by itself, or not. */
+/* What a process is to do: append a line to a file, unless none is named, and then end by itself, or not. */
 struct deed {
-    char what; /* r return, e error, x exit, s a signal, f for ever */
+    char what; /* r return, e error, x exit, s a signal, f for ever, p print */
     int number;
     char file[64];
 };
@@ -359,8 +359,8 @@ static void wrong_use_is_an_error_with_words(void) {
     rp_process_free(process);
 }
 
-/* The last claim, when the others are counted: the world closes while a process runs on each rank, and nothing is left of
- * them. The ranks end after rank 0 has told them, so it may take a moment. */
+/* The last claim, when the others are counted: the world closes while a process runs on each rank, and nothing is left
+ * of them. The ranks end after rank 0 has told them, so it may take a moment. */
 static bool close_world_over_running_processes(int exit_code) {
     enum { MOST = 8 };
     int pid[MOST], count = rp_world_ranks(world) < MOST ? rp_world_ranks(world) : MOST;
