@@ -245,12 +245,17 @@ static void run_processes(int count) {
 static void a_hundred_in_a_row_leave_nothing_behind(void) {
     run_processes(20); /* what is kept for the next ones is there then */
     const size_t descriptors = open_descriptors();
-    const struct mallinfo2 before = mallinfo2();
+    const size_t before = mallinfo2().uordblks;
     run_processes(100);
-    const struct mallinfo2 after = mallinfo2();
     CU_ASSERT_EQUAL(open_descriptors(), descriptors);
-    /* A hundred bytes a process would be a leak; what MPI keeps of its messages comes and goes. */
-    CU_ASSERT_TRUE(after.uordblks < before.uordblks + 10000);
+    /* A few hundred bytes a process would be a leak. The service frees the last one's pool a moment after it has ended,
+     * and what MPI keeps of its messages comes and goes. */
+    size_t after = mallinfo2().uordblks;
+    for (int tries = 0; after >= before + 10000 && tries < 500; tries++) {
+        nap(0.01);
+        after = mallinfo2().uordblks;
+    }
+    CU_ASSERT_TRUE(after < before + 10000);
 }
 
 static void one_that_is_freed_while_it_runs_is_killed(void) {
