@@ -1,10 +1,10 @@
 /* A Process: a pool of one worker on one rank, made for one task, which gets the rank's next free slot and no core.
  *
- * The service opens nothing and ends everything: when the task has its answer, when the worker has died, or when the
- * program wants it killed, it has the rank close the crew, and the rank says so when the worker is gone. That word is
- * the last of the pool, and comes behind the task's answer and the worker's death. So a process is over only when nothing
- * is left of it, and how it ended is what came first: answer, death, or else that it was killed. It runs once, because no
- * worker takes the place of a dead one, and the master of a pool that ends deals nothing. */
+ * When the task has its answer, when the worker has died, or when the program wants it killed, the service has the rank
+ * close the crew, and the rank says so when the worker is gone. That word is the last of the pool: it comes behind the
+ * task's answer and the worker's death. So a process is over only when nothing is left of it, and how it ended is what
+ * came first: answer, death, or else that it was killed. It runs once, because no worker takes the place of a dead one,
+ * and the master of a pool that ends deals nothing. */
 #include "core/error.h"
 #include "core/record.h"
 #include "pool/world_state.h"
@@ -229,7 +229,7 @@ static int start(rp_process *process, rp_error *error) {
     process->state = ALIVE;
     rc = begin_task(process);
     if (rc) {
-        /* What it has for a worker goes as that of any process does that is killed. */
+        /* Its worker is there already, and goes as that of any process that is killed. */
         process->asked = SIGKILL;
         rp__fail(error, rc, "out of memory for the task of process %s", process->name);
     }

@@ -34,8 +34,8 @@ basics=$(lines 'Process-1 is not alive before it starts' 'Process-2 is not alive
     'PID::print_cube::id -> PID' 'Cube: 125' 'PID::print_square::id -> PID' 'Square: 25' \
     'Process-1 is not alive after it was joined' 'Process-2 is not alive after it was joined' DONE)
 ten=$(lines 'number '{0..9} 'all ten have ended')
-five=$(lines 'I am worker number '{0..4}' and my process id is PID' 'I am the process of worker '{0..4}' with id number PID' \
-    'All workers have finished working'{,})
+five=$(lines 'I am worker number '{0..4}' and my process id is PID' \
+    'I am the process of worker '{0..4}' with id number PID' 'All workers have finished working'{,})
 
 for way in bare two; do
     claim "$way: pool_square squares in order" gives "$squares" $way pool_square
