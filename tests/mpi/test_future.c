@@ -10,9 +10,11 @@
 #include <string.h>
 #include <time.h>
 
-/* Workers crash on purpose here: the address sanitizer is to let them die as they would without it. */
+/* Workers crash on purpose here: sanitizers are to let them die as they would without. */
 __attribute__((visibility("default"))) const char *__asan_default_options(void);
 const char *__asan_default_options(void) { return "handle_segv=0:handle_abort=0:detect_leaks=0"; }
+__attribute__((visibility("default"))) const char *__tsan_default_options(void);
+const char *__tsan_default_options(void) { return "handle_segv=0"; }
 
 enum { MANY = 5000 };
 
