@@ -187,6 +187,10 @@ int rp__node_plan(rp_world *world, struct rp__rank_crew *crew, rp_error *error);
 int rp__node_start(rp_world *world, struct rp__rank_crew *crew, uint32_t first, rp_error *error);
 void rp__node_stop(rp_world *world, struct rp__rank_crew *crew);
 
+/* What the tasks of this rank and main share with others, before there are crews and after. The net is open. */
+int rp__node_open_router(rp_world *world, rp_error *error);
+void rp__node_close_router(rp_world *world);
+
 /* service.c: the loop, until the world ends. */
 void rp__service_run(rp_world *world);
 /* One round of it; if there is nothing to be done, with a sleep of at most `most_ns`. */
