@@ -29,6 +29,7 @@ struct rp__net_local {
     struct flight *flight; /* a binary heap, the next arrival first */
     size_t flights, capacity;
     struct end *end;        /* [size] */
+    int *host_of;           /* [size] */
     uint64_t *last_arrival; /* [source * size + target] */
     bool aborted;
     int exit_code;
@@ -150,9 +151,11 @@ struct rp__net_local *rp__net_local_new(int size, const struct rp__net_local_scr
     hub->size = size;
     hub->random = script->seed;
     hub->end = calloc(count, sizeof *hub->end);
+    hub->host_of = calloc(count, sizeof *hub->host_of);
     hub->last_arrival = calloc(count * count, sizeof *hub->last_arrival);
-    if (!hub->end || !hub->last_arrival) {
+    if (!hub->end || !hub->host_of || !hub->last_arrival) {
         free(hub->end);
+        free(hub->host_of);
         free(hub->last_arrival);
         free(hub);
         return NULL;
@@ -161,13 +164,15 @@ struct rp__net_local *rp__net_local_new(int size, const struct rp__net_local_scr
     for (int rank = 0; rank < size; rank++) {
         int host = rank / per_host, first = host * per_host;
         hub->end[rank].hub = hub;
+        hub->host_of[rank] = host;
         hub->end[rank].net = (struct rp__net){.ops = &local_ops,
                                               .rank = rank,
                                               .size = size,
                                               .local_rank = rank - first,
                                               .local_size = size - first < per_host ? size - first : per_host,
                                               .hosts = (size + per_host - 1) / per_host,
-                                              .host = host};
+                                              .host = host,
+                                              .host_of = hub->host_of};
     }
     return hub;
 }
@@ -178,6 +183,7 @@ void rp__net_local_free(struct rp__net_local *hub) {
     for (int rank = 0; rank < hub->size; rank++) rp__inbox_free(&hub->end[rank].inbox);
     free(hub->flight);
     free(hub->end);
+    free(hub->host_of);
     free(hub->last_arrival);
     free(hub);
 }

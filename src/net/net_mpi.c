@@ -260,6 +260,7 @@ static void release(struct net_mpi *m) {
     free(m->sending);
     free(m->next_in);
     free(m->next_out);
+    free(m->net.host_of);
     free(m);
 }
 
@@ -278,7 +279,7 @@ static int find_hosts(struct net_mpi *m, rp_error *error) {
         m->net.hosts++;
         if (rank < lowest) m->net.host++;
     }
-    free(lowest_of);
+    m->net.host_of = lowest_of;
     return status == MPI_SUCCESS ? 0 : rp__net_mpi_fail(error, "MPI_Allgather", status);
 }
 

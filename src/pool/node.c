@@ -1,6 +1,7 @@
 /* This host: its topology, loaded by one of its ranks and handed to the others; where each rank of it was bound when
  * it was started; and from these, the same plan on every rank of who computes where. */
 #include "core/error.h"
+#include "crew/cells.h"
 #include "pool/world_state.h"
 
 #include <stdlib.h>
@@ -123,6 +124,46 @@ static void settle_agent(const rp_world *world, const struct rp__cpuset *binding
     (void)rp__cpuset_bind_self(rp__cpuset_is_empty(&spare) ? &crew : &spare);
 }
 
+/* ---- Calls of this host's workers on shared objects ---- */
+
+static const struct rp__router_ops crew_ops = {.reply = rp__crew_reply,
+                                               .recall = rp__crew_recall,
+                                               .taken = rp__crew_taken,
+                                               .wake = rp__crew_wake,
+                                               .blocked = rp__agent_blocked,
+                                               .unblocked = rp__agent_unblocked};
+
+static bool find_cells(void *context, uint64_t object, struct rp__cells_at *at) {
+    return rp__cells_find(context, object, at);
+}
+
+int rp__node_open_router(rp_world *world, rp_error *error) {
+    world->cells = rp__cells_new();
+    if (!world->cells) return rp__fail(error, RP_ENOMEM, "out of memory for what tasks share");
+    const struct rp__router_cells cells = {
+        .memory = rp__cells_memory(world->cells), .find = find_cells, .context = world->cells};
+    world->router = rp__router_new(&(struct rp__router_options){.rank = (uint32_t)world->net->rank,
+                                                                .ranks = (uint32_t)world->net->size,
+                                                                .host_of = world->net->host_of,
+                                                                .ops = &crew_ops,
+                                                                .cells = &cells});
+    return world->router ? 0 : rp__fail(error, RP_ENOMEM, "out of memory for what tasks share");
+}
+
+void rp__node_close_router(rp_world *world) {
+    rp__main_calls_close(world);
+    rp__router_free(world->router);
+    rp__cells_free(world->cells);
+}
+
+static int let_call(rp_world *world, const struct rp__rank_crew *crew, rp_error *error) {
+    struct rp__agent_calls calls;
+    if (rp__router_add(world->router, crew->crew, crew->agent, &calls))
+        return rp__fail(error, RP_ENOMEM, "out of memory for the calls of a crew");
+    rp__agent_set_calls(crew->agent, &calls);
+    return 0;
+}
+
 int rp__node_start(rp_world *world, struct rp__rank_crew *crew, uint32_t first, rp_error *error) {
     uint32_t workers = crew->workers;
     if (!workers) return 0;
@@ -155,13 +196,15 @@ int rp__node_start(rp_world *world, struct rp__rank_crew *crew, uint32_t first, 
     if (crew->wish.initializes)
         rp__agent_initialize(crew->agent, crew->wish.initializer, crew->wish_bytes.data + head,
                              crew->wish_bytes.size - head);
-    return 0;
+    return let_call(world, crew, error);
 }
 
 void rp__node_stop(rp_world *world, struct rp__rank_crew *crew) {
     struct rp__rank_crew **at = &world->crews;
     while (*at != crew) at = &(*at)->next;
     *at = crew->next;
+    /* What they hold elsewhere must be told of, or others wait for ever. */
+    if (crew->crew && rp__router_remove(world->router, crew->crew)) world->net->ops->abort(world->net, 3);
     rp__agent_free(crew->agent);
     if (!rp__crew_close(crew->crew)) world->abandoned = true;
     if (!world->crews && !world->attached) (void)rp__cpuset_bind_self(&world->node[world->net->local_rank].binding);

@@ -43,6 +43,7 @@ static void fail_world(rp_world *world, int code, const char *text) {
     rp__fail(&world->error, code, "%s", text);
     for (rp_pool *pool = world->pools; pool; pool = pool->next) rp__master_stop(pool->master);
     for (rp_map *map = world->maps; map; map = map->next) rp__map_fail(map, code);
+    rp__router_fail(world->router, code);
     pthread_cond_broadcast(&world->changed);
 }
 
@@ -238,6 +239,15 @@ static void print(rp_world *world, int source, const struct rp__frame *frame) {
         fail_world(world, RP_ESYSTEM, "no thread can be started that prints the lines of tasks");
 }
 
+/* Of another rank, about a shared object. */
+static void take_call(rp_world *world, int source, const struct rp__frame *frame) {
+    const int rc = rp__router_receive(world->router, (uint32_t)source, frame);
+    if (!rc) return;
+    rp_error error;
+    rp__fail(&error, rc, "a call of rank %d on a shared object cannot be taken: %s", source, rp_strerror(rc));
+    fail_rank(world, &error);
+}
+
 static bool take_messages(rp_world *world) {
     rp_error error = {0};
     bool got = true;
@@ -251,7 +261,9 @@ static bool take_messages(rp_world *world) {
         const uint8_t *at = message.data, *end = at + message.size;
         int more;
         while ((more = rp__frame_read(&at, end, &frame)) == 1) {
-            if (frame.type == RP__FRAME_PRINT) {
+            if (frame.type == RP__FRAME_CALL || frame.type == RP__FRAME_ANSWER) {
+                take_call(world, message.source, &frame);
+            } else if (frame.type == RP__FRAME_PRINT) {
                 if (is_rank_0(world)) print(world, message.source, &frame);
             } else if (frame.type >= RP__FRAME_HELLO) {
                 if (is_rank_0(world)) to_master(world, message.source, &frame);
@@ -393,6 +405,7 @@ static int64_t sleep_for(const rp_world *world, const struct crews_state *crews,
     if (world->net->ops->pending(world->net) && most > SLEEP_SENDING_NS) most = SLEEP_SENDING_NS;
     /* While every worker computes, one of them will ring. */
     int64_t now = busy ? most : (int64_t)(quiet_ns / 4);
+    if (most > world->calls_ns) most = world->calls_ns;
     return now < most ? now : most;
 }
 
@@ -438,6 +451,28 @@ static bool poll_crews(rp_world *world) {
     return busy;
 }
 
+/* Calls on shared objects: answers go on to workers, and who waits for one gives up its place. */
+static void step_calls(rp_world *world) {
+    const uint64_t now = rp__now_ns();
+    rp_error error = {0};
+    rp__router_step(world->router, now, &world->calls_ns);
+    for (struct rp__rank_crew *crew = world->crews; crew && !world->failed; crew = crew->next) {
+        int64_t next_ns = INT64_MAX;
+        if (crew->agent && rp__agent_tick(crew->agent, now, &next_ns, &error)) fail_rank(world, &error);
+        if (next_ns < world->calls_ns) world->calls_ns = next_ns > 0 ? next_ns : 0; /* negative: for ever */
+    }
+}
+
+/* World lock held. */
+static bool send_calls(rp_world *world) {
+    struct rp__outbox outbox = {0};
+    uint32_t rank;
+    bool any = false;
+    for (; rp__router_send(world->router, &rank, &outbox); any = true) rp__service_send(world, (int)rank, &outbox);
+    rp__outbox_free(&outbox);
+    return any;
+}
+
 /* World lock held. */
 static void share(rp_world *world) {
     rp_error error = {0};
@@ -458,10 +493,12 @@ void rp__service_step(rp_world *world, int64_t most_ns) {
     bool busy = take_messages(world);
     unlock_masters(world);
     busy |= poll_crews(world);
+    step_calls(world);
     pass_signal_on(world);
     lock_masters(world);
     share(world);
     send_own(world);
+    busy |= send_calls(world);
     if (is_rank_0(world)) {
         exchange_maps(world);
         busy |= masters_act(world);

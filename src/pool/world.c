@@ -70,6 +70,8 @@ static int start(rp_world *world, rp_error *error) {
     rc = rp__node_open(world, error);
     if (rc == 0 && rp__outbox_put(&world->out, &hello)) rc = rp__fail(error, RP_ENOMEM, "out of memory");
     world->ranks = (uint32_t)world->net->size;
+    if (rc == 0) rc = rp__node_open_router(world, error);
+    rp__main_calls_open(world);
     return rc;
 }
 
@@ -86,6 +88,7 @@ static void free_world(rp_world *world) {
     rp__outbox_free(&world->out);
     rp__printer_free(world->printer);
     if (world->net) world->net->ops->close(world->net);
+    rp__node_close_router(world);
     rp__node_close(world);
     if (world->nursery) rp__nursery_stop(world->nursery);
     rp__share_free(world);
@@ -273,6 +276,7 @@ static bool join_service(rp_world *world) {
 
 void rp_world_close(rp_world *world, int exit_code) {
     if (!world) return;
+    rp__router_fail(world->router, RP_EINVAL);
     rp__world_lock(world);
     world->closing = true;
     world->exit_code = exit_code;

@@ -3,7 +3,7 @@
  *
  * Threads of rank 0: the service thread runs service.c's loop and is the only one to touch net, agent and crew.
  * The program's threads call rp_*. `lock` guards the pools with their masters and the list of maps; a map's own lock guards what passes between the program and the service on its way in and out. Order: world, map.
- * On other ranks there is one thread, and no master. */
+ * On other ranks there is one thread, and no master. The router's lock comes after both, on any rank. */
 #ifndef RP_POOL_WORLD_STATE_H
 #define RP_POOL_WORLD_STATE_H
 
@@ -14,6 +14,7 @@
 #include "pool/agent.h"
 #include "pool/launch.h"
 #include "pool/print.h"
+#include "pool/router.h"
 #include "topo/topo.h"
 
 #include <pthread.h>
@@ -147,6 +148,9 @@ struct rp_world {
     uint32_t shares;
     bool told_signal; /* rank 0 was told of it */
     uint64_t hash;
+    struct rp__router *router; /* any thread: it has a lock of its own */
+    struct rp__cells *cells;   /* the memory of its arrays */
+    int64_t calls_ns;          /* how long the service may sleep for the sake of calls */
     struct rp__printer *printer; /* rank 0, from the first line on; the program's at its end */
 
     pthread_t watcher; /* signals.c */
@@ -176,6 +180,8 @@ struct rp_world {
     uint32_t processes_made, process_rank;
     rp_error error; /* code != 0: the world cannot compute any more */
     struct rp__collector *collector;
+    struct rp_self main_self;          /* who main's threads are, to the calls on shared objects */
+    struct rp__main_cells *main_cells; /* the router's lock: arrays that main has mapped */
 };
 
 /* map.c: 0, or RP_EINVAL: no kernel has this name. */
@@ -189,6 +195,10 @@ int rp__node_plan(rp_world *world, struct rp__rank_crew *crew, rp_error *error);
 /* Start this rank's crew as planned; its first worker has this number in the pool. */
 int rp__node_start(rp_world *world, struct rp__rank_crew *crew, uint32_t first, rp_error *error);
 void rp__node_stop(rp_world *world, struct rp__rank_crew *crew);
+
+/* What the tasks of this rank and main share with others, before there are crews and after. The net is open. */
+int rp__node_open_router(rp_world *world, rp_error *error);
+void rp__node_close_router(rp_world *world);
 
 /* service.c: the loop, until the world ends. */
 void rp__service_run(rp_world *world);
@@ -208,6 +218,10 @@ uint64_t rp__now_ns(void);
 /* By the monotonic clock, on which all conditions wait. */
 /* Any thread: a signal came. */
 void rp__service_stop(rp_world *world);
+
+/* main_calls.c: main's calls on shared objects. Closed while the router is still there. */
+void rp__main_calls_open(rp_world *world);
+void rp__main_calls_close(rp_world *world);
 
 /* signals.c: take INT, TERM and USR1 from the program, and give them back. */
 int rp__signals_take(rp_world *world, rp_error *error);
