@@ -1,4 +1,5 @@
-/* What the master's files share: master.c takes events, deal.c decides who gets work, master_pure.c who gets it twice. */
+/* What the master's files share: master.c takes events, deal.c decides who gets work, master_pure.c what is
+ * dealt twice. */
 #ifndef RP_CORE_MASTER_STATE_H
 #define RP_CORE_MASTER_STATE_H
 
