@@ -101,7 +101,7 @@ typedef struct rp_where {
 
 /* What a kernel allows; 0: it may run again after a crash, but not twice at once. */
 enum rp_kernel_flags {
-    RP_PURE = 1, /* may run twice at once: a late tail may be dealt again to an idle worker. Not together with RP_ONCE */
+    RP_PURE = 1, /* may run twice at once: a late tail may be dealt again to an idle worker. Not with RP_ONCE */
     RP_ONCE = 2  /* must not run again after a crash unless retries are asked for */
 };
 
@@ -146,8 +146,8 @@ RP_API int rp_task_print(rp_task *task, const char *format, ...) RP_PRINTF(2, 3)
  * of a rank above 0 learns of it only between tasks. */
 RP_API bool rp_task_canceled(const rp_task *task);
 /* How far the task (in a range kernel, the run) is, from 0 to 1, for rp_map_stats_get; what is outside counts as the
- * nearer of them, and what is no number as 0. As cheap as a store to memory: call it as often as you like. Others see it
- * with a delay of up to a quarter of a second, and only of chunks that take longer than that. */
+ * nearer of them, and what is no number as 0. As cheap as a store to memory: call it as often as you like. Others see
+ * it with a delay of up to a quarter of a second, and only of chunks that take longer than that. */
 RP_API void rp_task_progress(rp_task *task, double fraction);
 /* The number of the task in its map; in a range kernel, the first. */
 RP_API uint64_t rp_task_index(const rp_task *task);

@@ -20,7 +20,7 @@ static bool may_be_twice(const struct rp__chunk *chunk) {
            !chunk->surplus && !chunk->cancels && chunk->twins_lost <= map->retries;
 }
 
-/* As long as a task of this map takes where the chunk is; or, where none was answered there, elsewhere. 0: not known. */
+/* How long a task of this map takes where the chunk is; or, where none was answered there, elsewhere. 0: not known. */
 static double ns_per_task(const struct rp__master *master, const struct rp__chunk *chunk) {
     const struct rp__master_map *map = chunk->map;
     double most = map->rank[chunk->rank].ns_per_task;

@@ -20,6 +20,7 @@ const struct rp__agent_crew rp__agent_real_crew = {
     .progress = rp__crew_progress,
     .kill = rp__crew_kill,
     .restart = rp__crew_restart,
+    .add = rp__crew_add,
 };
 
 struct rp__agent *rp__agent_new(const struct rp__agent_crew *ops, struct rp__crew *crew, uint32_t workers,

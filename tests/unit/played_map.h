@@ -28,7 +28,7 @@ struct played_map {
     struct rp__master_map *map;
     uint32_t number;
     bool range, fed, unordered, close_early, closed;
-    bool sticky; /* pure, and workers get stuck in it for ever */
+    bool sticky;               /* pure, and workers get stuck in it for ever */
     uint64_t count, put, next; /* next: the task whose result is due */
     uint64_t reduce;           /* tasks a record */
     uint32_t queens;           /* tasks are boards of so many rows and add tasks; 0: they are not */

@@ -1,5 +1,5 @@
-/* Late chunks of pure maps: the master alone, with ranks that are the test. Tasks take a simulated second each, so that a
- * worker holds one chunk at a time, and the chunks are of one task, unless a test says otherwise. */
+/* Late chunks of pure maps: the master alone, with ranks that are the test. Tasks take a simulated second each, so that
+ * a worker holds one chunk at a time, and the chunks are of one task, unless a test says otherwise. */
 #include "core/master.h"
 #include "core/record.h"
 #include "unit.h"
