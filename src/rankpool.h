@@ -493,7 +493,8 @@ typedef struct rp_process_options {
     const char *name;   /* copied; NULL: "Process-1", where 1 counts the world's processes, those with names too */
     const void *input;  /* of the kernel; copied */
     size_t input_size;  /* bytes of it */
-    int rank;           /* where it runs; -1: ranks in turn */
+    bool on_rank;       /* run it on `rank`; else ranks take turns */
+    int rank;           /* 0.., where on_rank is set */
 } rp_process_options;
 
 /* Rank 0, any thread, all of these, but not inside a kernel.

@@ -38,6 +38,13 @@ static inline int example_end(example *self, const rp_error *error) {
     return exit_code;
 }
 
+/* The same where a call without an rp_error has failed. */
+static inline int example_fail(example *self, const char *what, int code) {
+    rp_error error;
+    snprintf(error.text, sizeof error.text, "%s: %s", what, rp_strerror(code));
+    return example_end(self, &error);
+}
+
 /* The first argument of the program, a number above 0, or `otherwise` without one. */
 static inline bool example_argument(int argc, char **argv, double otherwise, double *number, rp_error *error) {
     char none;

@@ -34,7 +34,7 @@ static bool run_five(rp_world *world, const char *kernel, const void *input, siz
     rp_process *process[FIVE];
     for (int i = 0; i < FIVE; i++) {
         const rp_process_options options = {
-            .kernel = kernel, .input = (const char *)input + (size_t)i * size, .input_size = size, .rank = -1};
+            .kernel = kernel, .input = (const char *)input + (size_t)i * size, .input_size = size};
         if (rp_process_new(world, &options, &process[i], error) < 0 || rp_process_start(process[i], error) < 0)
             return false;
     }

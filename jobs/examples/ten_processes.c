@@ -21,8 +21,7 @@ int main(void) {
     rp_error error;
     double start = example_now_s();
     for (int64_t i = 0; i < TEN; i++) {
-        const rp_process_options options = {
-            .kernel = "sleep_and_print", .input = &i, .input_size = sizeof i, .rank = -1};
+        const rp_process_options options = {.kernel = "sleep_and_print", .input = &i, .input_size = sizeof i};
         if (rp_process_new(self.world, &options, &process[i], &error) < 0 || rp_process_start(process[i], &error) < 0)
             return example_end(&self, &error);
     }

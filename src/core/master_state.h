@@ -1,10 +1,5 @@
-<<<<<<< HEAD
 /* What the master's files share: master.c takes events, master_lost.c has what comes back, deal.c decides who gets work,
  * master_pure.c who gets it twice. */
-=======
-/* What the master's files share: master.c takes events, deal.c decides who gets work, master_pure.c what is
- * dealt twice. */
->>>>>>> wip-F
 #ifndef RP_CORE_MASTER_STATE_H
 #define RP_CORE_MASTER_STATE_H
 

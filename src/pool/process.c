@@ -129,9 +129,10 @@ static int check(const rp_world *world, const rp_process_options *options, uint3
     if (options->input_size > PTRDIFF_MAX || (options->input_size && !options->input))
         return rp__fail(error, RP_EINVAL, "input_size is %zu and input is %s", options->input_size,
                         options->input ? "shorter" : "NULL");
-    if (options->rank < -1 || options->rank >= (int)world->ranks)
-        return rp__fail(error, RP_EINVAL, "a process on rank %d was asked for: give 0 to %u, or -1 for ranks in turn",
-                        options->rank, world->ranks - 1);
+    if (options->on_rank && (options->rank < 0 || options->rank >= (int)world->ranks))
+        return rp__fail(error, RP_EINVAL,
+                        "a process on rank %d was asked for: give 0 to %u, or no rank for ranks in turn", options->rank,
+                        world->ranks - 1);
     return 0;
 }
 
@@ -152,7 +153,7 @@ static rp_process *new_process(rp_world *world, const rp_process_options *option
     process->input = process->name + length;
     process->input_size = options->input_size;
     process->world = world;
-    process->rank = options->rank;
+    process->rank = options->on_rank ? options->rank : -1;
     return process;
 }
 

@@ -148,12 +148,17 @@ static int make_open(struct rp__router *router, struct rp__line *line, uint32_t 
     return 0;
 }
 
+/* The rank that a call goes to. Who makes an object is its home, but a condition lives with the lock that it is on. */
+static uint64_t home_of(const struct rp__router *router, const struct rp__call_head *head) {
+    if (head->type != RP__CALL_REQUEST || head->op != RP__OP_NEW) return head->object >> RANK_SHIFT;
+    return head->object == RP__CONDITION && head->a ? head->a >> RANK_SHIFT : own_rank(router);
+}
+
 /* A second call while one is open, or a give-back or cancel of nothing, comes of a worker gone wild, which thereby
  * spoils nothing but itself. */
 int rp__router_make(struct rp__router *router, struct rp__line *line, const struct rp__call_head *head,
                     const uint8_t *data) {
-    const bool makes = head->type == RP__CALL_REQUEST && head->op == RP__OP_NEW;
-    const uint64_t rank = makes ? own_rank(router) : head->object >> RANK_SHIFT;
+    const uint64_t rank = home_of(router, head);
     if (head->type == RP__CALL_GONE) return 0;
     if (head->type == RP__CALL_CANCEL) return rp__router_end_call(router, line, -(int)(head->a & CODE_MAX));
     if (is_answered(head)) {

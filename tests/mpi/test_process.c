@@ -75,7 +75,8 @@ static rp_world *world;
 static rp_process *make(const struct deed *deed, int rank) {
     rp_process *process = NULL;
     rp_error error = {0};
-    const rp_process_options options = {.kernel = "act", .input = deed, .input_size = sizeof *deed, .rank = rank};
+    const rp_process_options options = {
+        .kernel = "act", .input = deed, .input_size = sizeof *deed, .on_rank = rank >= 0, .rank = rank};
     CU_ASSERT_EQUAL_FATAL(rp_process_new(world, &options, &process, &error), 0);
     return process;
 }
@@ -142,7 +143,7 @@ static void a_process_has_its_own_pid_its_input_its_name_and_its_rank(void) {
     new_file(&deed);
     rp_process *process = NULL;
     const rp_process_options options = {
-        .kernel = "act", .name = "my own", .input = &deed, .input_size = sizeof deed, .rank = last};
+        .kernel = "act", .name = "my own", .input = &deed, .input_size = sizeof deed, .on_rank = true, .rank = last};
     CU_ASSERT_EQUAL_FATAL(rp_process_new(world, &options, &process, NULL), 0);
     CU_ASSERT_STRING_EQUAL(rp_process_name(process), "my own");
     CU_ASSERT_EQUAL(rp_process_start(process, NULL), 0);
@@ -340,11 +341,13 @@ static void wrong_use_is_an_error_with_words(void) {
     CU_ASSERT_EQUAL(rp_process_new(world, &(rp_process_options){.kernel = "nosuch"}, &process, &error), RP_EINVAL);
     CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "nosuch"));
     CU_ASSERT_EQUAL(rp_process_new(world, &(rp_process_options){.kernel = "range"}, &process, &error), RP_EINVAL);
-    CU_ASSERT_EQUAL(rp_process_new(world, &(rp_process_options){.kernel = "act", .rank = 1000}, &process, &error),
-                    RP_EINVAL);
+    CU_ASSERT_EQUAL(
+        rp_process_new(world, &(rp_process_options){.kernel = "act", .on_rank = true, .rank = 1000}, &process, &error),
+        RP_EINVAL);
     CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "1000"));
-    CU_ASSERT_EQUAL(rp_process_new(world, &(rp_process_options){.kernel = "act", .rank = -2}, &process, &error),
-                    RP_EINVAL);
+    CU_ASSERT_EQUAL(
+        rp_process_new(world, &(rp_process_options){.kernel = "act", .on_rank = true, .rank = -2}, &process, &error),
+        RP_EINVAL);
     CU_ASSERT_EQUAL(rp_process_new(world, &(rp_process_options){.kernel = "act", .input_size = 3}, &process, &error),
                     RP_EINVAL);
     CU_ASSERT_EQUAL(rp_process_new(NULL, &(rp_process_options){.kernel = "act"}, &process, &error), RP_EINVAL);
@@ -371,7 +374,8 @@ static bool close_world_over_running_processes(int exit_code) {
     int pid[MOST], count = rp_world_ranks(world) < MOST ? rp_world_ranks(world) : MOST;
     const struct deed deed = {.what = 'f'};
     for (int i = 0; i < count; i++) {
-        const rp_process_options options = {.kernel = "act", .input = &deed, .input_size = sizeof deed, .rank = i};
+        const rp_process_options options = {
+            .kernel = "act", .input = &deed, .input_size = sizeof deed, .on_rank = true, .rank = i};
         rp_process *process = NULL, *never_started = NULL;
         const bool good = rp_process_new(world, &options, &process, NULL) == 0 &&
                           rp_process_new(world, &options, &never_started, NULL) == 0 &&
