@@ -129,13 +129,14 @@ static int wait_again(struct rp__agent *agent, struct rp__agent_life *life) {
 static struct rp__frame tell_death(const struct rp__agent_life *life, const struct rp__crew_event *event,
                                    const struct rp__held *guilty) {
     struct rp__frame died = {.type = RP__FRAME_DIED,
+                             .flags = life->killed ? RP__KILLED : 0,
                              .worker = life->place,
                              .count = event->how,
                              .data = (const uint8_t *)event->cause,
                              .size = strlen(event->cause)};
     if (!guilty) return died;
     bool known = event->in_hand && event->task_known && event->task < guilty->work.end;
-    died.flags = RP__IN_HAND | (life->killed ? RP__KILLED : 0);
+    died.flags |= RP__IN_HAND;
     died.chunk = guilty->work.chunk;
     died.begin = known ? event->task : guilty->work.begin;
     died.end = known ? event->task + 1 : guilty->work.end;

@@ -324,7 +324,7 @@ static void a_process_that_cannot_start_harms_nothing_else(void) {
     if (rp_world_ranks(world) > 1) return; /* one rank is full sooner than all of them */
     rp_pool *pool = NULL;
     rp_error error = {0};
-    CU_ASSERT_EQUAL_FATAL(rp_pool_open(world, &(rp_pool_options){.crew = 512}, &pool, &error), 0);
+    CU_ASSERT_EQUAL_FATAL(rp_pool_open(world, &(rp_pool_options){.crew = 1024}, &pool, &error), 0);
     rp_process *process = make(&(struct deed){.what = 'r'}, 0);
     CU_ASSERT_EQUAL(rp_process_start(process, &error), RP_EINVAL);
     CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "no room for 1 workers more"));

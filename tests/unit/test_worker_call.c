@@ -432,7 +432,9 @@ static void chunk_of_a_range_or_a_fold_stays_whole(void) { for_both_kinds(1, cut
 static void add_to_words(struct stage *stage) {
     const int fd = memfd_create("words", MFD_CLOEXEC);
     CU_ASSERT_EQUAL_FATAL(ftruncate(fd, 3 * sizeof(uint64_t)), 0);
-    stage->cells_at = (struct rp__cells_at){.pid = getpid(), .fd = fd, .words = 2};
+    const uint64_t mark = rp__cells_mark(77);
+    CU_ASSERT_EQUAL(pwrite(fd, &mark, sizeof mark, 0), sizeof mark);
+    stage->cells_at = (struct rp__cells_at){.pid = getpid(), .fd = fd, .object = 77, .offset = sizeof mark, .words = 2};
     tell(stage, 0, ADDER, (struct order){.object = 77, .count = 10});
     CU_ASSERT_TRUE(says(stage, 0, "sum 45"));
     CU_ASSERT_EQUAL(stage->patron[0].calls, 1);
