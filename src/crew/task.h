@@ -27,7 +27,7 @@ struct rp_task {
     int (*print)(void *worker, const char *text, size_t size); /* the worker's; the text ends with a newline */
     bool (*canceled)(const void *worker);                      /* the worker's */
     void *worker;
-    struct rp_self *self; /* the worker's */
+    struct rp_self *self;       /* the worker's */
     _Atomic uint64_t *progress; /* where it is shown; NULL: not shown, in setup */
     bool failed;
     char message[RP__FAILURE_MAX + 1];
