@@ -16,8 +16,9 @@ void rp__master_tick(struct rp__master *master, uint64_t now_ns) {
 
 static bool may_be_twice(const struct rp__chunk *chunk) {
     const struct rp__master_map *map = chunk->map;
-    return chunk->id && chunk->counted && !chunk->synced && map->pure && !map->closing && !map->ledger.fixed && !map->ledger.map.grows && !chunk->twin &&
-           !chunk->surplus && !chunk->cancels && chunk->twins_lost <= map->retries;
+    return chunk->id && chunk->counted && !chunk->synced && map->pure && !map->closing && !map->ledger.fixed &&
+           !map->ledger.map.grows && !chunk->twin && !chunk->surplus && !chunk->cancels &&
+           chunk->twins_lost <= map->retries;
 }
 
 /* How long a task of this map takes where the chunk is; or, where none was answered there, elsewhere. 0: not known. */

@@ -148,9 +148,9 @@ struct rp_world {
     uint32_t shares;
     bool told_signal; /* rank 0 was told of it */
     uint64_t hash;
-    struct rp__router *router; /* any thread: it has a lock of its own */
-    struct rp__cells *cells;   /* the memory of its arrays */
-    int64_t calls_ns;          /* how long the service may sleep for the sake of calls */
+    struct rp__router *router;   /* any thread: it has a lock of its own */
+    struct rp__cells *cells;     /* the memory of its arrays */
+    int64_t calls_ns;            /* how long the service may sleep for the sake of calls */
     struct rp__printer *printer; /* rank 0, from the first line on; the program's at its end */
 
     pthread_t watcher; /* signals.c */

@@ -32,7 +32,7 @@ struct played_worker {
     struct played_work *first, *last; /* first: what the worker reads next */
     struct played_work *hand;         /* computing */
     bool half_answered;
-    bool synced; /* the chunk in hand has been cut */
+    bool synced;     /* the chunk in hand has been cut */
     double progress; /* what it shows of the one in hand */
     bool knows[PLAYED_MAPS];
     unsigned wakes, starts, initialized;
