@@ -50,8 +50,8 @@ RP_API int rp_queue_new(rp_self *self, size_t maxsize, rp_queue *queue);
 /* Its items are gone. Who waits in it gets RP_ECLOSED, and so does every later call on it. */
 RP_API int rp_queue_free(rp_self *self, rp_queue queue);
 /* Copies the item (NULL if size is 0) to the end; waits while the queue is full. RP_EFULL: it still was when the time
- * was over. RP_ECLOSED: the queue was closed. A queue without `maxsize` may take it before its home has it: then an
- * error, RP_ECLOSED above all, is told by a later call on the queue. */
+ * was over. RP_ECLOSED: the queue was closed. A queue without `maxsize` may take it before its home has it: an error is
+ * told then by a later put of the task, or else fails the task when it ends. When a task is done, what it put is there. */
 RP_API int rp_queue_put(rp_self *self, rp_queue queue, const void *item, size_t size, double timeout_s);
 /* Takes the first item; waits while there is none, and is served in the order of asking. Its bytes go to `item`,
  * which has room for `capacity`, or into memory that is given: free() it. `size` (which may be NULL) is the item's.
@@ -85,8 +85,8 @@ RP_API int rp_pipe_new(rp_self *self, bool duplex, rp_pipe end[2]);
 RP_API int rp_pipe_free(rp_self *self, rp_pipe end);
 /* Copies the item (NULL if size is 0) to the other end; waits while more than 1 MiB is unread there, but the item is
  * sent when the time is over, too: 0. RP_EFULL, of a time limit of 0 only: nothing was sent. RP_ECLOSED: one of the
- * ends is closed. The call may return before the home has the item: then an error is told by a later call on this
- * end. */
+ * ends is closed. The call may return before the home has the item: an error is told then by a later send of the
+ * task, or else fails the task when it ends. When a task is done, what it sent is there. */
 RP_API int rp_pipe_send(rp_self *self, rp_pipe end, const void *item, size_t size, double timeout_s);
 /* Takes the next item that came to this end; waits while there is none. As rp_queue_get and rp_queue_get_alloc;
  * RP_ECLOSED is the end of the file: the other end is closed and all was read, or this end is closed. */

@@ -235,12 +235,32 @@ static int serve(struct rp__home *home, struct rp__party *party, const struct rp
     return 0;
 }
 
+/* The first failure is kept: what came behind it failed for the same reason, or can be told by itself. */
+static int serve_silently(struct rp__home *home, struct rp__party *party, const struct rp__request *request) {
+    uint64_t value = 0;
+    const int code = serve(home, party, request, &value);
+    if (code && !party->refused) {
+        party->refused = code;
+        party->refused_by = request->object;
+    }
+    return code;
+}
+
+/* What a silent request of the caller has met that is to be told now, or 0. */
+static int refusal(struct rp__party *party, const struct rp__request *request) {
+    const bool puts = request->op == RP__OP_PUT || request->op == RP__OP_SEND;
+    if (request->op != RP__OP_FLUSH && !(puts && party->refused_by == request->object)) return 0;
+    const int code = party->refused;
+    party->refused = 0;
+    return code;
+}
+
 int rp__home_request(struct rp__home *home, const struct rp__request *request) {
     uint64_t value = 0;
     if (request->silent && !may_be_silent(request->op)) return RP_EINVAL;
     struct rp__party *party = find_or_make_party(home, request->from);
     if (!party) return RP_ENOMEM;
-    if (request->silent) return serve(home, party, request, &value);
+    if (request->silent) return serve_silently(home, party, request);
     if (party->object || party->out.queued) return RP_EBUSY;
 
     party->op = request->op;
@@ -249,7 +269,8 @@ int rp__home_request(struct rp__home *home, const struct rp__request *request) {
     party->out.answer.grant = 0;
     party->data.size = 0;
     if (party->data.capacity > KEPT_CAPACITY) rp__buffer_free(&party->data);
-    int code = serve(home, party, request, &value);
+    int code = refusal(party, request);
+    if (code == 0 && request->op != RP__OP_FLUSH) code = serve(home, party, request, &value);
     if (code != RP__LATER) {
         rp__home_reply(home, party, code, value);
     } else if (party->object) {

@@ -44,8 +44,9 @@ static inline uint64_t rp__home_type_of(uint64_t id) { return id >> 36 & 0xf; }
 /* Codes besides RP_EINVAL (not an operation of this object), RP_ECLOSED (freed) and RP_ENOMEM. In brackets the answer
  * to a call that would have to wait and may not, or whose time is over. */
 enum rp__op {
-    RP__OP_NEW,  /* `object` is the type; value: the id */
-    RP__OP_FREE, /* who waits gets RP_ECLOSED */
+    RP__OP_NEW,   /* `object` is the type; value: the id */
+    RP__OP_FREE,  /* who waits gets RP_ECLOSED */
+    RP__OP_FLUSH, /* the code of the caller's first silent request that failed and was not told of yet, or 0 */
 
     RP__OP_PUT,       /* data: an item [RP_EFULL] */
     RP__OP_GET,       /* a: the most items; value: how many, data: records (core/record.h) [RP_EEMPTY] */
@@ -88,7 +89,8 @@ struct rp__request {
     uint64_t object;
     enum rp__op op;
     bool try_only; /* answer at once rather than wait (for who holds a loan, if need be) */
-    bool silent;   /* no reply: only for what never waits */
+    bool silent;   /* no reply: only for what never waits. A failure is told instead of what the caller's next PUT or
+                      SEND on the object would do, or by FLUSH */
     uint64_t a, b;
     const uint8_t *data; /* lent for the call */
     size_t size;

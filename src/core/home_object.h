@@ -44,6 +44,8 @@ struct rp__party {
     struct rp__party *before, *after;
     enum rp__op op;
     bool try_only;
+    int refused; /* the code of a silent request on `refused_by` that it was not told of; 0: none */
+    uint64_t refused_by;
     uint64_t a;
     uint64_t depth;         /* how often it will hold the lock that it waits for */
     int code;               /* what to answer then */

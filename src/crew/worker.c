@@ -165,7 +165,7 @@ static void set_up(struct rp__worker *worker, struct rp__map *map, uint64_t inde
         rp__worker_leave(worker, RP__LEFT_NO_MEMORY);
         return;
     }
-    const int code = map->kernel->setup(task, &map->state);
+    const int code = rp__self_settle(worker, map->kernel->setup(task, &map->state));
     map->failed = task->failed || code != 0;
     if (map->failed) snprintf(map->message, sizeof map->message, "%s", rp__task_message(task, code));
     rp__task_drop(task);
@@ -183,7 +183,8 @@ static void compute_range(struct rp__worker *worker, const struct rp__map *map, 
         return;
     }
     worker->in_task = true;
-    const int code = map->failed ? rp_task_fail(task, "%s", map->message) : map->kernel->range(task, begin, end);
+    const int code = map->failed ? rp_task_fail(task, "%s", map->message)
+                                 : rp__self_settle(worker, map->kernel->range(task, begin, end));
     worker->in_task = false;
     end_record(worker, code);
 }
@@ -227,7 +228,7 @@ static void compute_items(struct rp__worker *worker, const struct rp__map *map, 
             task->input = input;
             task->input_size = size;
             worker->in_task = true;
-            done = map->kernel->item(task, input, size);
+            done = rp__self_settle(worker, map->kernel->item(task, input, size));
             worker->in_task = false;
         }
         if (map->reduce)
@@ -298,7 +299,10 @@ static void initialize(struct rp__worker *worker, const struct rp__work_head *he
         rp__worker_leave(worker, RP__LEFT_NO_MEMORY);
         return;
     }
-    if (!code) code = worker->arena->kernels[head->kernel]->item(task, head->size ? input : NULL, head->size);
+    if (!code) {
+        const rp_kernel *kernel = worker->arena->kernels[head->kernel];
+        code = rp__self_settle(worker, kernel->item(task, head->size ? input : NULL, head->size));
+    }
     rp__task_drop(task);
     worker->number = task->failed || code != 0;
     worker->answer = RP__RESULT_INIT;

@@ -4,6 +4,7 @@
  * - A task's first call cuts its chunk: the task has effects from here on and must not run again.
  * - A call that may be silent is, after one on the same object that went well; one in SILENT_MAX + 1 is answered, so
  *   that no more than these are under way. The agent is rung for each: it may sleep, and the task compute for hours.
+ *   They are settled by an answer when the task goes to another object or ends: it is not done before they are.
  * - The caller has one open call. When its time is over it is canceled, and its answer still comes.
  * - A worker that is to leave waits no longer. The answer that it did not wait for comes before the next one.
  * - Items that were lent are taken one by one in the slot's word `stream`. Who swaps first decides: the worker has
@@ -272,6 +273,18 @@ static int call_silently(struct rp__self *self, const struct rp__call *call) {
     return send_call(self, &head, call->data) ? 0 : RP_ECLOSED;
 }
 
+/* Silent calls have all been served; the first that failed is the task's failure, unless the task knows. */
+static bool settle(struct rp__self *self) {
+    if (!self->silent) return true;
+    const struct rp__call flush = {.object = self->spoken_to, .op = RP__OP_FLUSH, .timeout_s = -1};
+    struct rp__answer_head answer;
+    self->silent = 0;
+    self->silent_size = 0;
+    const int code = exchange(self, RP__CALL_REQUEST, &flush, &answer, NULL);
+    if (code && !self->refused) self->refused = code;
+    return !self->worker->left;
+}
+
 static int worker_call(rp_self *face, const struct rp__call *call, uint64_t *value, struct rp__buffer *data) {
     struct rp__self *self = self_of(face);
     if (!self->worker->own_thread) return RP_EUNSUPPORTED;
@@ -284,6 +297,7 @@ static int worker_call(rp_self *face, const struct rp__call *call, uint64_t *val
         if (!give_back(self)) return RP_ECLOSED;
     }
     if (is_silent(self, call)) return call_silently(self, call);
+    if (call->object != self->spoken_to && !settle(self)) return RP_ECLOSED;
 
     struct rp__answer_head answer;
     const int code = exchange(self, RP__CALL_REQUEST, call, &answer, data);
@@ -343,6 +357,15 @@ void rp__self_begin(struct rp__worker *worker) {
     self->face = (struct rp_self){.call = worker_call, .take = worker_take, .cells = worker_cells};
     self->worker = worker;
     rp__ring_attach(&self->reply, &worker->slot->reply);
+}
+
+int rp__self_settle(struct rp__worker *worker, int code) {
+    struct rp__self *self = &worker->self;
+    (void)settle(self);
+    const int refused = self->refused;
+    self->refused = 0;
+    if (code || worker->task.failed || !refused) return code;
+    return rp_task_fail(&worker->task, "an item that it put or sent was refused: %s", rp_strerror(refused));
 }
 
 /* What was mapped stays: it is lent while the world is open. */

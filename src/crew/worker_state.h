@@ -47,6 +47,7 @@ struct rp__self {
     uint64_t spoken_to; /* the object of the last call */
     uint32_t silent;    /* calls on it since the last one that was answered */
     size_t silent_size; /* and their bytes */
+    int refused;        /* why one of them failed that the task was not told of; 0: none did */
 
     struct rp__batch batch;
     uint32_t lendings;
@@ -101,5 +102,7 @@ bool rp__worker_put(struct rp__worker *worker, const void *head, size_t head_siz
 /* Of worker_call.c. */
 void rp__self_begin(struct rp__worker *worker);
 void rp__self_end(struct rp__worker *worker);
+/* The task in hand has returned `code`: what it put silently is at its home now, or the task has failed. */
+int rp__self_settle(struct rp__worker *worker, int code);
 
 #endif

@@ -161,6 +161,28 @@ static int echo(rp_task *task, const struct order *order) {
     return code ? code : rp_queue_task_done(self, order->queue);
 }
 
+/* The first closes the queue between two puts of the second, which does not look at what the later ones return. */
+static int put_too_late(rp_task *task, const struct order *order) {
+    rp_self *self = rp_task_self(task);
+    int number = 0, code = 0;
+    if (rp_task_index(task) == 0) {
+        code = rp_queue_get(self, order->queue, -1, &number, sizeof number, NULL);
+        if (code == 0) code = rp_queue_close(self, order->queue);
+        return code ? code : rp_queue_put(self, order->answers, &number, sizeof number, -1);
+    }
+    code = rp_queue_put(self, order->queue, &number, sizeof number, -1);
+    if (code == 0) code = rp_queue_get(self, order->answers, -1, &number, sizeof number, NULL);
+    for (int i = 0; i < 3; i++) (void)rp_queue_put(self, order->queue, &i, sizeof i, -1);
+    return code;
+}
+
+/* Puts that nobody waits for, into a queue at another rank maybe; what comes behind the task finds them there. */
+static int put_many(rp_task *task, const struct order *order) {
+    int code = 0;
+    for (int i = 0; i < 50 && code == 0; i++) code = rp_queue_put(rp_task_self(task), order->queue, &i, sizeof i, -1);
+    return code;
+}
+
 static int bad_use(rp_task *task, const struct order *order) {
     rp_self *self = rp_task_self(task);
     int64_t number;
@@ -214,6 +236,10 @@ static int act(rp_task *task, const void *input, size_t size) {
         return send_large(task, order);
     case 'e':
         return echo(task, order);
+    case 'P':
+        return put_many(task, order);
+    case 'z':
+        return put_too_late(task, order);
     case 'w': /* wait for the event */
         code = rp_value_add(self, order->value, 1, NULL);
         code = code ? code : rp_event_wait(self, order->event, -1);
@@ -469,6 +495,39 @@ static void what_a_worker_made_is_used_by_all(void) {
     }
 }
 
+static void a_task_that_is_done_has_put_what_it_put(void) {
+    for (int k = 0; k < 2; k++) {
+        struct order order = made('m', 4);
+        rp_pool *own = opened(4, both[k]);
+        int64_t handle[4] = {0}, number;
+        int got = 0;
+        read_numbers(begun(own, &order, sizeof order, 4, 0), 4, handle, NULL);
+        for (int i = 0; i < 4; i++) { /* queues of all ranks, be they nobody's own */
+            const rp_queue own_queue = order.queue;
+            order.what = 'P';
+            order.queue = (rp_queue){(uint64_t)handle[i]};
+            read_numbers(begun(own, &order, sizeof order, 4, 0), 4, NULL, NULL);
+            while (rp_queue_get(program, order.queue, 0, &number, sizeof number, NULL) == 0) got++;
+            CU_ASSERT_EQUAL(rp_queue_free(program, order.queue), 0);
+            order.queue = own_queue;
+        }
+        CU_ASSERT_EQUAL(got, 4 * (4 * 50 + 1));
+        rp_pool_free(own);
+        dispose(&order);
+    }
+}
+
+static void a_task_whose_puts_are_refused_fails(void) {
+    struct order order = made('z', 2);
+    int status[2] = {0};
+    rp_pool *own = opened(2, RP_WORKERS_PROCESS);
+    read_numbers(begun(own, &order, sizeof order, 2, 0), 2, NULL, status);
+    CU_ASSERT_EQUAL(status[0], 0);
+    CU_ASSERT_EQUAL(status[1], RP_ETASK);
+    rp_pool_free(own);
+    dispose(&order);
+}
+
 static void items_of_20_megabytes_go_through(void) {
     struct order order = made('L', 3);
     rp_pool *own = opened(2, RP_WORKERS_PROCESS);
@@ -595,6 +654,8 @@ static const struct unit_test tests[] = {
     UNIT(a_consumer_that_dies_loses_only_what_it_took),
     UNIT(a_task_with_effects_runs_once_unless_retries_are_asked_for),
     UNIT(what_a_worker_made_is_used_by_all),
+    UNIT(a_task_that_is_done_has_put_what_it_put),
+    UNIT(a_task_whose_puts_are_refused_fails),
     UNIT(items_of_20_megabytes_go_through),
     UNIT(threads_of_the_program_put_join_and_get),
     UNIT(wrong_calls_and_time_limits_are_told),
