@@ -309,6 +309,31 @@ static void sender_waits_while_more_than_1_MiB_is_unread(void) {
     close_stage(&s);
 }
 
+static int put_silently(struct stage *s, uint32_t who, uint64_t object) {
+    return ask(s, &(struct rp__request){.from = caller(who), .object = object, .op = RP__OP_PUT, .silent = true});
+}
+
+static void what_failed_silently_is_told_once(void) {
+    struct stage s = open_stage();
+    uint64_t q = make(&s, RP__QUEUE, 0, 0), other = make(&s, RP__QUEUE, 0, 0);
+    IS(put_silently(&s, 1, q), 0);
+    IS(call(&s, 1, q, RP__OP_FLUSH, 0, 0), 0);
+    IS(call(&s, 0, q, RP__OP_CLOSE, 0, 0), 0);
+    for (int i = 0; i < 2; i++) IS(put_silently(&s, 1, q), RP_ECLOSED);
+    IS(call(&s, 2, q, RP__OP_FLUSH, 0, 0), 0); /* another caller's are none of its business */
+    IS(call(&s, 1, other, RP__OP_FLUSH, 0, 0), RP_ECLOSED);
+    IS(call(&s, 1, q, RP__OP_FLUSH, 0, 0), 0);
+
+    q = make(&s, RP__QUEUE, 0, 0);
+    IS(put_silently(&s, 1, q + 1000), RP_ECLOSED); /* that never was */
+    IS(give(&s, 1, q, RP__OP_PUT, "a"), 0);
+    IS(give(&s, 1, q + 1000, RP__OP_PUT, "b"), RP_ECLOSED);
+    IS(call(&s, 1, q, RP__OP_FLUSH, 0, 0), 0);
+    IS(call(&s, 1, q, RP__OP_SIZE, 0, 0), 0);
+    IS(s.heard[1].value, 1);
+    close_stage(&s);
+}
+
 int main(void) {
     static const struct unit_test tests[] = {
         UNIT(queue_gives_items_in_order_to_getters_in_order),
@@ -328,6 +353,7 @@ int main(void) {
         UNIT(closing_an_end_ends_the_other_after_what_was_sent),
         UNIT(poll_waits_for_an_item_and_asks_for_what_is_lent),
         UNIT(sender_waits_while_more_than_1_MiB_is_unread),
+        UNIT(what_failed_silently_is_told_once),
         {NULL, NULL},
     };
     return unit_run("home: queues and pipes", tests);
