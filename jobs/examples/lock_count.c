@@ -1,6 +1,6 @@
-/* Four tasks count in shared memory, each up to TURNS times, by reading the number and writing it back one higher. Without
- * a lock two of them read the same number now and then, and a count is lost: how many, nobody knows beforehand. With the
- * lock none is, and none with the addition that cannot be interrupted. */
+/* Four tasks count in shared memory, each TURNS times, by reading the number, thinking a little, and writing it back one
+ * higher. Without a lock several of them read the same number now and then, and all of these counts but one are lost: how
+ * many, nobody knows beforehand. Under the lock none is, and none by the addition that cannot be interrupted. */
 #include "example.h"
 
 #include <rankpool_sync.h>
@@ -13,11 +13,16 @@ typedef struct counter {
     bool locked, atomic;
 } counter;
 
+static void think(void) {
+    for (volatile int i = 0; i < 500; i++) continue; /* about a microsecond */
+}
+
 static int count_once(rp_self *self, const counter *shared) {
     int64_t now;
     if (shared->atomic) return rp_value_add(self, shared->value, 1, NULL);
     int code = shared->locked ? rp_lock_acquire(self, shared->lock, -1) : 0;
     if (code == 0) code = rp_value_load(self, shared->value, &now);
+    think();
     if (code == 0) code = rp_value_store(self, shared->value, now + 1);
     if (code == 0 && shared->locked) code = rp_lock_release(self, shared->lock);
     return code;
