@@ -22,6 +22,7 @@ typedef struct example {
 static inline bool example_start(example *self, const rp_kernel *const *kernels) {
     rp_error error;
     *self = (example){.exit_code = 1};
+    setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* lines of main and of rp_task_print then come in the order of printing */
     int code = rp_world_open(&(rp_world_options){.kernels = kernels}, &self->world, &self->exit_code, &error);
     if (code < 0) fprintf(stderr, "%s\n", error.text);
     return code == 0;

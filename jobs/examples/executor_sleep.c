@@ -31,10 +31,8 @@ static int next_seconds(void *context, const void **input, size_t *size) {
 static int print_results(rp_map *map, rp_error *error) {
     rp_result result;
     int code;
-    while ((code = rp_map_next(map, -1, &result)) == 0 && (code = result.status) == 0) {
+    while ((code = rp_map_next(map, -1, &result)) == 0 && (code = result.status) == 0)
         printf("%.*s\n", (int)result.size, (const char *)result.data);
-        fflush(stdout); /* what the workers print does not wait for what is buffered here */
-    }
     if (code == RP_END) return 0;
     snprintf(error->text, sizeof error->text, "the sleeps ended early: %s", rp_strerror(code));
     return code;

@@ -30,6 +30,7 @@ int main(void) {
     static const char *const kernel[BOTH] = {"print_cube", "print_square"};
     rp_process *process[BOTH];
     rp_error error;
+    printf("CPUs that this program may use: %" PRIu32 "\n", rp_cpu_count());
     for (int i = 0; i < BOTH; i++) {
         const rp_process_options options = {.kernel = kernel[i], .input = &number, .input_size = sizeof number};
         if (rp_process_new(self.world, &options, &process[i], &error) < 0) return example_end(&self, &error);

@@ -62,9 +62,10 @@ int main(void) {
     }
     printf("All workers have finished working\n");
     verdict found;
-    while (rp_queue_get(main_thread, shared.out, 0, &found, sizeof found, NULL) == 0)
+    while ((code = rp_queue_get(main_thread, shared.out, 0, &found, sizeof found, NULL)) == 0)
         printf("Worker with process id %d says %" PRId64 " is %s\n", found.pid, found.number,
                found.is_prime ? "prime" : "not prime");
+    if (code != RP_EEMPTY) return example_fail(&self, "the queue of answers", code);
     fprintf(stderr, "Total time taken: %.4f seconds\n", example_now_s() - start);
     return example_end(&self, NULL);
 }

@@ -12,11 +12,21 @@ sorted_gives() { [[ $code == 0 ]] && diff <(sort <<<"$1") <(sort "$out"); }
 in_order() { diff <(printf '%s\n' "$2") <(grep -E -- "$1" "$out"); }
 verdicts_without_pids() { diff <(printf '%s\n' "$1") <(sed -E 's/ with process id [0-9]+//' "$out"); }
 five_pids() { [[ $code == 0 && $(grep -Eo "$1 [0-9]+$" "$out" | sort -u | wc -l) == 5 ]]; }
-without_pids() { diff <(sort <<<"$1") <(sed -E 's/(is|number|process|->) [0-9]+$/\1 PID/' "$out" | sort); }
+without_pids() {
+    diff <(sort <<<"$1") \
+        <(sed -E 's/(is|number|process|->) [0-9]+$/\1 PID/; s/use: [0-9]+$/use: COUNT/' "$out" | sort)
+}
 # main's pid of each process is the one that the process tells
 pids_agree() {
     [[ $(grep -Eo 'id -> [0-9]+' "$out" | grep -Eo '[0-9]+' | sort) == \
         $(grep -Eo 'as process [0-9]+' "$out" | grep -Eo '[0-9]+' | sort) ]]
+}
+sorted_verdicts() { diff <(sort <<<"$1") <(sed -E 's/ with process id [0-9]+//' "$out" | sort); }
+# counts_to HOW AT_LEAST AT_MOST: what lock_count tells of this way to count is one number between these
+counts_to() {
+    local counted
+    counted=$(sed -nE "s/^$1: ([0-9]+) of 4000$/\1/p" "$out")
+    [[ $counted =~ ^[0-9]+$ ]] && ((counted >= $2 && counted <= $3))
 }
 at_least_two_pids() { (($(grep -Eo 'id [0-9]+' "$out" | sort -u | wc -l) > 1)); }
 
@@ -26,10 +36,13 @@ counts=$(lines 'in sequence: 1000'{,,} 'at once: 1000'{,,})
 sums=$(lines 'in sequence: 656700' 'by threads: 656700' 'by processes: 656700')
 answers=$(lines 'cube(5) answered 125' 'callback of cube: 125' 'square(5) answered 25' 'callback of square: 25' \
     'divide(0) failed: task 0: division by zero (1 of 1 failed)' 'error callback of divide: division by zero')
+range=$(lines 'the squares from 0 to 999 add up to 332833500' 'Process-1 has ended with exit code 0')
+cubes=$(for ((x = 1; x <= 10; x++)); do echo "$((x * x * x)) plus one is $((x * x * x + 1))"; done)
 done_in_order=$(lines 'Done 0.5' 'Done 0.4' 'Done 0.3' 'Done 0.2' 'Done 0.1')
 verdicts=$(lines 222377:not 3334:not 2212:not 3345:not 23441:not 454577: 341737:not 565633:not |
     sed -E 's/(.*):(.*)/Worker says \1 is \2 prime/; s/  / /'; echo 'All workers have finished working')
-basics=$(lines 'Process-1 is not alive before it starts' 'Process-2 is not alive before it starts' \
+basics=$(lines 'CPUs that this program may use: COUNT' \
+    'Process-1 is not alive before it starts' 'Process-2 is not alive before it starts' \
     'Process-1 runs print_cube as process PID' 'Process-2 runs print_square as process PID' \
     'PID::print_cube::id -> PID' 'Cube: 125' 'PID::print_square::id -> PID' 'Square: 25' \
     'Process-1 is not alive after it was joined' 'Process-2 is not alive after it was joined' DONE)
@@ -69,6 +82,21 @@ for way in bare two; do
     claim "$way: five_workers has five processes of a function" five_pids 'process id is'
     claim "$way: five_workers has five processes of a class" five_pids 'id number'
     claim "$way: each of them has its number" without_pids "$five"
+
+    run $way process_range
+    claim "$way: process_range adds up its range, and has ended well" sorted_gives "$range"
+    claim "$way: pipe_cube receives the cube of 19" gives 'Received: 6859' $way pipe_cube
+    claim "$way: queue_cubes adds one to ten cubes, in the order in which they were put" gives "$cubes" $way queue_cubes
+    run $way lock_count 1000
+    claim "$way: lock_count succeeds" test "$code" = 0
+    claim "$way: without a lock it loses counts, or is lucky" counts_to 'without a lock' 1 4000
+    claim "$way: under the lock it loses none" counts_to 'under the lock' 4000 4000
+    claim "$way: by rp_value_add it loses none" counts_to 'by rp_value_add' 4000 4000
+    claim "$way: lock_count tells three times" says "$err" ' [0-9.]+ seconds$' 3
+    run $way queue_is_prime
+    claim "$way: queue_is_prime succeeds" test "$code" = 0
+    claim "$way: queue_is_prime finds the one prime among eight numbers" sorted_verdicts "$verdicts"
+    claim "$way: several of its processes answer" at_least_two_pids
 
     run $way count_three_times many
     claim "$way: a wrong argument is exit code 1" test "$code" = 1
