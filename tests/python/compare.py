@@ -1,14 +1,19 @@
 """Compares the table's rows with what Python and rankpool answer.
 
-    compare.py python TABLE           the rows whose Python answers otherwise than they say
-    compare.py rankpool TABLE CASES   the rows that program CASES answers otherwise than they say, or does not know
-    compare.py verdict TABLE          the rows that say `same` of answers that mean different things, or the reverse
+    compare.py python TABLE             the rows whose Python answers otherwise than they say
+    compare.py rankpool TABLE ANSWERS   the rows for which ANSWERS, a file that python_cases printed, has another answer
+                                        than they say, or none; and answers without a row
+    compare.py verdict TABLE            the rows that say `same` of answers that mean different things, or the reverse
+    compare.py evaluate LINE...         what these lines of Python answer
 Prints them, and ends with 1 if there is one."""
 
-import multiprocessing
+import os
+import signal
 import subprocess
 import sys
-import threading
+from concurrent.futures import ThreadPoolExecutor
+
+AT_ONCE, PATIENCE_S = 4, 20
 
 
 def read(path):
@@ -27,59 +32,56 @@ def read(path):
     return rows, means
 
 
-def elsewhere(call):
-    """What the call gives on a thread of its own."""
-    result = []
+def evaluate(*code):
+    """Prints the value of the last line, or the name of the exception, and ends its process group: what was begun goes."""
+    import concurrent.futures
+    import multiprocessing
+    import targets
 
-    def run():
-        try:
-            result.append(call())
-        except Exception as error:
-            result.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    if isinstance(result[0], Exception):
-        raise result[0]
-    return result[0]
-
-
-def waits_for_ever(call):
-    thread = threading.Thread(target=call, daemon=True)
-    thread.start()
-    thread.join(0.2)
-    return "waits for ever" if thread.is_alive() else "ends"
-
-
-def answer(code):
-    """The value of the last line, or the name of the exception."""
     names = {name: getattr(multiprocessing, name) for name in multiprocessing.__all__}
-    names |= {"elsewhere": elsewhere, "waits_for_ever": waits_for_ever}
+    names |= {name: getattr(concurrent.futures, name) for name in concurrent.futures.__all__}
+    names |= {name: value for name, value in vars(targets).items() if not name.startswith("_")}
     try:
         exec("\n".join(code[:-1]), names)
-        return str(eval(code[-1], names))
+        found = str(eval(code[-1], names))
     except Exception as error:
-        return type(error).__name__
+        found = type(error).__name__
+    print(found, flush=True)
+    os.killpg(0, signal.SIGKILL)
 
 
-def main(mode, table, *cases):
+def ask(row):
+    """What Python answers to the row, in a process group of its own."""
+    command = [sys.executable, "-B", __file__, "evaluate", *row["code"]]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True
+    ) as process:
+        try:
+            return process.communicate(timeout=PATIENCE_S)[0].strip() or "nothing"
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            return f"nothing for {PATIENCE_S} seconds"
+
+
+def main(mode, table, *given):
     rows, means = read(table)
-    wrong = 0 if rows else 1
-    for row in rows:
-        if mode == "python":
-            should, found = row["python"], answer(row["code"])
-        elif mode == "rankpool":
-            run = subprocess.run([*cases, row["name"]], stdout=subprocess.PIPE, text=True)
-            should, found = row["ours"], run.stdout.strip() or f"nothing, and ended with {run.returncode}"
-        else:
+    expected, found = {row["name"]: row["ours"] for row in rows}, {}
+    if mode == "python":
+        expected = {row["name"]: row["python"] for row in rows}
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            found = dict(zip(expected, pool.map(ask, rows)))
+    elif mode == "rankpool":
+        found = dict(line.rstrip("\n").split(" ", 1) for line in open(given[0]))
+    else:
+        expected = {row["name"]: row["verdict"].split(":")[0] for row in rows}
+        for row in rows:
             alike = row["python"] == row["ours"] or (row["python"], row["ours"]) in means
-            should, found = row["verdict"].split(":")[0], "same" if alike else "differs"
-        if should != found:
-            print(f"{row['name']}: the table says {should}, but it is {found}")
-            wrong += 1
-    return wrong > 0
+            found[row["name"]] = "same" if alike else "differs"
+    wrong = [name for name in expected | found if expected.get(name) != found.get(name)]
+    for name in wrong:
+        print(f"{name}: the table says {expected.get(name)}, but it is {found.get(name)}")
+    return bool(wrong) or not rows or len(expected) != len(rows)
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(evaluate(*sys.argv[2:]) if sys.argv[1] == "evaluate" else main(*sys.argv[1:]))
