@@ -1,6 +1,6 @@
-/* rankpool's side of table.txt: each case makes calls, and answers a value or the name of a code. Cases about what tasks
- * share can be answered by any caller, so they are: by the program, by a task in a worker process and by one in a thread.
- * The others are the program's. */
+/* rankpool's side of table.txt: each case makes calls, and answers a value or the name of a code. Cases about what
+ * tasks share can be answered by any caller, so they are: by the program, by a task in a worker process and by one in
+ * a thread. The others are the program's. */
 #ifndef RP_TESTS_PYTHON_CASES_H
 #define RP_TESTS_PYTHON_CASES_H
 

@@ -1,4 +1,4 @@
-/* The cases of what tasks share: Queue, Pipe, Lock and the rest. Two callers: the one of the case, and one elsewhere. */
+/* The cases of what tasks share: Queue, Pipe, Lock and the rest. Callers are the one of the case, and one elsewhere. */
 #include "cases.h"
 
 /* What another caller gets of it. */
@@ -432,6 +432,18 @@ CASE(value_double) {
     snprintf(s->word, sizeof s->word, "%g", now);
     return 0;
 }
+CASE(array_double) {
+    rp_array array;
+    double now;
+    DO(rp_array_new(s->self, 2, &array));
+    DO(rp_array_store_double(s->self, array, 0, 0.5));
+    DO(rp_array_store_double(s->self, array, 1, 0.25));
+    DO(rp_array_load_double(s->self, array, 0, &now));
+    DO(rp_array_add_double(s->self, array, 1, now, NULL));
+    DO(rp_array_load_double(s->self, array, 1, &now));
+    snprintf(s->word, sizeof s->word, "%g", now);
+    return 0;
+}
 static int read_array(struct stand *s, size_t count, size_t first, size_t words) {
     const int64_t in[] = {1, 2, 3, 4};
     int64_t out[8];
@@ -529,6 +541,7 @@ const struct python_case sync_cases[] = {
     LISTED(value_added),
     LISTED(value_too_large),
     LISTED(value_double),
+    LISTED(array_double),
     LISTED(array_slice),
     LISTED(array_slice_too_long),
     LISTED(array_index_too_large),

@@ -4,16 +4,20 @@
     compare.py rankpool TABLE ANSWERS   the rows for which ANSWERS, a file that python_cases printed, has another answer
                                         than they say, or none; and answers without a row
     compare.py verdict TABLE            the rows that say `same` of answers that mean different things, or the reverse
-    compare.py evaluate LINE...         what these lines of Python answer
+    compare.py lane TABLE FIRST         prints what Python answers to some of the rows, in a few processes at once
 Prints them, and ends with 1 if there is one."""
 
+import concurrent.futures
+import concurrent.futures.process
+import multiprocessing
+import multiprocessing.pool
 import os
+import select
 import signal
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
-AT_ONCE, PATIENCE_S = 4, 20
+LANES, PATIENCE_S = 4, 20
 
 
 def read(path):
@@ -32,35 +36,47 @@ def read(path):
     return rows, means
 
 
-def evaluate(*code):
-    """Prints the value of the last line, or the name of the exception, and ends its process group: what was begun goes."""
-    import concurrent.futures
-    import multiprocessing
-    import targets
+def evaluate(code):
+    """The value of the last line, or the name of the exception."""
+    import targets  # here: with a gate and a counter of its own
 
     names = {name: getattr(multiprocessing, name) for name in multiprocessing.__all__}
     names |= {name: getattr(concurrent.futures, name) for name in concurrent.futures.__all__}
     names |= {name: value for name, value in vars(targets).items() if not name.startswith("_")}
     try:
         exec("\n".join(code[:-1]), names)
-        found = str(eval(code[-1], names))
+        return str(eval(code[-1], names))
     except Exception as error:
-        found = type(error).__name__
-    print(found, flush=True)
-    os.killpg(0, signal.SIGKILL)
+        return type(error).__name__
 
 
-def ask(row):
-    """What Python answers to the row, in a process group of its own."""
-    command = [sys.executable, "-B", __file__, "evaluate", *row["code"]]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True
-    ) as process:
-        try:
-            return process.communicate(timeout=PATIENCE_S)[0].strip() or "nothing"
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            return f"nothing for {PATIENCE_S} seconds"
+def ask(code):
+    """What Python answers to it, in a process group of its own: what it began ends with the answer."""
+    out, into = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        os.write(into, evaluate(code).encode())
+        os.killpg(0, signal.SIGKILL)
+    answered = select.select([out], [], [], PATIENCE_S)[0]
+    answer = os.read(out, 1000).decode() if answered else f"nothing for {PATIENCE_S} seconds"
+    if not answered:
+        os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    os.close(out)
+    os.close(into)
+    return answer
+
+
+def lane(table, first):
+    """Prints what Python answers to some of the rows."""
+    for row in read(table)[0][int(first) :: LANES]:
+        print(row["name"], ask(row["code"]), flush=True)
+
+
+def answers(lines):
+    return dict(line.rstrip("\n").split(" ", 1) for line in lines)
 
 
 def main(mode, table, *given):
@@ -68,10 +84,12 @@ def main(mode, table, *given):
     expected, found = {row["name"]: row["ours"] for row in rows}, {}
     if mode == "python":
         expected = {row["name"]: row["python"] for row in rows}
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            found = dict(zip(expected, pool.map(ask, rows)))
+        command = [sys.executable, "-B", __file__, "lane", table]
+        lanes = [subprocess.Popen([*command, str(i)], stdout=subprocess.PIPE, text=True) for i in range(LANES)]
+        for one in lanes:
+            found |= answers(one.communicate()[0].splitlines())
     elif mode == "rankpool":
-        found = dict(line.rstrip("\n").split(" ", 1) for line in open(given[0]))
+        found = answers(open(given[0]))
     else:
         expected = {row["name"]: row["verdict"].split(":")[0] for row in rows}
         for row in rows:
@@ -84,4 +102,4 @@ def main(mode, table, *given):
 
 
 if __name__ == "__main__":
-    sys.exit(evaluate(*sys.argv[2:]) if sys.argv[1] == "evaluate" else main(*sys.argv[1:]))
+    sys.exit(lane(*sys.argv[2:]) if sys.argv[1] == "lane" else main(*sys.argv[1:]))

@@ -1,5 +1,5 @@
-/* What the workers of python_cases compute: an int64_t in, an int64_t out. Those that are held at a gate keep their place
- * while they are: they ask for the event instead of waiting for it. */
+/* What the workers of python_cases compute: an int64_t in, an int64_t out. Those that are held at a gate keep their
+ * place while they are: they ask for the event instead of waiting for it. */
 #include "kernels.h"
 #include "cases.h"
 

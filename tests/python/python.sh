@@ -19,8 +19,7 @@ claim "what the table calls the same is the same, and what differs differs" \
     python3 "$here/compare.py" verdict "$here/table.txt"
 reasons() { sed -n 's/.*| differs: //p' "$here/table.txt"; }
 told() { # whatever else it says, the page gives each reason in the table's words
-    local reason
-    while read -r reason; do grep -qF "$reason" "$here/../../jobs/README.md" || echo "not told: $reason"; done < <(reasons) |
-        { ! grep .; }
+    local reason page=$here/../../jobs/README.md
+    while read -r reason; do grep -qF "$reason" "$page" || echo "not told: $reason"; done < <(reasons) | { ! grep .; }
 }
 claim "the differences are told in jobs/README.md" told

@@ -1,9 +1,9 @@
-/* rankpool's side of table.txt, on the library as any program has it, bare or on ranks: `python_cases` prints a line for
- * each case, its name and what it gives. What tasks share is asked by the program, in worker processes and in threads:
- * where they do not agree the line says who got what.
+/* rankpool's side of table.txt, on the library as any program has it, bare or on ranks: `python_cases` prints a line
+ * for each case, its name and what it gives. What tasks share is asked by the program, in worker processes and in
+ * threads: where they do not agree the line says who got what.
  *
- * "Another caller" is a worker process. The program asks it by rp_pool_apply; a task asks the program, which serves such
- * errands while its map runs, to do so. */
+ * "Another caller" is a worker process. The program asks it by rp_pool_apply; a task asks the program, which serves
+ * such errands while its map runs, to do so. */
 #include "cases.h"
 #include "kernels.h"
 

@@ -1,5 +1,5 @@
-"""What the snippets of table.txt run in Python's processes, and what makes them short. Each row has a process of its own,
-which imports this: so the gate, the counter and the numbers of processes are new in each."""
+"""What the snippets of table.txt run in Python's processes, and what makes them short. Each row has a process of its
+own, which imports this first: so the gate, the counter and the numbers of processes are new in each."""
 
 import os
 import signal
