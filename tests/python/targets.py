@@ -1,6 +1,7 @@
 """What the snippets of table.txt run in Python's processes, and what makes them short. Each row has a process of its
 own, which imports this first: so the gate, the counter and the numbers of processes are new in each."""
 
+import multiprocessing
 import os
 import signal
 import sys
@@ -10,6 +11,13 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import Event, Process, Value
 
 gate, started, counter = Event(), Event(), Value("i", 0)
+pools = []
+
+
+def Pool(*args, **options):
+    """Python's own, and kept: one that is collected while results come may hang."""
+    pools.append(multiprocessing.Pool(*args, **options))
+    return pools[-1]
 
 
 def square(x):
