@@ -459,8 +459,9 @@ RP_API bool rp_future_ready(rp_future *future);
 RP_API int rp_future_successful(rp_future *future, bool *successful);
 /* Take back what has not started, and kill the worker of what runs if `kill` is set. Blocks until its workers' ranks
  * have answered, milliseconds (of an inline worker: until its task is done).
- * 0: canceled, and the future is done. RP_EBUSY: some of it runs, and goes on; the rest is canceled. RP_EUNSUPPORTED:
- * the same, where threads or inline workers should have been killed. RP_ECLOSED: it was done before. RP_EINVAL,
+ * 0: canceled, and the future is done; also when it was canceled before. RP_EBUSY: some of it runs, and goes on; the
+ * rest is canceled. RP_EUNSUPPORTED: the same, where threads or inline workers should have been killed. RP_ECLOSED: it
+ * was done before without. RP_EINVAL,
  * RP_ENOMEM, why the pool cannot go on. */
 RP_API int rp_future_cancel(rp_future *future, bool kill);
 /* May be called before it is done: what has not started is canceled then, what runs is not killed, and nobody learns of

@@ -301,7 +301,8 @@ static int worker_call(rp_self *face, const struct rp__call *call, uint64_t *val
 
     struct rp__answer_head answer;
     const int code = exchange(self, RP__CALL_REQUEST, call, &answer, data);
-    self->spoken_to = code == 0 ? call->object : 0; /* after a failure the next one is answered too */
+    /* After a failure, or its own close, the next one is answered too. */
+    self->spoken_to = code == 0 && call->op != RP__OP_CLOSE ? call->object : 0;
     self->silent = 0;
     self->silent_size = 0;
     if (value && code == 0) *value = answer.value;

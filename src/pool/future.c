@@ -59,6 +59,12 @@ void rp_future_free(rp_future *future) {
     rp__collector_leave(collector);
 }
 
+static bool was_canceled(const rp_future *future) {
+    for (size_t i = 0; !future->code && i < future->results.count; i++)
+        if (future->results.result[i].status == RP_ECANCELED) return true;
+    return false;
+}
+
 /* Again while something came back between being asked for and being given up. Collector entered. */
 static int cancel(rp_future *future, bool kill) {
     bool refused = false;
@@ -70,16 +76,14 @@ static int cancel(rp_future *future, bool kill) {
     }
     if (!future->done) return rc ? rc : kill ? RP_EUNSUPPORTED : RP_EBUSY;
     if (future->code) return future->code;
-    for (size_t i = 0; i < count; i++)
-        if (future->results.result[i].status == RP_ECANCELED) return 0;
-    return RP_ECLOSED;
+    return was_canceled(future) ? 0 : RP_ECLOSED;
 }
 
 int rp_future_cancel(rp_future *future, bool kill) {
     if (!future) return RP_EINVAL;
     rp__collector_enter(future->collector);
     rp__collector_collect(future->collector);
-    int rc = future->done ? RP_ECLOSED : cancel(future, kill);
+    int rc = !future->done ? cancel(future, kill) : was_canceled(future) ? 0 : RP_ECLOSED;
     rp__collector_leave(future->collector);
     return rc;
 }

@@ -547,7 +547,7 @@ static void what_is_queued_never_runs_once_it_is_canceled(void) {
     for (uint64_t n = 0; n < 30; n++) {
         CU_ASSERT_EQUAL(rp_future_get(future[n], n % 2 ? 0 : 60, &results, &error), n % 2 ? RP_ECANCELED : 0);
         CU_ASSERT(n % 2 ? results->result->status == RP_ECANCELED : value(results->result) == n * n);
-        CU_ASSERT_EQUAL(rp_future_cancel(future[n], true), RP_ECLOSED);
+        CU_ASSERT_EQUAL(rp_future_cancel(future[n], true), n % 2 ? 0 : RP_ECLOSED);
         rp_future_free(future[n]);
     }
     CU_ASSERT_EQUAL(rp_future_get(busy, 60, NULL, NULL), 0);

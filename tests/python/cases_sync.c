@@ -1,29 +1,13 @@
-/* rankpool's side of table.txt: `cases NAME` prints what the case of this name gives, a value or the name of a code;
- * without a name, the names of all. Two callers: the one of the case, and another. */
-#include "../unit/sync_stage.h"
+/* The cases of what tasks share: Queue, Pipe, Lock and the rest. Callers are the one of the case, and one elsewhere. */
+#include "cases.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
-struct stand {
-    rp_self *self, *other;
-    struct sync_stage *stage;
-    char word[64]; /* the answer, if it is not the code */
-};
-
-static void say_number(struct stand *s, int64_t number) { snprintf(s->word, sizeof s->word, "%" PRId64, number); }
-static void say_bool(struct stand *s, bool yes) { snprintf(s->word, sizeof s->word, yes ? "True" : "False"); }
-
-/* The case of this name: what it returns is its answer, unless it said a word and returns 0. */
-#define CASE(name) static int name(struct stand *s)
-#define LISTED(name)                                                                                                   \
-    { #name, name }
-/* What must succeed before. */
-#define DO(call)                                                                                                       \
-    do {                                                                                                               \
-        int code_ = (call);                                                                                            \
-        if (code_) return snprintf(s->word, sizeof s->word, "before: %s", rp_error_name(code_)), 0;                    \
-    } while (0)
+/* What another caller gets of it. */
+static int ask(struct stand *s, enum errand_what what, uint64_t id, int64_t *item) {
+    struct errand_answer answer;
+    int code = s->elsewhere(s, &(struct errand){.what = what, .id = id, .item = item ? *item : 0}, &answer);
+    if (code == 0 && item) *item = answer.item;
+    return code ? code : answer.code;
+}
 
 /* ---- Queue --------------------------------------------------------------------------------------------- */
 
@@ -36,10 +20,10 @@ static int get(rp_self *self, rp_queue q, int64_t *item, double timeout_s) {
 
 CASE(queue_order) {
     rp_queue q;
-    int64_t item[3];
+    int64_t item[3] = {0};
     DO(rp_queue_new(s->self, 0, &q));
     for (int i = 0; i < 3; i++) DO(put(s->self, q, i + 1, -1));
-    for (int i = 0; i < 3; i++) DO(get(s->other, q, &item[i], -1));
+    for (int i = 0; i < 3; i++) DO(ask(s, GET, q.id, &item[i]));
     snprintf(s->word, sizeof s->word, "%d %d %d", (int)item[0], (int)item[1], (int)item[2]);
     return 0;
 }
@@ -91,21 +75,21 @@ CASE(queue_size) {
     say_number(s, (int64_t)size);
     return 0;
 }
-static int use_closed(struct stand *s, rp_self *closer, bool with_item, bool take) {
+static int use_closed(struct stand *s, bool by_another, bool with_item, bool take) {
     rp_queue q;
     int64_t item;
     DO(rp_queue_new(s->self, 0, &q));
     if (with_item) DO(put(s->self, q, 1, -1));
-    DO(rp_queue_close(closer, q));
+    DO(by_another ? ask(s, CLOSE_QUEUE, q.id, NULL) : rp_queue_close(s->self, q));
     if (!take) return put(s->self, q, 1, -1);
     int code = get(s->self, q, &item, -1);
     if (code == 0) say_number(s, item);
     return code;
 }
-CASE(queue_put_after_close) { return use_closed(s, s->self, false, false); }
-CASE(queue_get_after_close) { return use_closed(s, s->self, true, true); }
-CASE(queue_get_after_close_and_empty) { return use_closed(s, s->self, false, true); }
-CASE(queue_put_after_another_closed) { return use_closed(s, s->other, false, false); }
+CASE(queue_put_after_close) { return use_closed(s, false, false, false); }
+CASE(queue_get_after_close) { return use_closed(s, false, true, true); }
+CASE(queue_get_after_close_and_empty) { return use_closed(s, false, false, true); }
+CASE(queue_put_after_another_closed) { return use_closed(s, true, false, false); }
 CASE(queue_close_twice) {
     rp_queue q;
     DO(rp_queue_new(s->self, 0, &q));
@@ -141,18 +125,18 @@ static int take_out(rp_self *self, rp_pipe p, int64_t *item) {
 
 CASE(pipe_order) {
     rp_pipe p[2];
-    int64_t item[2];
+    int64_t item[2] = {0};
     DO(rp_pipe_new(s->self, true, p));
     for (int i = 0; i < 2; i++) DO(put_in(s->self, p[0], i + 1));
-    for (int i = 0; i < 2; i++) DO(take_out(s->other, p[1], &item[i]));
+    for (int i = 0; i < 2; i++) DO(ask(s, RECEIVE, p[1].id, &item[i]));
     snprintf(s->word, sizeof s->word, "%d %d", (int)item[0], (int)item[1]);
     return 0;
 }
 CASE(pipe_back) {
     rp_pipe p[2];
-    int64_t item;
+    int64_t item = 3;
     DO(rp_pipe_new(s->self, true, p));
-    DO(put_in(s->other, p[1], 3));
+    DO(ask(s, SEND, p[1].id, &item));
     DO(take_out(s->self, p[0], &item));
     say_number(s, item);
     return 0;
@@ -242,14 +226,13 @@ CASE(lock_release_by_another) {
     rp_lock lock;
     DO(rp_lock_new(s->self, &lock));
     DO(rp_lock_acquire(s->self, lock, -1));
-    return rp_lock_release(s->other, lock);
+    return ask(s, RELEASE, lock.id, NULL);
 }
 CASE(lock_of_the_dead) {
     rp_lock lock;
     DO(rp_lock_new(s->self, &lock));
-    DO(rp_lock_acquire(s->other, lock, -1));
-    die(s->stage, 1);
-    return rp_lock_acquire(s->self, lock, 0.001);
+    DO(ask(s, ACQUIRE_AND_DIE, lock.id, NULL));
+    return rp_lock_acquire(s->self, lock, 10);
 }
 CASE(rlock_again) {
     rp_rlock lock;
@@ -261,7 +244,7 @@ CASE(rlock_held_by_another) {
     rp_rlock lock;
     DO(rp_rlock_new(s->self, &lock));
     DO(rp_rlock_acquire(s->self, lock, -1));
-    return rp_rlock_acquire(s->other, lock, 0);
+    return ask(s, TRY_RLOCK, lock.id, NULL);
 }
 CASE(rlock_release_unheld) {
     rp_rlock lock;
@@ -272,7 +255,7 @@ CASE(rlock_release_by_another) {
     rp_rlock lock;
     DO(rp_rlock_new(s->self, &lock));
     DO(rp_rlock_acquire(s->self, lock, -1));
-    return rp_rlock_release(s->other, lock);
+    return ask(s, RELEASE_RLOCK, lock.id, NULL);
 }
 static int second_permit(struct stand *s, uint64_t permits) {
     rp_semaphore semaphore;
@@ -449,6 +432,18 @@ CASE(value_double) {
     snprintf(s->word, sizeof s->word, "%g", now);
     return 0;
 }
+CASE(array_double) {
+    rp_array array;
+    double now;
+    DO(rp_array_new(s->self, 2, &array));
+    DO(rp_array_store_double(s->self, array, 0, 0.5));
+    DO(rp_array_store_double(s->self, array, 1, 0.25));
+    DO(rp_array_load_double(s->self, array, 0, &now));
+    DO(rp_array_add_double(s->self, array, 1, now, NULL));
+    DO(rp_array_load_double(s->self, array, 1, &now));
+    snprintf(s->word, sizeof s->word, "%g", now);
+    return 0;
+}
 static int read_array(struct stand *s, size_t count, size_t first, size_t words) {
     const int64_t in[] = {1, 2, 3, 4};
     int64_t out[8];
@@ -474,10 +469,7 @@ CASE(array_of_none) {
     return rp_array_new(s->self, 0, &array);
 }
 
-static const struct {
-    const char *name;
-    int (*run)(struct stand *stand);
-} cases[] = {
+const struct python_case sync_cases[] = {
     LISTED(queue_order),
     LISTED(queue_get_empty),
     LISTED(queue_get_too_late),
@@ -549,31 +541,11 @@ static const struct {
     LISTED(value_added),
     LISTED(value_too_large),
     LISTED(value_double),
+    LISTED(array_double),
     LISTED(array_slice),
     LISTED(array_slice_too_long),
     LISTED(array_index_too_large),
     LISTED(array_index_from_the_end),
     LISTED(array_of_none),
+    {NULL, NULL},
 };
-
-static int run(int (*of)(struct stand *stand)) {
-    struct sync_stage *stage = open_sync_stage();
-    struct stand stand = {.self = self_of(stage, 0), .other = self_of(stage, 1), .stage = stage};
-    int code = of(&stand);
-    if (code == 0 && stand.word[0])
-        puts(stand.word);
-    else
-        puts(code ? rp_error_name(code) : "RP_OK");
-    close_sync_stage(stage);
-    return 0;
-}
-
-int main(int argc, char **argv) {
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        if (argc < 2)
-            puts(cases[i].name);
-        else if (strcmp(cases[i].name, argv[1]) == 0)
-            return run(cases[i].run);
-    }
-    return argc < 2 ? 0 : 1;
-}
