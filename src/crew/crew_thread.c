@@ -15,6 +15,7 @@ enum { STOP_NS = 500 * 1000 * 1000 };
 static void *be_worker(void *argument) {
     const struct rp__crew_worker *self = argument;
     const struct rp__crew *crew = self->crew;
+    rp__arena_enter_thread(crew->arena, self->slot);
     struct rp__worker *worker = rp__worker_new(crew->arena, self->slot, true);
     if (worker) {
         rp__worker_run(worker);
@@ -23,6 +24,7 @@ static void *be_worker(void *argument) {
         atomic_store(&rp__crew_slot(crew, self->index)->left, RP__LEFT_NO_MEMORY);
         rp__bell_ring(crew->arena->bell);
     }
+    rp__arena_leave_thread(crew->arena, self->slot); /* whoever gives the slot to another joins this thread first */
     return NULL;
 }
 

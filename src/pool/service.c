@@ -199,7 +199,8 @@ static void to_master(rp_world *world, int source, const struct rp__frame *frame
         world->hellos++;
         if (frame->begin != world->hash)
             fail_world(world, RP_EMISMATCH,
-                       "ranks run different programs or kernel tables: start the same one everywhere");
+                       "ranks run different programs, or have different kernels or options for the world: start the "
+                       "same one everywhere, and decide nothing by the rank before rp_world_open");
         pthread_cond_broadcast(&world->changed);
         return;
     case RP__FRAME_FAILED:

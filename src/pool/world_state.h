@@ -184,6 +184,12 @@ struct rp_world {
     struct rp__main_cells *main_cells; /* the router's lock: arrays that main has mapped */
 };
 
+/* world.c: is the calling thread inside a task? It would wait there for what must go on meanwhile, itself above all: an
+ * inline worker computes in the thread that makes the world's progress. */
+bool rp__world_is_in_task(const rp_world *world);
+/* 0, or RP_EINVAL with words for it: the call is the program's, not a task's. */
+int rp__world_check_caller(const rp_world *world, rp_error *error);
+
 /* map.c: 0, or RP_EINVAL: no kernel has this name. */
 int rp__find_kernel(const rp_world *world, const char *name, uint32_t *index);
 
@@ -251,6 +257,8 @@ int rp__map_open(rp_pool *pool, const rp_map_options *options, struct rp__collec
 int rp__map_take(rp_map *map, struct rp__part **parts, bool *complete);
 /* Why it cannot go on, or 0. */
 int rp__map_error(rp_map *map);
+/* The service has ended, and nothing uses the map any more. */
+void rp__map_free(rp_map *map);
 /* Cancel tasks [begin, end), see rp__master_map_cancel; waits for the answers if *refused is wanted. 0, RP_ENOMEM, why
  * the map cannot go on. */
 int rp__map_cancel(rp_map *map, uint64_t begin, uint64_t end, bool kill, bool *refused);
