@@ -3,6 +3,7 @@
  * the NUMA node of the core that it is pinned to. */
 #include "crew/arena.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -77,20 +78,18 @@ bool rp__arena_take(struct rp__arena *arena, uint32_t *index) {
 void rp__arena_give_back(struct rp__arena *arena, uint32_t index) { arena->taken[index] = false; }
 
 void rp__arena_enter_thread(struct rp__arena *arena, uint32_t index) {
-    atomic_store(&arena->thread[index], (int)gettid());
-    atomic_fetch_add(&arena->threads, 1);
+    uint32_t end = atomic_load(&arena->threads_end);
+    atomic_store(&arena->thread[index], (uintptr_t)pthread_self());
+    while (end <= index && !atomic_compare_exchange_weak(&arena->threads_end, &end, index + 1)) continue;
 }
 
-void rp__arena_leave_thread(struct rp__arena *arena, uint32_t index) {
-    atomic_fetch_sub(&arena->threads, 1);
-    atomic_store(&arena->thread[index], 0);
-}
+void rp__arena_leave_thread(struct rp__arena *arena, uint32_t index) { atomic_store(&arena->thread[index], 0); }
 
-/* Only what the caller itself has stored can be its number, so nothing that others store meanwhile matters. */
+/* Only what the caller itself has stored can be its own, so nothing that others store meanwhile matters. */
 bool rp__arena_is_in_worker(const struct rp__arena *arena) {
-    if (!atomic_load(&arena->threads)) return false;
-    const int self = (int)gettid();
-    for (uint32_t at = 0; at < arena->slots; at++)
+    const uintptr_t self = (uintptr_t)pthread_self();
+    const uint32_t end = atomic_load(&arena->threads_end);
+    for (uint32_t at = 0; at < end; at++)
         if (atomic_load_explicit(&arena->thread[at], memory_order_relaxed) == self) return true;
     return false;
 }

@@ -108,8 +108,8 @@ struct rp__arena {
     size_t slot_size, size; /* whole pages */
     uint8_t *memory;
     bool *taken; /* [slots], by a crew; the agent's own list */
-    _Atomic int *thread;      /* [slots] the system's number of the thread that is the worker; 0: it is none */
-    _Atomic uint32_t threads; /* how many there are */
+    _Atomic uintptr_t *thread;    /* [slots] the thread that is the worker, or 0 */
+    _Atomic uint32_t threads_end; /* no slot from here on ever had one */
     struct rp__bell *bell;
     const rp_kernel *const *kernels;
     uint32_t kernel_count;

@@ -63,7 +63,7 @@ static void fail_rank(rp_world *world, const rp_error *error) {
     tell_failure(world, &world->out, error);
 }
 
-/* A crew cannot be used, for want of its initializer: that ends its pool, and nothing else. */
+/* A crew cannot be used, for want of room or of its initializer: that ends its pool, and nothing else. */
 static void fail_crew(rp_world *world, struct rp__rank_crew *crew, const rp_error *error) {
     if (crew->failed) return;
     crew->failed = true;
@@ -108,7 +108,10 @@ static int pool_came(rp_world *world, const struct rp__frame *frame, rp_error *e
     if (crew->wish_bytes.size < sizeof crew->wish) return rp__fail(error, RP_EPROTOCOL, "rank 0 runs another version");
     memcpy(&crew->wish, crew->wish_bytes.data, sizeof crew->wish);
     int rc = rp__node_plan(world, crew, error);
-    if (rc) return rc;
+    if (rc) {
+        fail_crew(world, crew, error);
+        return 0;
+    }
     struct rp__buffer notes = {0};
     for (size_t i = 0; world->net->local_rank == 0 && i < crew->plan.notes; i++) { /* a host speaks once */
         if (notes.size) rp__buffer_append(&notes, "\n", 1);
@@ -120,12 +123,10 @@ static int pool_came(rp_world *world, const struct rp__frame *frame, rp_error *e
     return rc;
 }
 
-/* A Process that cannot start is nobody's failure but its own. */
-static int start_crew(rp_world *world, struct rp__rank_crew *crew, uint32_t first, rp_error *error) {
-    const int rc = rp__node_start(world, crew, first, error);
-    if (!rc || !crew->wish.process) return rc;
-    fail_crew(world, crew, error);
-    return 0;
+/* A crew that cannot start is nobody's failure but its pool's. */
+static void start_crew(rp_world *world, struct rp__rank_crew *crew, uint32_t first) {
+    rp_error error = {0};
+    if (rp__node_start(world, crew, first, &error)) fail_crew(world, crew, &error);
 }
 
 /* Its crew is closed, so nothing is left of it here. If it had not ended before, it was killed now. */
@@ -147,7 +148,10 @@ static int to_agent(rp_world *world, const struct rp__frame *frame, rp_error *er
     if (frame->type == RP__FRAME_POOL) return pool_came(world, frame, error);
     struct rp__rank_crew *crew = find_crew(world, frame->pool);
     if (!crew) return 0; /* it could not be planned: rank 0 was told */
-    if (frame->type == RP__FRAME_START) return start_crew(world, crew, frame->worker, error);
+    if (frame->type == RP__FRAME_START) {
+        start_crew(world, crew, frame->worker);
+        return 0;
+    }
     if (frame->type == RP__FRAME_POOL_END) {
         const bool process = crew->wish.process;
         rp__node_stop(world, crew);

@@ -84,7 +84,9 @@ bool rp__world_is_in_task(const rp_world *world) {
 }
 
 int rp__world_check_caller(const rp_world *world, rp_error *error) {
-    if (!rp__world_is_in_task(world)) return 0;
+    /* Where another world is opened later, its workers are copies of a process that had this one. */
+    const bool is_copy = getpid() != rp__arena_family_page(world->arena)->agent;
+    if (!is_copy && !rp__world_is_in_task(world)) return 0;
     return rp__fail(error, RP_EINVAL,
                     "a task cannot use worlds, pools, maps, futures and processes, which are the program's: let the "
                     "task return, and make the call in main");
