@@ -28,9 +28,7 @@ static struct handles handles;
 
 /* ---- Kernels -------------------------------------------------------------------------------------------- */
 
-static int one(rp_task *task, const void *input, size_t size) {
-    return rp_task_write(task, "1", 1);
-}
+static int one(rp_task *task, const void *input, size_t size) { return rp_task_write(task, "1", 1); }
 
 static int slow(rp_task *task, const void *input, size_t size) {
     while (!rp_task_canceled(task)) usleep(1000);
@@ -116,9 +114,7 @@ static int call_mpi(rp_task *task, const void *input, size_t size) {
     return rp_task_printf(task, "%d", number);
 }
 
-static int leave(rp_task *task, const void *input, size_t size) {
-    exit(input ? *(const char *)input : 0);
-}
+static int leave(rp_task *task, const void *input, size_t size) { exit(input ? *(const char *)input : 0); }
 
 /* Every call on a NULL task, and NULL where a task's call needs something. */
 static int call_on_null(rp_task *task, const void *input, size_t size) {
