@@ -107,7 +107,7 @@ struct rp__arena {
     uint32_t slots;
     size_t slot_size, size; /* whole pages */
     uint8_t *memory;
-    bool *taken; /* [slots], by a crew; the agent's own list */
+    bool *taken;                  /* [slots], by a crew; the agent's own list */
     _Atomic uintptr_t *thread;    /* [slots] the thread that is the worker, or 0 */
     _Atomic uint32_t threads_end; /* no slot from here on ever had one */
     struct rp__bell *bell;

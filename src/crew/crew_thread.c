@@ -57,17 +57,22 @@ static void thread_describe(struct rp__crew *crew, uint32_t index, struct rp__cr
     if (!rp__crew_describe_left(left, end)) snprintf(end->cause, sizeof end->cause, "ended");
 }
 
+struct timespec rp__crew_join_limit(void) {
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until); /* the clock of pthread_timedjoin_np */
+    until.tv_nsec += STOP_NS;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    return until;
+}
+
 static bool thread_stop(struct rp__crew *crew) {
     for (uint32_t i = 0; i < crew->workers; i++) {
         struct rp__slot *slot = rp__crew_slot(crew, i);
         atomic_store(&slot->leave, 1);
         rp__bell_ring(&slot->wake);
     }
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until); /* the clock of pthread_timedjoin_np */
-    until.tv_nsec += STOP_NS;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+    const struct timespec until = rp__crew_join_limit();
     bool all = true;
     for (uint32_t i = 0; i < crew->workers; i++) {
         struct rp__crew_worker *worker = &crew->worker[i];

@@ -11,8 +11,7 @@
 #include <unistd.h>
 
 enum {
-    SLOTS = 1024, /* workers a rank, at most: address space only until they are used */
-    STOP_NS = 500 * 1000 * 1000,
+    SLOTS = 1024,         /* workers a rank, at most: address space only until they are used */
     PRINT_STUCK_MS = 2000 /* standard output takes nothing for so long: what is left is not printed */
 };
 
@@ -294,11 +293,7 @@ static bool join_service(rp_world *world) {
         return true;
     }
     if (world->error.code != RP_ESTOPPED || !world->inline_crews) return pthread_join(world->thread, NULL) == 0;
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until); /* the clock of pthread_timedjoin_np */
-    until.tv_nsec += STOP_NS;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+    const struct timespec until = rp__crew_join_limit();
     return pthread_timedjoin_np(world->thread, NULL, &until) == 0;
 }
 

@@ -210,6 +210,8 @@ void rp__node_close_router(rp_world *world);
 void rp__service_run(rp_world *world);
 /* One round of it; if there is nothing to be done, with a sleep of at most `most_ns`. */
 void rp__service_step(rp_world *world, int64_t most_ns);
+/* service_wait.c: nothing was to be done: sleep, if it is worth while, for at most `most_ns`. */
+void rp__service_wait(rp_world *world, int64_t most_ns);
 /* A thread of the program waits until `changed` is signalled, `until` (NULL: without limit): 0 or ETIMEDOUT. `lock` is
  * held before and after. In a world without a service thread it makes the world's progress in the meantime. */
 int rp__world_wait(rp_world *world, pthread_cond_t *changed, pthread_mutex_t *lock, const struct timespec *until);
