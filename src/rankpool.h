@@ -106,7 +106,11 @@ enum rp_kernel_flags {
 };
 
 /* A kernel: exactly one of `item` and `range`, which run in a worker and return 0 or a negative code (a task
- * that fails with rp_task_fail says why). Neither may call MPI, open a pool or exit.
+ * that fails with rp_task_fail says why). Neither may call MPI or exit: in a worker process that is the end of the
+ * worker, and the task fails with RP_EDIED, but for MPI_Init, which makes it an MPI world of its own; in a thread or
+ * inline worker it is the end of the rank, or worse. Nor may they use worlds, pools, maps, futures and processes: these
+ * calls return RP_EINVAL there, or do nothing. What a kernel starts, threads above all, may not use its task once it has
+ * returned; nothing can check that.
  * `item`  computes one task from its input (not aligned; NULL and 0 in a map of a plain range) and makes one record.
  * `range` computes tasks [begin, end) at one go and makes one record of them: how large a run is, the
  *         schedule decides, so results must combine the same for every way to cut.
@@ -125,7 +129,7 @@ typedef struct rp_kernel {
     void (*combine)(void *into, const void *from, size_t size);
 } rp_kernel;
 
-/* Inside a task, all of them. */
+/* Inside a task, all of them. Of no task (NULL) they give RP_EINVAL, NULL or 0. */
 /* Append `size` bytes, or what printf would print, to the task's record. RP_ENOMEM leaves the record as it was. */
 RP_API int rp_task_write(rp_task *task, const void *data, size_t size);
 RP_API int rp_task_printf(rp_task *task, const char *format, ...) RP_PRINTF(2, 3);
@@ -198,13 +202,18 @@ typedef struct rp_world_options {
  * and a service thread makes progress. On other ranks it serves until rank 0 closes the world, then returns
  * RP_SERVED with the code that rank 0 sent in `*exit_code`: return it from main. Workers never return from it:
  * what main sets after it is not seen by kernels.
- * Errors: RP_ELAUNCH, RP_EMPI, RP_ESYSTEM, RP_EMISMATCH, RP_ENOMEM, RP_EINVAL; no world exists then. */
+ * Errors: RP_ELAUNCH, RP_EMPI (also: MPI was started before, by another world for instance), RP_ESYSTEM, RP_EMISMATCH
+ * (kernels or options differ: rank 0 is told, the others return RP_SERVED with a code that is not 0), RP_ENOMEM,
+ * RP_EINVAL (also: in a worker process); no world exists then. A rank that gets another error has not joined the others:
+ * it must leave main with a code that is not 0, by which the launcher knows to end them. */
 RP_API int rp_world_open(const rp_world_options *options, rp_world **world, int *exit_code, rp_error *error);
 /* Collective. What rp_world_attach of rankpool_mpi.h calls, with the communicator's Fortran handle (MPI_Comm_c2f): see there. For
  * callers in other languages. */
 RP_API int rp_world_attach_fortran(int comm, const rp_world_options *options, rp_world **world, int *exit_code,
                                    rp_error *error);
-/* Rank 0. Ends every crew and rank, which return `exit_code` from main; pools must be freed. Blocks. */
+/* Rank 0. Ends every crew and rank, which return `exit_code` from main. What is still open ends with it: pools and maps
+ * are freed and may not be used any more, nor may other threads be in a call on them; futures are done with RP_ECLOSED,
+ * and are still the program's to free. Blocks. NULL is no error. */
 RP_API void rp_world_close(rp_world *world, int exit_code);
 /* Rank 0. The number of ranks, 1 without MPI. */
 RP_API int rp_world_ranks(const rp_world *world);
@@ -263,7 +272,8 @@ RP_API void rp_pool_terminate(rp_pool *pool);
  * closed nor terminated, or why the world cannot go on. */
 RP_API int rp_pool_join(rp_pool *pool, double timeout_s);
 /* Rank 0. Ends the crews and frees the pool. Does not block: ranks do it in the order of what they are told. NULL is no
- * error. What futures on it were not done end with RP_ECLOSED. RP_EBUSY: a map of it is still open; it stays. */
+ * error. What futures on it were not done end with RP_ECLOSED. RP_EBUSY: a map of it is still open; it stays, with its
+ * futures. No other thread may be in a call on the pool. */
 RP_API int rp_pool_free(rp_pool *pool);
 /* Rank 0. The number of workers of all crews, and of the hosts that they are on. */
 RP_API uint32_t rp_pool_workers(const rp_pool *pool);
@@ -392,7 +402,8 @@ typedef struct rp_results {
     rp_result *result;    /* [count], in task order; data is the results' own */
 } rp_results;
 
-/* Any. Ends results that were given; those of a future are the future's. All zero, or NULL, is no error. */
+/* Any. Ends results that were given, and makes them all zero; those of a future are the future's. All zero, or NULL, is
+ * no error, so twice is none; twice by a copy of the struct frees twice, which nothing can check. */
 RP_API void rp_results_free(rp_results *results);
 
 /* Tasks that are on their way. From an asynchronous call to rp_future_free. */

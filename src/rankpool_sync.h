@@ -32,9 +32,11 @@ extern "C" {
 
 /* Who makes a call. */
 typedef struct rp_self rp_self;
-/* Inside a task. Lent until the kernel returns. */
+/* Inside a task. Lent until the kernel returns, to the thread that it runs in: what another thread, or anybody later,
+ * does with it is undefined. */
 RP_API rp_self *rp_task_self(rp_task *task);
-/* Rank 0, any thread. For the program: each of its threads is a caller of its own. Lent until the world closes. */
+/* Rank 0, any thread. For the program: each of its threads is a caller of its own. Lent until the world closes. Not
+ * inside a task, of a worker thread for instance, where calls that ask the home give RP_EINVAL: rp_task_self is right. */
 RP_API rp_self *rp_world_self(rp_world *world);
 
 /* ---- Queue (Python's Queue and JoinableQueue) ----------------------------------------------------------- */

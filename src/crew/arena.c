@@ -3,6 +3,7 @@
  * the NUMA node of the core that it is pinned to. */
 #include "crew/arena.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -13,6 +14,12 @@ static size_t to_pages(size_t size) {
     return (size + page - 1) / page * page;
 }
 
+static void free_lists(struct rp__arena *arena) {
+    free(arena->taken);
+    free(arena->thread);
+    free(arena);
+}
+
 struct rp__arena *rp__arena_new(uint32_t slots, struct rp__bell *bell, const rp_kernel *const *kernels) {
     struct rp__arena *arena = calloc(1, sizeof *arena);
     if (!arena) return NULL;
@@ -21,14 +28,14 @@ struct rp__arena *rp__arena_new(uint32_t slots, struct rp__bell *bell, const rp_
         .slots = slots, .slot_size = slot_size, .size = first + slot_size * slots, .bell = bell, .kernels = kernels};
     while (kernels[arena->kernel_count]) arena->kernel_count++;
     arena->taken = calloc(slots ? slots : 1, sizeof *arena->taken);
-    if (!arena->taken) {
-        free(arena);
+    arena->thread = calloc(slots ? slots : 1, sizeof *arena->thread);
+    if (!arena->taken || !arena->thread) {
+        free_lists(arena);
         return NULL;
     }
     void *memory = mmap(NULL, arena->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) {
-        free(arena->taken);
-        free(arena);
+        free_lists(arena);
         return NULL;
     }
     arena->memory = memory;
@@ -39,8 +46,7 @@ struct rp__arena *rp__arena_new(uint32_t slots, struct rp__bell *bell, const rp_
 void rp__arena_free(struct rp__arena *arena) {
     if (!arena) return;
     munmap(arena->memory, arena->size);
-    free(arena->taken);
-    free(arena);
+    free_lists(arena);
 }
 
 uint32_t rp__arena_slots(const struct rp__arena *arena) { return arena->slots; }
@@ -70,6 +76,23 @@ bool rp__arena_take(struct rp__arena *arena, uint32_t *index) {
 }
 
 void rp__arena_give_back(struct rp__arena *arena, uint32_t index) { arena->taken[index] = false; }
+
+void rp__arena_enter_thread(struct rp__arena *arena, uint32_t index) {
+    uint32_t end = atomic_load(&arena->threads_end);
+    atomic_store(&arena->thread[index], (uintptr_t)pthread_self());
+    while (end <= index && !atomic_compare_exchange_weak(&arena->threads_end, &end, index + 1)) continue;
+}
+
+void rp__arena_leave_thread(struct rp__arena *arena, uint32_t index) { atomic_store(&arena->thread[index], 0); }
+
+/* Only what the caller itself has stored can be its own, so nothing that others store meanwhile matters. */
+bool rp__arena_is_in_worker(const struct rp__arena *arena) {
+    const uintptr_t self = (uintptr_t)pthread_self();
+    const uint32_t end = atomic_load(&arena->threads_end);
+    for (uint32_t at = 0; at < end; at++)
+        if (atomic_load_explicit(&arena->thread[at], memory_order_relaxed) == self) return true;
+    return false;
+}
 
 void rp__arena_reset(const struct rp__arena *arena, uint32_t index) {
     struct rp__slot *slot = rp__arena_slot(arena, index);

@@ -107,7 +107,9 @@ struct rp__arena {
     uint32_t slots;
     size_t slot_size, size; /* whole pages */
     uint8_t *memory;
-    bool *taken; /* [slots], by a crew; the agent's own list */
+    bool *taken;                  /* [slots], by a crew; the agent's own list */
+    _Atomic uintptr_t *thread;    /* [slots] the thread that is the worker, or 0 */
+    _Atomic uint32_t threads_end; /* no slot from here on ever had one */
     struct rp__bell *bell;
     const rp_kernel *const *kernels;
     uint32_t kernel_count;
@@ -120,6 +122,11 @@ uint32_t rp__arena_free_slots(const struct rp__arena *arena);
 bool rp__arena_take(struct rp__arena *arena, uint32_t *index);
 /* It is free again. */
 void rp__arena_give_back(struct rp__arena *arena, uint32_t index);
+/* The calling thread is the slot's worker from now on, and until it leaves. */
+void rp__arena_enter_thread(struct rp__arena *arena, uint32_t index);
+void rp__arena_leave_thread(struct rp__arena *arena, uint32_t index);
+/* Is the calling thread a worker? */
+bool rp__arena_is_in_worker(const struct rp__arena *arena);
 /* Make a slot as new while no worker is attached to it, but for the settings, the low water mark and what concerns
  * calls: whoever answers them may be in the middle of it when the worker ends. */
 void rp__arena_reset(const struct rp__arena *arena, uint32_t index);

@@ -12,6 +12,8 @@
 #include "crew/bell.h"
 #include "rankpool.h"
 
+#include <time.h>
+
 enum { RP__PRINT_MAX = 1024 * 1024 }; /* bytes of a text that a task prints, at most */
 
 struct rp__answer_head; /* core/call.h */
@@ -139,6 +141,8 @@ bool rp__crew_reply(struct rp__crew *crew, uint32_t worker, const struct rp__ans
 uint32_t rp__crew_recall(struct rp__crew *crew, uint32_t worker, uint32_t lending);
 /* The same from what an ENDED worker left. */
 uint32_t rp__crew_taken(uint64_t stream, uint32_t lending);
+/* How long a thread that was asked to end is waited for: until then, by the clock of pthread_timedjoin_np. */
+struct timespec rp__crew_join_limit(void);
 /* Start a new worker in the slot of one that ENDED. RP_EBUSY (it has not), RP_ESYSTEM, RP_ENOMEM: it is still ended. */
 int rp__crew_restart(struct rp__crew *crew, uint32_t worker, rp_error *error);
 

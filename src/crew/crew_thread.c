@@ -15,6 +15,7 @@ enum { STOP_NS = 500 * 1000 * 1000 };
 static void *be_worker(void *argument) {
     const struct rp__crew_worker *self = argument;
     const struct rp__crew *crew = self->crew;
+    rp__arena_enter_thread(crew->arena, self->slot);
     struct rp__worker *worker = rp__worker_new(crew->arena, self->slot, true);
     if (worker) {
         rp__worker_run(worker);
@@ -23,6 +24,7 @@ static void *be_worker(void *argument) {
         atomic_store(&rp__crew_slot(crew, self->index)->left, RP__LEFT_NO_MEMORY);
         rp__bell_ring(crew->arena->bell);
     }
+    rp__arena_leave_thread(crew->arena, self->slot); /* whoever gives the slot to another joins this thread first */
     return NULL;
 }
 
@@ -55,17 +57,22 @@ static void thread_describe(struct rp__crew *crew, uint32_t index, struct rp__cr
     if (!rp__crew_describe_left(left, end)) snprintf(end->cause, sizeof end->cause, "ended");
 }
 
+struct timespec rp__crew_join_limit(void) {
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until); /* the clock of pthread_timedjoin_np */
+    until.tv_nsec += STOP_NS;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    return until;
+}
+
 static bool thread_stop(struct rp__crew *crew) {
     for (uint32_t i = 0; i < crew->workers; i++) {
         struct rp__slot *slot = rp__crew_slot(crew, i);
         atomic_store(&slot->leave, 1);
         rp__bell_ring(&slot->wake);
     }
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until); /* the clock of pthread_timedjoin_np */
-    until.tv_nsec += STOP_NS;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+    const struct timespec until = rp__crew_join_limit();
     bool all = true;
     for (uint32_t i = 0; i < crew->workers; i++) {
         struct rp__crew_worker *worker = &crew->worker[i];

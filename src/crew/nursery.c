@@ -126,6 +126,10 @@ _Noreturn static void be_worker(const struct nursery *nursery, uint32_t slot) {
                                           "BLIS_NUM_THREADS"};
     for (size_t i = 0; i < sizeof threads / sizeof *threads; i++) setenv(threads[i], "1", 0);
 
+    char pid[16];
+    snprintf(pid, sizeof pid, "%d", (int)getpid());
+    setenv(RP__WORKER_PID, pid, 1);
+
     struct rp__worker *worker = rp__worker_new(nursery->arena, slot, true);
     if (worker) {
         rp__worker_run(worker);

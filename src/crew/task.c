@@ -64,6 +64,7 @@ const void *rp__task_bytes(const rp_task *task, size_t *size) {
 void rp__task_drop(rp_task *task) { task->out.size = task->record; }
 
 int rp_task_write(rp_task *task, const void *data, size_t size) {
+    if (!task || (size && !data)) return RP_EINVAL;
     task->promised = 0;
     uint8_t *at = reserve(task, size);
     if (!at) return RP_ENOMEM;
@@ -73,6 +74,7 @@ int rp_task_write(rp_task *task, const void *data, size_t size) {
 }
 
 int rp_task_printf(rp_task *task, const char *format, ...) {
+    if (!task || !format) return RP_EINVAL;
     task->promised = 0;
     /* Most texts fit in what is there already. */
     size_t room = task->out.capacity - task->out.size - RP__RECORD_HEAD_MAX;
@@ -94,18 +96,22 @@ int rp_task_printf(rp_task *task, const char *format, ...) {
 }
 
 void *rp_task_reserve(rp_task *task, size_t size) {
+    if (!task) return NULL;
     void *at = reserve(task, size);
     task->promised = at ? size : 0;
     return at;
 }
 
 void rp_task_commit(rp_task *task, size_t size) {
+    if (!task) return;
     /* More than was promised cannot have been written without harm: what is there counts. */
     task->out.size += size < task->promised ? size : task->promised;
     task->promised = 0;
 }
 
 int rp_task_fail(rp_task *task, const char *format, ...) {
+    if (!task) return RP_ETASK;
+    if (!format) format = "";
     va_list arguments;
     va_start(arguments, format);
     if (vsnprintf(task->message, sizeof task->message, format, arguments) < 0) task->message[0] = 0;
@@ -115,7 +121,7 @@ int rp_task_fail(rp_task *task, const char *format, ...) {
 }
 
 int rp_task_add(rp_task *task, const void *input, size_t size) {
-    if (!task->grows || (size && !input)) return RP_EINVAL;
+    if (!task || !task->grows || (size && !input)) return RP_EINVAL;
     uint8_t *at = size > PTRDIFF_MAX ? NULL : rp__buffer_reserve(&task->children, RP__RECORD_HEAD_MAX + size);
     if (!at) return RP_ENOMEM;
     const size_t head = rp__record_head(at, size, false);
@@ -125,6 +131,7 @@ int rp_task_add(rp_task *task, const void *input, size_t size) {
 }
 
 int rp_task_print(rp_task *task, const char *format, ...) {
+    if (!task || !format) return RP_EINVAL;
     va_list arguments;
     va_start(arguments, format);
     char *text = NULL;
@@ -138,26 +145,28 @@ int rp_task_print(rp_task *task, const char *format, ...) {
     return code;
 }
 
-bool rp_task_canceled(const rp_task *task) { return task->canceled(task->worker); }
+bool rp_task_canceled(const rp_task *task) { return task && task->canceled(task->worker); }
 
-rp_self *rp_task_self(rp_task *task) { return task->self; }
+rp_self *rp_task_self(rp_task *task) { return task ? task->self : NULL; }
 
 void rp_task_progress(rp_task *task, double fraction) {
-    if (!task->progress) return;
+    if (!task || !task->progress) return;
     const double shown = fraction >= 1 ? 1 : fraction > 0 ? fraction : 0;
     uint64_t bits;
     memcpy(&bits, &shown, sizeof bits);
     atomic_store_explicit(task->progress, bits, memory_order_relaxed);
 }
 
-uint64_t rp_task_index(const rp_task *task) { return task->index; }
+uint64_t rp_task_index(const rp_task *task) { return task ? task->index : 0; }
 
 const void *rp_task_args(const rp_task *task, size_t *size) {
+    if (!task) return NULL;
     if (size) *size = task->args_size;
     return task->args;
 }
 
 const void *rp_task_argument(const rp_task *task, size_t index, size_t *size) {
+    if (!task) return NULL;
     const uint8_t *at = task->input, *data = NULL;
     size_t left = task->input_size, found = 0;
     bool marked;
@@ -171,9 +180,9 @@ const void *rp_task_argument(const rp_task *task, size_t index, size_t *size) {
     return data;
 }
 
-void *rp_task_state(const rp_task *task) { return task->state; }
+void *rp_task_state(const rp_task *task) { return task ? task->state : NULL; }
 
-const rp_where *rp_task_where(const rp_task *task) { return task->where; }
+const rp_where *rp_task_where(const rp_task *task) { return task ? task->where : NULL; }
 
 /* The agent's file, opened where everyone finds it: the worker may be older than what is shared. */
 static const void *map_shared(const struct rp__family_page *family, uint32_t share, size_t size) {
@@ -187,7 +196,7 @@ static const void *map_shared(const struct rp__family_page *family, uint32_t sha
 }
 
 const void *rp_task_shared(rp_task *task, uint32_t share, size_t *size) {
-    size_t bytes = share < RP__SHARED_MAX ? atomic_load(&task->family->shared[share].size) : 0;
+    size_t bytes = task && share < RP__SHARED_MAX ? atomic_load(&task->family->shared[share].size) : 0;
     if (!bytes) return NULL;
     if (!task->shared[share]) task->shared[share] = map_shared(task->family, share, bytes);
     if (size && task->shared[share]) *size = bytes;

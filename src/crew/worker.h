@@ -5,6 +5,9 @@
 
 #include "crew/arena.h"
 
+/* In the environment of a worker process, its own pid: programs that it starts have another. */
+#define RP__WORKER_PID "RANKPOOL_WORKER_PID"
+
 struct rp__worker;
 
 enum rp__worker_did {

@@ -9,6 +9,7 @@
 
 static int check_call(const rp_pool *pool, const rp_call *call, bool future, rp_error *error) {
     if (!pool || !call) return rp__fail(error, RP_EINVAL, "a pool and a call are needed, and one of them is NULL");
+    if (rp__world_check_caller(pool->world, error)) return RP_EINVAL;
     if (call->args_size && !call->args)
         return rp__fail(error, RP_EINVAL, "%zu bytes of arguments were promised, and args is NULL", call->args_size);
     if (!future && (call->callback || call->error_callback))

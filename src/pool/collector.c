@@ -40,13 +40,6 @@ static void release(struct rp__collector *collector, size_t refs) {
     free(collector);
 }
 
-void rp__collector_leave_world(struct rp__collector *collector) {
-    if (!collector) return;
-    pthread_mutex_lock(&collector->lock);
-    collector->world = NULL;
-    release(collector, 1);
-}
-
 void rp__collector_ring(struct rp__collector *collector) {
     pthread_mutex_lock(&collector->news_lock);
     atomic_fetch_add(&collector->news_count, 1);
@@ -119,12 +112,17 @@ static void run_callbacks(struct rp__collector *collector) {
 
 /* ---- Streams -------------------------------------------------------------------------------------------- */
 
+/* Its map is closed, or not its own to close. */
 static void free_stream(struct rp__stream *stream) {
-    rp_map_close(stream->map);
     free(stream->future);
     free(stream->kernel);
     free(stream->args);
     free(stream);
+}
+
+static void end_stream(struct rp__stream *stream) {
+    rp_map_close(stream->map);
+    free_stream(stream);
 }
 
 static rp_future **slot(const struct rp__stream *stream, uint64_t task) {
@@ -193,12 +191,25 @@ void rp__collector_collect(struct rp__collector *collector) {
         if (!is_idle(stream)) came |= collect_stream(stream);
         if (!stream->shared && is_idle(stream)) {
             *at = stream->next;
-            free_stream(stream);
+            end_stream(stream);
         } else {
             at = &stream->next;
         }
     }
     if (came) rp__collector_ring(collector); /* others may wait for what we took */
+}
+
+void rp__collector_leave_world(struct rp__collector *collector) {
+    if (!collector) return;
+    pthread_mutex_lock(&collector->lock);
+    collector->world = NULL;
+    for (struct rp__stream *stream; (stream = collector->streams);) {
+        collector->streams = stream->next;
+        fail_all(stream, RP_ECLOSED);
+        free_stream(stream);
+    }
+    rp__collector_ring(collector); /* whoever still waits for one of the futures */
+    release(collector, 1);
 }
 
 void rp__collector_close(struct rp__collector *collector, rp_pool *pool) {
@@ -212,7 +223,7 @@ void rp__collector_close(struct rp__collector *collector, rp_pool *pool) {
         *at = stream->next;
         collect_stream(stream);
         fail_all(stream, RP_ECLOSED);
-        free_stream(stream);
+        end_stream(stream);
     }
     rp__collector_ring(collector);
     rp__collector_leave(collector);
@@ -268,7 +279,7 @@ static void close_spare(struct rp__collector *collector) {
     if (count < SHARED_MAX) return;
     struct rp__stream *stream = *oldest;
     *oldest = stream->next;
-    free_stream(stream);
+    end_stream(stream);
 }
 
 int rp__stream_shared(rp_pool *pool, const rp_call *call, struct rp__stream **out, rp_error *error) {
@@ -294,7 +305,7 @@ int rp__stream_shared(rp_pool *pool, const rp_call *call, struct rp__stream **ou
     stream->kernel = strdup(call->kernel);
     stream->args = malloc(call->args_size ? call->args_size : 1);
     if (!stream->kernel || !stream->args) {
-        free_stream(stream);
+        end_stream(stream);
         return rp__fail(error, RP_ENOMEM, "out of memory for tasks");
     }
     if (call->args_size) memcpy(stream->args, call->args, call->args_size);

@@ -5,6 +5,11 @@
 #include <math.h>
 #include <stdlib.h>
 
+static bool is_in_task(const rp_future *future) {
+    const rp_world *world = future->collector->world; /* NULL: it was closed */
+    return world && rp__world_is_in_task(world);
+}
+
 static bool is_done(void *self) { return ((rp_future *)self)->done; }
 
 /* Collector entered. 0, RP_ETIMEDOUT. */
@@ -15,6 +20,7 @@ static int wait_done(rp_future *future, double timeout_s) {
 int rp_future_get(rp_future *future, double timeout_s, const rp_results **results, rp_error *error) {
     if (!future || isnan(timeout_s))
         return rp__fail(error, RP_EINVAL, "rp_future_get needs a future and a number of seconds");
+    if (is_in_task(future)) return rp__world_check_caller(future->collector->world, error);
     rp__collector_enter(future->collector);
     int rc = wait_done(future, timeout_s);
     if (rc) {
@@ -30,7 +36,7 @@ int rp_future_get(rp_future *future, double timeout_s, const rp_results **result
 }
 
 int rp_future_wait(rp_future *future, double timeout_s) {
-    if (!future || isnan(timeout_s)) return RP_EINVAL;
+    if (!future || isnan(timeout_s) || is_in_task(future)) return RP_EINVAL;
     rp__collector_enter(future->collector);
     int rc = wait_done(future, timeout_s);
     rp__collector_leave(future->collector);
@@ -40,7 +46,7 @@ int rp_future_wait(rp_future *future, double timeout_s) {
 bool rp_future_ready(rp_future *future) { return rp_future_wait(future, 0) == 0; }
 
 int rp_future_successful(rp_future *future, bool *successful) {
-    if (!future || !successful) return RP_EINVAL;
+    if (!future || !successful || is_in_task(future)) return RP_EINVAL;
     rp__collector_enter(future->collector);
     int rc = wait_done(future, 0) ? RP_EBUSY : 0;
     if (rc == 0) *successful = !future->code && !future->results.failed;
@@ -49,7 +55,7 @@ int rp_future_successful(rp_future *future, bool *successful) {
 }
 
 void rp_future_free(rp_future *future) {
-    if (!future) return;
+    if (!future || is_in_task(future)) return;
     struct rp__collector *collector = future->collector;
     rp__collector_enter(collector);
     future->abandoned = true;
@@ -80,7 +86,7 @@ static int cancel(rp_future *future, bool kill) {
 }
 
 int rp_future_cancel(rp_future *future, bool kill) {
-    if (!future) return RP_EINVAL;
+    if (!future || is_in_task(future)) return RP_EINVAL;
     rp__collector_enter(future->collector);
     rp__collector_collect(future->collector);
     int rc = !future->done ? cancel(future, kill) : was_canceled(future) ? 0 : RP_ECLOSED;
@@ -127,7 +133,7 @@ static bool is_valid(rp_future *const *futures, size_t count, double timeout_s) 
     if ((count && !futures) || isnan(timeout_s)) return false;
     for (size_t i = 0; i < count; i++)
         if (!futures[i] || futures[i]->collector != futures[0]->collector) return false;
-    return true;
+    return !count || !is_in_task(futures[0]);
 }
 
 int rp_futures_wait(rp_future *const *futures, size_t count, enum rp_wait until, double timeout_s) {

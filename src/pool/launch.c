@@ -14,11 +14,13 @@
  * ranks. */
 #include "pool/launch.h"
 #include "core/error.h"
+#include "crew/worker.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 typedef char *(*getter)(const char *name);
 
@@ -114,6 +116,8 @@ static void note_allocation(getter get, struct rp__launch *launch) {
 
 int rp__launch_detect(getter get, enum rp_mpi mpi, struct rp__launch *launch, rp_error *error) {
     struct rp__launch found = {.launcher = "", .rank_hint = -1, .size_hint = -1};
+    if (number(get, RP__WORKER_PID, INT32_MAX) == getpid())
+        return rp__fail(error, RP_EINVAL, "a world cannot be opened inside a task: open it first thing in main");
     recognise(get, &found);
     int tasks = in_step(get) ? step_tasks(get) : 1;
     if (!found.launched && tasks > 1)

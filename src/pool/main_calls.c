@@ -29,15 +29,10 @@ static int await(rp_world *world, uint64_t local, struct rp__main_call *call, do
     return call->code;
 }
 
-/* A task of an inline worker would wait for the thread that it runs in. */
-static bool is_in_a_task(const rp_world *world) {
-    return world->attached ? world->computing : pthread_equal(pthread_self(), world->thread) != 0;
-}
-
 /* What came with the answer is lent in *call until the thread's next call. */
 static int make(rp_world *world, const struct rp__call_head *head, const void *data, double timeout_s,
                 struct rp__main_call **call) {
-    if (is_in_a_task(world)) return RP_EINVAL;
+    if (rp__world_is_in_task(world)) return RP_EINVAL;
     const uint64_t local = RP__MAIN_CALLER | (uint64_t)gettid();
     pthread_mutex_lock(rp__router_lock(world->router));
     int code = rp__router_call(world->router, local, head, data, call);

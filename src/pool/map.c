@@ -8,6 +8,7 @@
 #include "pool/world_state.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -41,6 +42,10 @@ static int limit_chunks(rp_map_options *options, uint64_t most) {
 static int check(const rp_pool *pool, const rp_map_options *options, struct rp__map_spec *spec, rp_error *error) {
     const rp_world *world = pool->world;
     uint32_t workers = rp_pool_workers(pool);
+    if (rp__world_check_caller(world, error)) return RP_EINVAL;
+    if ((unsigned)options->schedule.kind > RP_FACTORING)
+        return rp__fail(error, RP_EINVAL, "there is no schedule %d: give one from RP_AUTO to RP_FACTORING",
+                        (int)options->schedule.kind);
     if (rp__find_kernel(world, options->kernel, &spec->kernel))
         return rp__fail(error, RP_EINVAL, "no kernel is called %s: name one of the world's table",
                         options->kernel ? options->kernel : "NULL");
@@ -210,11 +215,12 @@ static int put(rp_map *map, const void *input, size_t size) {
 
 int rp_map_put(rp_map *map, const void *input, size_t size) {
     if (!map || !map->fed || map->source || (size && !input) || size > PTRDIFF_MAX) return RP_EINVAL;
+    if (rp__world_is_in_task(map->world)) return RP_EINVAL;
     return put(map, input, size);
 }
 
 void rp_map_end(rp_map *map) {
-    if (!map) return;
+    if (!map || rp__world_is_in_task(map->world)) return;
     pthread_mutex_lock(&map->lock);
     map->ended = true;
     pthread_mutex_unlock(&map->lock);
@@ -430,7 +436,7 @@ static int pull(rp_map *map, double timeout_s) {
 }
 
 int rp_map_next(rp_map *map, double timeout_s, rp_result *result) {
-    if (!map || !result) return RP_EINVAL;
+    if (!map || !result || isnan(timeout_s) || rp__world_is_in_task(map->world)) return RP_EINVAL;
     for (;;) {
         uint64_t tasks = map->range ? 0 : map->reduce ? map->reduce : 1;
         map->last_at = map->at;
@@ -468,8 +474,10 @@ void rp_map_stats_get(rp_map *map, rp_map_stats *stats) {
     stats->seconds = now_s() - map->opened_s;
 }
 
+void rp__map_free(rp_map *map) { free_map(map); }
+
 void rp_map_close(rp_map *map) {
-    if (!map) return;
+    if (!map || rp__world_is_in_task(map->world)) return;
     rp_world *world = map->world;
     rp__world_lock(world);
     pthread_mutex_lock(&map->lock);

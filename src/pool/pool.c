@@ -5,6 +5,7 @@
 #include "pool/world_state.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,7 +45,16 @@ void rp__pool_keep_note(rp_pool *pool, const char *text, size_t length) {
 }
 
 static int check(const rp_world *world, const rp_pool_options *options, rp_error *error) {
-    if (world->computing) return rp__fail(error, RP_EINVAL, "a pool cannot be opened inside a task");
+    const uint32_t slots = rp__arena_slots(world->arena);
+    if (rp__world_check_caller(world, error)) return RP_EINVAL;
+    if ((unsigned)options->kind > RP_WORKERS_INLINE)
+        return rp__fail(error, RP_EINVAL,
+                        "there are no workers of kind %d: give RP_WORKERS_PROCESS, RP_WORKERS_THREAD or "
+                        "RP_WORKERS_INLINE",
+                        (int)options->kind);
+    if ((unsigned)options->bind > RP_BIND_NONE)
+        return rp__fail(error, RP_EINVAL, "bind is %d: give RP_BIND_CORE, RP_BIND_PU or RP_BIND_NONE",
+                        (int)options->bind);
     if (world->attached && options->kind == RP_WORKERS_PROCESS)
         return rp__fail(error, RP_EUNSUPPORTED,
                         "an attached world has no worker processes, which must be forked before MPI starts: "
@@ -52,6 +62,10 @@ static int check(const rp_world *world, const rp_pool_options *options, rp_error
     if (options->maxtasksperchild && options->kind != RP_WORKERS_PROCESS)
         return rp__fail(error, RP_EUNSUPPORTED,
                         "maxtasksperchild replaces worker processes: threads and inline workers stay");
+    const uint32_t most = options->crew == RP_CREW_CORES ? 0 : options->crew;
+    if (most > slots || options->workers / world->ranks > slots)
+        return rp__fail(error, RP_EINVAL, "%u workers were asked for on a rank, which can have %u: start more ranks",
+                        most > slots ? most : options->workers / world->ranks, slots);
     if (options->workers && options->crew)
         return rp__fail(error, RP_EINVAL, "a pool of %u workers with crews of %u was asked for: give one of the two",
                         options->workers, options->crew);
@@ -121,7 +135,7 @@ int rp_pool_open(rp_world *world, const rp_pool_options *options, rp_pool **out,
 }
 
 void rp_pool_close(rp_pool *pool) {
-    if (!pool) return;
+    if (!pool || rp__world_is_in_task(pool->world)) return;
     rp_world *world = pool->world;
     rp__world_lock(world);
     pool->closed = true;
@@ -132,7 +146,7 @@ void rp_pool_close(rp_pool *pool) {
 }
 
 void rp_pool_terminate(rp_pool *pool) {
-    if (!pool) return;
+    if (!pool || rp__world_is_in_task(pool->world)) return;
     rp_world *world = pool->world;
     rp__world_lock(world);
     pool->closed = true;
@@ -153,7 +167,7 @@ static bool is_at_rest(const rp_pool *pool) {
 }
 
 int rp_pool_join(rp_pool *pool, double timeout_s) {
-    if (!pool) return RP_EINVAL;
+    if (!pool || isnan(timeout_s) || rp__world_is_in_task(pool->world)) return RP_EINVAL;
     rp_world *world = pool->world;
     struct timespec until = rp__time_after(timeout_s < 0 ? 0 : timeout_s);
     bool late = false;
@@ -173,12 +187,26 @@ int rp_pool_join(rp_pool *pool, double timeout_s) {
     return rc;
 }
 
+/* World lock held: one that the program has opened, not a future's. */
+static bool has_map(const rp_pool *pool) {
+    for (const rp_map *map = pool->world->maps; map; map = map->next)
+        if (map->pool == pool && !map->collector) return true;
+    return false;
+}
+
+/* Futures that end call back, and what is called may want to try again: the pool is closed before. */
 int rp_pool_free(rp_pool *pool) {
     if (!pool) return 0;
     rp_world *world = pool->world;
+    if (rp__world_is_in_task(world)) return RP_EINVAL;
+    rp__world_lock(world);
+    const bool busy = has_map(pool);
+    if (!busy) pool->closed = true;
+    rp__world_unlock(world);
+    if (busy) return RP_EBUSY;
     rp__collector_close(world->collector, pool);
     rp__world_lock(world);
-    int rc = pool->maps_open ? RP_EBUSY : 0;
+    const int rc = pool->maps_open ? RP_EBUSY : 0;
     if (rc == 0) {
         rp__master_pool_close(pool->master);
         pool->ended = true;
@@ -188,11 +216,12 @@ int rp_pool_free(rp_pool *pool) {
     return rc;
 }
 
-uint32_t rp_pool_workers(const rp_pool *pool) { return rp__master_workers(pool->master); }
+uint32_t rp_pool_workers(const rp_pool *pool) { return pool ? rp__master_workers(pool->master) : 0; }
 
-uint32_t rp_pool_hosts(const rp_pool *pool) { return (uint32_t)pool->world->net->hosts; }
+uint32_t rp_pool_hosts(const rp_pool *pool) { return pool ? (uint32_t)pool->world->net->hosts : 0; }
 
 const char *rp_pool_note(const rp_pool *pool, size_t index) {
+    if (!pool) return NULL;
     const rp_world *world = pool->world;
     if (world->launch.note[0] && index-- == 0) return world->launch.note;
     return index < pool->notes ? pool->note[index] : NULL;

@@ -4,6 +4,8 @@
  * takes several frames waits for its last in its rank's own buffer, so that no other text breaks into it. */
 #include "pool/print.h"
 
+#include "pool/world_state.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -107,12 +109,8 @@ struct rp__printer *rp__printer_new(int fd, uint32_t ranks) {
     printer->fd = fd;
     printer->ranks = ranks;
     printer->begun = calloc(ranks, sizeof *printer->begun);
-    pthread_condattr_t clock;
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
     pthread_mutex_init(&printer->lock, NULL);
-    pthread_cond_init(&printer->changed, &clock);
-    pthread_condattr_destroy(&clock);
+    rp__condition_init(&printer->changed);
     if (printer->begun && start(printer)) return printer;
     rp__printer_free(printer);
     return NULL;
@@ -155,15 +153,8 @@ void rp__printer_add(struct rp__printer *printer, uint32_t rank, const struct rp
 static bool wait_for_end(struct rp__printer *printer, int stuck_ms) {
     uint64_t before;
     do {
-        struct timespec until;
         before = atomic_load(&printer->written);
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec += stuck_ms / 1000;
-        until.tv_nsec += (long)(stuck_ms % 1000) * 1000000;
-        if (until.tv_nsec >= 1000000000) {
-            until.tv_sec++;
-            until.tv_nsec -= 1000000000;
-        }
+        const struct timespec until = rp__time_after(stuck_ms * 1e-3);
         while (!printer->ended && pthread_cond_timedwait(&printer->changed, &printer->lock, &until) != ETIMEDOUT) {
         }
     } while (!printer->ended && atomic_load(&printer->written) != before);

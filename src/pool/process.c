@@ -10,6 +10,7 @@
 #include "pool/world_state.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,6 +120,7 @@ void rp__processes_free(rp_world *world) {
 /* ---- The program's side ---- */
 
 static int check(const rp_world *world, const rp_process_options *options, uint32_t *kernel, rp_error *error) {
+    if (rp__world_check_caller(world, error)) return RP_EINVAL;
     if (world->attached)
         return rp__fail(error, RP_EUNSUPPORTED,
                         "an attached world has no worker processes, which must be forked before MPI starts: "
@@ -240,6 +242,7 @@ static int start(rp_process *process, rp_error *error) {
 
 int rp_process_start(rp_process *process, rp_error *error) {
     if (!process) return rp__fail(error, RP_EINVAL, "rp_process_start needs a process");
+    if (rp__world_check_caller(process->world, error)) return RP_EINVAL;
     rp__world_lock(process->world);
     const int rc = start(process, error);
     rp__world_unlock(process->world);
@@ -261,7 +264,7 @@ static int wait_over(rp_process *process, double timeout_s) {
 }
 
 int rp_process_join(rp_process *process, double timeout_s) {
-    if (!process) return RP_EINVAL;
+    if (!process || isnan(timeout_s) || rp__world_is_in_task(process->world)) return RP_EINVAL;
     rp__world_lock(process->world);
     const bool started = process->state == ALIVE || process->state == OVER;
     const int rc = started ? wait_over(process, timeout_s) : RP_EINVAL;
@@ -284,7 +287,7 @@ static bool has_started(rp_process *process) {
 bool rp_process_is_alive(rp_process *process) { return process && state_of(process) == ALIVE; }
 
 static int end_by(rp_process *process, int signal) {
-    if (!process) return RP_EINVAL;
+    if (!process || rp__world_is_in_task(process->world)) return RP_EINVAL;
     rp__world_lock(process->world);
     const bool started = process->state == ALIVE || process->state == OVER;
     if (started && !process->asked) process->asked = signal;
@@ -318,7 +321,7 @@ const rp_where *rp_process_where(rp_process *process) {
 const char *rp_process_name(const rp_process *process) { return process ? process->name : NULL; }
 
 void rp_process_free(rp_process *process) {
-    if (!process) return;
+    if (!process || rp__world_is_in_task(process->world)) return;
     rp_world *world = process->world;
     (void)rp_process_kill(process);
     rp__world_lock(world);

@@ -2,6 +2,7 @@
  * with the map, and a record that cannot be folded is left to be read. */
 #include "pool/world_state.h"
 
+#include <math.h>
 #include <stdalign.h>
 #include <string.h>
 
@@ -30,7 +31,7 @@ static int fold(rp_map *map, const rp_result *result) {
 }
 
 int rp_map_reduce(rp_map *map, double timeout_s, void *into, size_t size) {
-    if (!map || (size && !into) || !map->combine) return RP_EINVAL;
+    if (!map || (size && !into) || !map->combine || isnan(timeout_s)) return RP_EINVAL;
     if (map->reducing && map->reduced.size != size) return RP_EINVAL;
     const uint64_t since_ns = rp__now_ns();
     rp_result result;

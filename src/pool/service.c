@@ -1,15 +1,9 @@
 /* The loop of a rank: messages in, the crew's events, the master's decisions (rank 0), messages out, and when nothing
- * is to be done, sleep. It never blocks but in one place, wait_for_work.
- *
- * How long to sleep: whoever has something for this rank rings its bell, if it can: workers, the program's threads,
- * ranks of this host. Messages of other hosts cannot, so with them the sleep bounds the latency. While a worker idles
- * the sleep is a part of the time since something last happened, so a wait costs at most that part more; the loop
- * spins for a moment first, which is what a round trip of a small task takes. */
+ * is to be done, sleep. It never blocks but in one place, rp__service_wait. */
 #include "core/error.h"
 #include "pool/world_state.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,17 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum {
-    SPIN_NS = 20 * 1000,
-    YIELD_NS = 60 * 1000,
-    SLEEP_REMOTE_NS = 1000 * 1000,     /* other hosts may have work for us, or need us */
-    SLEEP_QUIET_NS = 5 * 1000 * 1000,  /* other hosts may have something, but nobody waits for it */
-    SLEEP_LOCAL_NS = 20 * 1000 * 1000, /* whoever has something rings, but a dead nursery cannot */
-    SLEEP_SENDING_NS = 100 * 1000,     /* messages need our polls to leave */
-    FEW = 4,
-    MESSAGES_MAX = 64,
-    ACTIONS_MAX = 4096
-};
+enum { MESSAGES_MAX = 64, ACTIONS_MAX = 4096 };
 
 uint64_t rp__now_ns(void) {
     struct timespec now;
@@ -37,14 +21,21 @@ uint64_t rp__now_ns(void) {
 
 static bool is_rank_0(const rp_world *world) { return world->net->rank == 0; }
 
+/* This pool, or every one if it is NULL. World lock held. */
+static void stop_pools(rp_world *world, const rp_pool *only, int code) {
+    for (rp_pool *pool = world->pools; pool; pool = pool->next)
+        if (!only || pool == only) rp__master_stop(pool->master);
+    for (rp_map *map = world->maps; map; map = map->next)
+        if (!only || map->pool == only) rp__map_fail(map, code);
+    pthread_cond_broadcast(&world->changed);
+}
+
 /* The world cannot compute any more: whoever waits for it learns why. World lock held. */
 static void fail_world(rp_world *world, int code, const char *text) {
     if (world->error.code) return;
     rp__fail(&world->error, code, "%s", text);
-    for (rp_pool *pool = world->pools; pool; pool = pool->next) rp__master_stop(pool->master);
-    for (rp_map *map = world->maps; map; map = map->next) rp__map_fail(map, code);
     rp__router_fail(world->router, code);
-    pthread_cond_broadcast(&world->changed);
+    stop_pools(world, NULL, code);
 }
 
 /* To rank 0, of what the outbox belongs to. */
@@ -63,7 +54,7 @@ static void fail_rank(rp_world *world, const rp_error *error) {
     tell_failure(world, &world->out, error);
 }
 
-/* A crew cannot be used, for want of its initializer: that ends its pool, and nothing else. */
+/* A crew cannot be used, for want of room or of its initializer: that ends its pool, and nothing else. */
 static void fail_crew(rp_world *world, struct rp__rank_crew *crew, const rp_error *error) {
     if (crew->failed) return;
     crew->failed = true;
@@ -74,10 +65,7 @@ static void fail_crew(rp_world *world, struct rp__rank_crew *crew, const rp_erro
 static void fail_pool(rp_pool *pool, int code, const char *text) {
     if (pool->error.code) return;
     rp__fail(&pool->error, code, "%s", text);
-    rp__master_stop(pool->master);
-    for (rp_map *map = pool->world->maps; map; map = map->next)
-        if (map->pool == pool) rp__map_fail(map, code);
-    pthread_cond_broadcast(&pool->world->changed);
+    stop_pools(pool->world, pool, code);
 }
 
 /* ---- Messages ---- */
@@ -108,7 +96,10 @@ static int pool_came(rp_world *world, const struct rp__frame *frame, rp_error *e
     if (crew->wish_bytes.size < sizeof crew->wish) return rp__fail(error, RP_EPROTOCOL, "rank 0 runs another version");
     memcpy(&crew->wish, crew->wish_bytes.data, sizeof crew->wish);
     int rc = rp__node_plan(world, crew, error);
-    if (rc) return rc;
+    if (rc) {
+        fail_crew(world, crew, error);
+        return 0;
+    }
     struct rp__buffer notes = {0};
     for (size_t i = 0; world->net->local_rank == 0 && i < crew->plan.notes; i++) { /* a host speaks once */
         if (notes.size) rp__buffer_append(&notes, "\n", 1);
@@ -120,12 +111,10 @@ static int pool_came(rp_world *world, const struct rp__frame *frame, rp_error *e
     return rc;
 }
 
-/* A Process that cannot start is nobody's failure but its own. */
-static int start_crew(rp_world *world, struct rp__rank_crew *crew, uint32_t first, rp_error *error) {
-    const int rc = rp__node_start(world, crew, first, error);
-    if (!rc || !crew->wish.process) return rc;
-    fail_crew(world, crew, error);
-    return 0;
+/* A crew that cannot start is nobody's failure but its pool's. */
+static void start_crew(rp_world *world, struct rp__rank_crew *crew, uint32_t first) {
+    rp_error error = {0};
+    if (rp__node_start(world, crew, first, &error)) fail_crew(world, crew, &error);
 }
 
 /* Its crew is closed, so nothing is left of it here. If it had not ended before, it was killed now. */
@@ -147,7 +136,10 @@ static int to_agent(rp_world *world, const struct rp__frame *frame, rp_error *er
     if (frame->type == RP__FRAME_POOL) return pool_came(world, frame, error);
     struct rp__rank_crew *crew = find_crew(world, frame->pool);
     if (!crew) return 0; /* it could not be planned: rank 0 was told */
-    if (frame->type == RP__FRAME_START) return start_crew(world, crew, frame->worker, error);
+    if (frame->type == RP__FRAME_START) {
+        start_crew(world, crew, frame->worker);
+        return 0;
+    }
     if (frame->type == RP__FRAME_POOL_END) {
         const bool process = crew->wish.process;
         rp__node_stop(world, crew);
@@ -199,7 +191,8 @@ static void to_master(rp_world *world, int source, const struct rp__frame *frame
         world->hellos++;
         if (frame->begin != world->hash)
             fail_world(world, RP_EMISMATCH,
-                       "ranks run different programs or kernel tables: start the same one everywhere");
+                       "ranks run different programs, or have different kernels or options for the world: start the "
+                       "same one everywhere, and decide nothing by the rank before rp_world_open");
         pthread_cond_broadcast(&world->changed);
         return;
     case RP__FRAME_FAILED:
@@ -360,69 +353,7 @@ void rp__world_lock(rp_world *world) {
 
 void rp__world_unlock(rp_world *world) { pthread_mutex_unlock(&world->lock); }
 
-/* ---- Waiting ---- */
-
-/* srun copies stdin to every rank, and a rank that does not read it stalls rank 0. true: something was there. */
-static bool drain_stdin(rp_world *world) {
-    char bytes[65536];
-    struct pollfd in = {.fd = 0, .events = POLLIN};
-    if (!world->drain_stdin || poll(&in, 1, 0) <= 0) return false;
-    ssize_t n = read(0, bytes, sizeof bytes);
-    if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN)) world->drain_stdin = false;
-    return n > 0;
-}
-
-/* What this rank's crews are at. */
-struct crews_state {
-    bool any, idle; /* there are agents; one of them has a worker without work, or there are none */
-    bool soon;      /* an answer comes sooner than a sleep would end */
-};
-
-/* A few short chunks and no more: their answers come sooner than a sleep would end. Where many stream, the workers ring
- * when it is worth while. */
-static bool answers_soon(const struct rp__agent *agent) {
-    uint64_t chunk_ns = rp__agent_chunk_ns(agent);
-    return chunk_ns && chunk_ns < SPIN_NS && rp__agent_held(agent) && rp__agent_held(agent) < FEW;
-}
-
-static struct crews_state look_at_crews(const rp_world *world) {
-    struct crews_state state = {0};
-    for (const struct rp__rank_crew *crew = world->crews; crew; crew = crew->next) {
-        if (!crew->agent) continue;
-        state.any = true;
-        state.idle |= rp__agent_idle(crew->agent) > 0;
-        state.soon |= answers_soon(crew->agent);
-    }
-    state.idle |= !state.any;
-    return state;
-}
-
-static int64_t sleep_for(const rp_world *world, const struct crews_state *crews, uint64_t quiet_ns) {
-    bool busy = crews->any && !crews->idle;
-    int64_t most = SLEEP_LOCAL_NS;
-    if (world->net->hosts > 1)
-        most = crews->any && (is_rank_0(world) ? world->maps != NULL : !busy) ? SLEEP_REMOTE_NS : SLEEP_QUIET_NS;
-    if (world->net->ops->pending(world->net) && most > SLEEP_SENDING_NS) most = SLEEP_SENDING_NS;
-    /* While every worker computes, one of them will ring. */
-    int64_t now = busy ? most : (int64_t)(quiet_ns / 4);
-    if (most > world->calls_ns) most = world->calls_ns;
-    return now < most ? now : most;
-}
-
-static void wait_for_work(rp_world *world, int64_t most_ns) {
-    uint64_t now = rp__now_ns();
-    if (!world->quiet_since) world->quiet_since = now;
-    uint64_t quiet = now - world->quiet_since;
-    struct crews_state crews = look_at_crews(world);
-    if (quiet < SPIN_NS && (crews.idle || crews.soon)) return;
-    if (quiet < YIELD_NS && crews.idle) {
-        sched_yield();
-        return;
-    }
-    if (world->out.count || drain_stdin(world)) return;
-    int64_t sleep_ns = sleep_for(world, &crews, quiet);
-    rp__bell_wait(world->bell, world->rung, sleep_ns < most_ns ? sleep_ns : most_ns);
-}
+/* ---- One round ---- */
 
 /* The lock is held for the masters' part only: an inline crew computes in rp__agent_poll. */
 static void lock_masters(rp_world *world) {
@@ -509,7 +440,7 @@ void rp__service_step(rp_world *world, int64_t most_ns) {
     if (busy || world->rung != before)
         world->quiet_since = 0;
     else if (most_ns > 0)
-        wait_for_work(world, most_ns);
+        rp__service_wait(world, most_ns);
 }
 
 void rp__service_run(rp_world *world) {

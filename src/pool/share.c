@@ -60,6 +60,7 @@ void rp__share_free(rp_world *world) {
 int rp_world_share(rp_world *world, const void *data, size_t size, uint32_t *share, rp_error *error) {
     if (!world || !data || !size || !share)
         return rp__fail(error, RP_EINVAL, "rp_world_share needs a world, data of at least a byte and a result");
+    if (rp__world_check_caller(world, error)) return RP_EINVAL;
     rp__world_lock(world);
     while (world->sharing && !world->error.code) rp__world_wait(world, &world->changed, &world->lock, NULL);
     uint32_t number = world->shares;

@@ -11,16 +11,18 @@
 #include <unistd.h>
 
 enum {
-    SLOTS = 1024, /* workers a rank, at most: address space only until they are used */
-    STOP_NS = 500 * 1000 * 1000,
+    SLOTS = 1024,         /* workers a rank, at most: address space only until they are used */
     PRINT_STUCK_MS = 2000 /* standard output takes nothing for so long: what is left is not printed */
 };
 
-/* What every rank must have alike: the kernels, their kinds and flags, and the layout of what is sent as it lies in
+/* What every rank must have alike: the options, the kernels, their kinds and flags, and the layout of what is sent as it lies in
  * memory. FNV-1a [Fowler, Noll, Vo]. */
-static uint64_t hash_of(const rp_kernel *const *kernels) {
+static uint64_t hash_of(const rp_world_options *options, bool attached) {
+    const rp_kernel *const *kernels = options->kernels;
     uint64_t hash = 0xcbf29ce484222325u;
-    uint32_t layout[] = {2 /* the wire's version */, sizeof(struct rp__pool_wish), sizeof(void *)};
+    const uint32_t mpi = attached ? 0 : options->mpi; /* which is not used then */
+    uint32_t layout[] = {2 /* the wire's version */, sizeof(struct rp__pool_wish), sizeof(void *), mpi,
+                         options->catch_signals};
     const uint8_t *bytes = (const uint8_t *)layout;
     for (size_t i = 0; i < sizeof layout; i++) hash = (hash ^ bytes[i]) * 0x100000001b3u;
     for (; *kernels; kernels++) {
@@ -75,15 +77,38 @@ static int start(rp_world *world, rp_error *error) {
     return rc;
 }
 
+bool rp__world_is_in_task(const rp_world *world) {
+    if (rp__arena_is_in_worker(world->arena)) return true;
+    return world->attached ? world->computing : pthread_equal(pthread_self(), world->thread) != 0;
+}
+
+int rp__world_check_caller(const rp_world *world, rp_error *error) {
+    /* Where another world is opened later, its workers are copies of a process that had this one. */
+    const bool is_copy = getpid() != rp__arena_family_page(world->arena)->agent;
+    if (!is_copy && !rp__world_is_in_task(world)) return 0;
+    return rp__fail(error, RP_EINVAL,
+                    "a task cannot use worlds, pools, maps, futures and processes, which are the program's: let the "
+                    "task return, and make the call in main");
+}
+
+/* What the program has left open, when nothing runs any more. */
+static void free_rest(rp_world *world) {
+    for (rp_pool *pool; (pool = world->pools);) {
+        world->pools = pool->next;
+        rp__pool_free(pool);
+    }
+    for (rp_map *map; (map = world->maps);) {
+        world->maps = map->next;
+        rp__map_free(map);
+    }
+}
+
 static void free_world(rp_world *world) {
     if (!world) return;
     rp__signals_release(world);
     rp__collector_leave_world(world->collector);
     world->collector = NULL;
-    for (rp_pool *pool; (pool = world->pools);) {
-        world->pools = pool->next;
-        rp__pool_free(pool);
-    }
+    free_rest(world);
     rp__processes_free(world);
     rp__outbox_free(&world->out);
     rp__printer_free(world->printer);
@@ -103,7 +128,7 @@ static void free_world(rp_world *world) {
 static int prepare(rp_world *world, rp_error *error) {
     int rc = check_kernels(world->options.kernels, error);
     if (rc) return rc;
-    world->hash = hash_of(world->options.kernels);
+    world->hash = hash_of(&world->options, world->attached);
     world->bell = rp__bell_new(&world->bell_fd);
     if (world->bell) world->arena = rp__arena_new(SLOTS, world->bell, world->options.kernels);
     if (!world->arena)
@@ -191,6 +216,8 @@ int rp_world_open(const rp_world_options *options, rp_world **out, int *exit_cod
     rp_error own = {0};
     if (!error) error = &own;
     if (!options || !out) return rp__fail(error, RP_EINVAL, "rp_world_open needs options and a result");
+    if ((unsigned)options->mpi > RP_MPI_NO)
+        return rp__fail(error, RP_EINVAL, "mpi is %d: give RP_MPI_AUTO, RP_MPI_YES or RP_MPI_NO", (int)options->mpi);
     rp_world *world = new_world(options);
     if (!world) return rp__fail(error, RP_ENOMEM, "out of memory for a world");
     int rc = prepare(world, error);
@@ -266,16 +293,12 @@ static bool join_service(rp_world *world) {
         return true;
     }
     if (world->error.code != RP_ESTOPPED || !world->inline_crews) return pthread_join(world->thread, NULL) == 0;
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until); /* the clock of pthread_timedjoin_np */
-    until.tv_nsec += STOP_NS;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+    const struct timespec until = rp__crew_join_limit();
     return pthread_timedjoin_np(world->thread, NULL, &until) == 0;
 }
 
 void rp_world_close(rp_world *world, int exit_code) {
-    if (!world) return;
+    if (!world || rp__world_is_in_task(world)) return;
     rp__router_fail(world->router, RP_EINVAL);
     rp__world_lock(world);
     world->closing = true;
@@ -290,9 +313,10 @@ void rp_world_close(rp_world *world, int exit_code) {
     free_world(world);
 }
 
-int rp_world_ranks(const rp_world *world) { return (int)world->ranks; }
+int rp_world_ranks(const rp_world *world) { return world ? (int)world->ranks : 0; }
 
 const char *rp_world_error(rp_world *world) {
+    if (!world) return "";
     rp__world_lock(world); /* what it says is said once and stays */
     const char *text = world->error.text;
     rp__world_unlock(world);

@@ -184,6 +184,12 @@ struct rp_world {
     struct rp__main_cells *main_cells; /* the router's lock: arrays that main has mapped */
 };
 
+/* world.c: is the calling thread inside a task? It would wait there for what must go on meanwhile, itself above all: an
+ * inline worker computes in the thread that makes the world's progress. */
+bool rp__world_is_in_task(const rp_world *world);
+/* 0, or RP_EINVAL with words for it: the call is the program's, not a task's. */
+int rp__world_check_caller(const rp_world *world, rp_error *error);
+
 /* map.c: 0, or RP_EINVAL: no kernel has this name. */
 int rp__find_kernel(const rp_world *world, const char *name, uint32_t *index);
 
@@ -204,6 +210,8 @@ void rp__node_close_router(rp_world *world);
 void rp__service_run(rp_world *world);
 /* One round of it; if there is nothing to be done, with a sleep of at most `most_ns`. */
 void rp__service_step(rp_world *world, int64_t most_ns);
+/* service_wait.c: nothing was to be done: sleep, if it is worth while, for at most `most_ns`. */
+void rp__service_wait(rp_world *world, int64_t most_ns);
 /* A thread of the program waits until `changed` is signalled, `until` (NULL: without limit): 0 or ETIMEDOUT. `lock` is
  * held before and after. In a world without a service thread it makes the world's progress in the meantime. */
 int rp__world_wait(rp_world *world, pthread_cond_t *changed, pthread_mutex_t *lock, const struct timespec *until);
@@ -251,6 +259,8 @@ int rp__map_open(rp_pool *pool, const rp_map_options *options, struct rp__collec
 int rp__map_take(rp_map *map, struct rp__part **parts, bool *complete);
 /* Why it cannot go on, or 0. */
 int rp__map_error(rp_map *map);
+/* The service has ended, and nothing uses the map any more. */
+void rp__map_free(rp_map *map);
 /* Cancel tasks [begin, end), see rp__master_map_cancel; waits for the answers if *refused is wanted. 0, RP_ENOMEM, why
  * the map cannot go on. */
 int rp__map_cancel(rp_map *map, uint64_t begin, uint64_t end, bool kill, bool *refused);

@@ -1,0 +1,829 @@
+/* Bad use, as a program may come to it, bare and on ranks: every call gives an error with words, none hangs, and the world
+ * goes on afterwards. */
+#include "rankpool.h"
+#include "rankpool_sync.h"
+#include "unit/unit.h"
+
+#include <math.h>
+#include <mpi.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Workers end in the middle of a task here, with what they had allocated. */
+__attribute__((visibility("default"))) const char *__asan_default_options(void);
+const char *__asan_default_options(void) { return "handle_segv=0:handle_abort=0:detect_leaks=0"; }
+
+/* What a task tries that only the program may do. Threads and inline workers of rank 0 see it all. */
+struct handles {
+    rp_pool *pool;
+    rp_map *map;
+    rp_future *future;
+    rp_process *process;
+};
+
+static rp_world *world;
+static rp_self *program;
+static struct handles handles;
+
+/* ---- Kernels -------------------------------------------------------------------------------------------- */
+
+static int one(rp_task *task, const void *input, size_t size) { return rp_task_write(task, "1", 1); }
+
+static int slow(rp_task *task, const void *input, size_t size) {
+    while (!rp_task_canceled(task)) usleep(1000);
+    return 0;
+}
+
+/* How many of the program's calls a task was not refused: -1 if it is not on rank 0, where they make sense. */
+static int trespass(rp_task *task, const void *input, size_t size) {
+    const rp_items items = {.data = "x", .count = 1, .size = 1};
+    const rp_call call = {.kernel = "one"};
+    rp_pool *pool = NULL;
+    rp_map *map = NULL;
+    rp_process *process = NULL;
+    rp_future *future = NULL;
+    rp_results results = {0};
+    rp_result result;
+    rp_lock lock;
+    uint32_t share;
+    bool successful;
+    size_t index;
+    int64_t sum;
+    if (rp_task_where(task)->rank) return rp_task_printf(task, "-1");
+    const int codes[] = {
+        rp_pool_open(world, NULL, &pool, NULL),
+        rp_pool_join(handles.pool, 0),
+        handles.pool ? rp_pool_free(handles.pool) : RP_EINVAL,
+        rp_map_open(handles.pool, &(rp_map_options){.kernel = "one", .count = 1}, &map, NULL),
+        rp_map_put(handles.map, "x", 1),
+        rp_map_next(handles.map, -1, &result),
+        rp_map_reduce(handles.map, -1, &sum, sizeof sum),
+        rp_pool_map(handles.pool, &call, &items, &results, NULL),
+        rp_pool_map_async(handles.pool, &call, &items, &future, NULL),
+        rp_pool_starmap(handles.pool, &call, &items, 1, &results, NULL),
+        rp_pool_apply(handles.pool, &call, "x", 1, &results, NULL),
+        rp_pool_apply_async(handles.pool, &call, "x", 1, &future, NULL),
+        rp_future_get(handles.future, -1, NULL, NULL),
+        rp_future_wait(handles.future, -1),
+        rp_future_successful(handles.future, &successful),
+        rp_future_cancel(handles.future, true),
+        rp_futures_wait(&handles.future, 1, RP_ALL_COMPLETED, -1),
+        rp_futures_next(&handles.future, 1, -1, &index),
+        rp_process_new(world, &(rp_process_options){.kernel = "one"}, &process, NULL),
+        rp_process_start(handles.process, NULL),
+        rp_process_join(handles.process, -1),
+        rp_process_kill(handles.process),
+        rp_world_share(world, "x", 1, &share, NULL),
+        rp_lock_new(program, &lock),
+    };
+    int allowed = 0;
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+        if (codes[i] != RP_EINVAL) fprintf(stderr, "call %zu in a task gave %d\n", i, codes[i]);
+        allowed += codes[i] != RP_EINVAL;
+    }
+    /* These answer nothing: that they did nothing is seen by what comes after. */
+    rp_map_end(handles.map);
+    rp_map_close(handles.map);
+    rp_pool_close(handles.pool);
+    rp_pool_terminate(handles.pool);
+    rp_future_free(handles.future);
+    rp_process_free(handles.process);
+    rp_world_close(world, 7);
+    return rp_task_printf(task, "%d", allowed);
+}
+
+/* The words of the error, in a worker process. */
+static int open_world(rp_task *task, const void *input, size_t size) {
+    static const rp_kernel kernel = {.name = "one", .item = one};
+    static const rp_kernel *const kernels[] = {&kernel, NULL};
+    rp_world *inner;
+    int exit_code;
+    rp_error error = {0};
+    const int code = rp_world_open(&(rp_world_options){.kernels = kernels}, &inner, &exit_code, &error);
+    return rp_task_printf(task, "%d %s", code, error.text);
+}
+
+static int call_mpi(rp_task *task, const void *input, size_t size) {
+    int number = 0;
+    char what = size ? *(const char *)input : 0;
+    if (what == 'r') MPI_Comm_rank(MPI_COMM_WORLD, &number);
+    if (what == 's') MPI_Send(&number, 1, MPI_INT, 0, 0, MPI_COMM_WORLD);
+    if (what == 'b') MPI_Barrier(MPI_COMM_WORLD);
+    if (what == 'i' && MPI_Init(NULL, NULL) == 0) MPI_Comm_size(MPI_COMM_WORLD, &number);
+    return rp_task_printf(task, "%d", number);
+}
+
+static int leave(rp_task *task, const void *input, size_t size) { exit(input ? *(const char *)input : 0); }
+
+/* Every call on a NULL task, and NULL where a task's call needs something. */
+static int call_on_null(rp_task *task, const void *input, size_t size) {
+    const char *volatile no_format = NULL;
+    const int codes[] = {
+        rp_task_write(NULL, "x", 1),    rp_task_write(task, NULL, 1),    rp_task_printf(NULL, "x"),
+        rp_task_add(NULL, "x", 1),      rp_task_printf(task, no_format), rp_task_print(NULL, "x"),
+        rp_task_print(task, no_format), rp_task_add(task, NULL, 1),
+    };
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+        if (codes[i] != RP_EINVAL) return rp_task_fail(task, "call %zu gave %d", i, codes[i]);
+    rp_task_commit(NULL, 1);
+    rp_task_progress(NULL, 0.5);
+    const bool good = rp_task_fail(NULL, "x") == RP_ETASK && !rp_task_reserve(NULL, 1) && !rp_task_canceled(NULL) &&
+                      rp_task_index(NULL) == 0 && !rp_task_args(NULL, NULL) && !rp_task_argument(NULL, 0, NULL) &&
+                      !rp_task_state(NULL) && !rp_task_where(NULL) && !rp_task_shared(NULL, 0, NULL) &&
+                      !rp_task_self(NULL);
+    return good ? 0 : rp_task_fail(task, "something came of no task");
+}
+
+/* ---- What claims use ------------------------------------------------------------------------------------ */
+
+static rp_pool *open_pool(enum rp_workers kind) {
+    rp_pool *pool = NULL;
+    rp_error error = {0};
+    if (rp_pool_open(world, &(rp_pool_options){.kind = kind, .crew = 2}, &pool, &error)) {
+        fprintf(stderr, "test_bad_use: no pool: %s\n", error.text);
+        rp_world_close(world, 1);
+        exit(1);
+    }
+    return pool;
+}
+
+static rp_future *begin(rp_pool *pool, const char *kernel, rp_callback *error_callback) {
+    rp_future *future = NULL;
+    const rp_call call = {.kernel = kernel, .error_callback = error_callback, .context = pool};
+    (void)rp_pool_apply_async(pool, &call, NULL, 0, &future, NULL); /* NULL: no call on it succeeds */
+    return future;
+}
+
+/* What one task of the kernel answers, in static memory; its code goes to *code. */
+static const char *ask(rp_pool *pool, const char *kernel, const void *input, size_t size, int *code) {
+    static char text[512];
+    rp_results results = {0};
+    rp_error error = {0};
+    text[0] = 0;
+    *code = rp_pool_apply(pool, &(rp_call){.kernel = kernel}, input, size, &results, &error);
+    if (results.count)
+        snprintf(text, sizeof text, "%.*s", (int)results.result[0].size, (const char *)results.result[0].data);
+    rp_results_free(&results);
+    return text;
+}
+
+static bool computes(rp_pool *pool) {
+    int code;
+    return strcmp(ask(pool, "one", NULL, 0, &code), "1") == 0 && code == 0;
+}
+
+/* ---- NULL and numbers that are none ---------------------------------------------------------------------- */
+
+static void null_gives_einval_in_calls_on_worlds_and_pools(void) {
+    rp_pool *pool = NULL;
+    rp_error error = {0};
+    uint32_t share;
+    CU_ASSERT_EQUAL(rp_world_open(NULL, &world, NULL, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_world_open(&(rp_world_options){0}, NULL, NULL, &error), RP_EINVAL);
+    CU_ASSERT(error.text[0] != 0);
+    CU_ASSERT_EQUAL(rp_world_attach_fortran(0, NULL, &world, NULL, NULL), RP_EINVAL);
+    rp_world_close(NULL, 0);
+    CU_ASSERT_EQUAL(rp_world_ranks(NULL), 0);
+    CU_ASSERT_STRING_EQUAL(rp_world_error(NULL), "");
+    CU_ASSERT_PTR_NULL(rp_world_self(NULL));
+    CU_ASSERT_EQUAL(rp_world_share(NULL, "x", 1, &share, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_world_share(world, NULL, 1, &share, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_world_share(world, "x", 0, &share, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_world_share(world, "x", 1, NULL, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_pool_open(NULL, NULL, &pool, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_pool_open(world, NULL, NULL, NULL), RP_EINVAL);
+    rp_pool_close(NULL);
+    rp_pool_terminate(NULL);
+    CU_ASSERT_EQUAL(rp_pool_join(NULL, 0), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_pool_join(handles.pool, NAN), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_pool_free(NULL), 0);
+    CU_ASSERT_EQUAL(rp_pool_workers(NULL), 0);
+    CU_ASSERT_EQUAL(rp_pool_hosts(NULL), 0);
+    CU_ASSERT_PTR_NULL(rp_pool_note(NULL, 0));
+}
+
+static void null_gives_einval_in_calls_on_maps(void) {
+    const rp_map_options options = {.kernel = "one", .count = RP_FED};
+    rp_map *map = NULL;
+    rp_result result;
+    rp_map_stats stats;
+    CU_ASSERT_EQUAL(rp_map_open(NULL, &options, &map, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_map_open(handles.pool, NULL, &map, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_map_open(handles.pool, &options, NULL, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_map_open(handles.pool, &(rp_map_options){.count = 1}, &map, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_map_put(NULL, "x", 1), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_map_next(NULL, 0, &result), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_map_reduce(NULL, 0, &result, 1), RP_EINVAL);
+    rp_map_end(NULL);
+    rp_map_close(NULL);
+    rp_map_stats_get(NULL, &stats);
+    CU_ASSERT_EQUAL(rp_map_open(handles.pool, &options, &map, NULL), 0);
+    CU_ASSERT_EQUAL(rp_map_put(map, NULL, 1), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_map_next(map, 0, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_map_next(map, NAN, &result), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_map_reduce(map, NAN, &result, 1), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_map_reduce(map, 0, NULL, 1), RP_EINVAL);
+    rp_map_stats_get(map, NULL);
+    rp_map_close(map);
+}
+
+static void null_gives_einval_in_pythons_names(void) {
+    rp_pool *pool = handles.pool;
+    const rp_call call = {.kernel = "one"}, nameless = {0};
+    const rp_items items = {.data = "x", .count = 1, .size = 1}, empty = {.count = 1, .size = 1};
+    rp_results results = {0};
+    rp_future *future = NULL;
+    rp_map *map = NULL;
+    CU_ASSERT_EQUAL(rp_pool_map(NULL, &call, &items, &results, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_pool_map(pool, NULL, &items, &results, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_pool_map(pool, &nameless, &items, &results, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_pool_map(pool, &call, NULL, &results, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_pool_map(pool, &call, &empty, &results, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_pool_map(pool, &call, &items, NULL, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_pool_map_async(NULL, &call, &items, &future, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_pool_map_async(pool, &call, &items, NULL, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_pool_starmap(NULL, &call, &items, 1, &results, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_pool_starmap(pool, &call, NULL, 1, &results, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_pool_starmap(pool, &call, &items, 1, NULL, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_pool_starmap_async(pool, &call, NULL, 1, &future, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_pool_starmap_async(pool, &call, &items, 1, NULL, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_pool_apply(NULL, &call, "x", 1, &results, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_pool_apply(pool, &nameless, "x", 1, &results, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_pool_apply(pool, &call, NULL, 1, &results, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_pool_apply(pool, &call, "x", 1, NULL, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_pool_apply_async(NULL, &call, "x", 1, &future, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_pool_apply_async(pool, &call, "x", 1, NULL, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_pool_imap(pool, &call, NULL, NULL, &map, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_pool_imap_unordered(pool, &call, NULL, NULL, &map, NULL), RP_EINVAL);
+    CU_ASSERT_PTR_NULL(future);
+    CU_ASSERT_PTR_NULL(map);
+    CU_ASSERT_PTR_NULL(results.result);
+}
+
+static void null_gives_einval_in_calls_on_futures_and_results(void) {
+    rp_future *future = NULL, *none[] = {NULL};
+    bool successful;
+    size_t index;
+    CU_ASSERT_EQUAL(rp_future_get(NULL, 0, NULL, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_future_wait(NULL, 0), RP_EINVAL);
+    CU_ASSERT_FALSE(rp_future_ready(NULL));
+    CU_ASSERT_EQUAL(rp_future_successful(NULL, &successful), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_future_cancel(NULL, true), RP_EINVAL);
+    rp_future_free(NULL);
+    CU_ASSERT_EQUAL(rp_futures_wait(NULL, 1, RP_ALL_COMPLETED, 0), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_futures_wait(none, 1, RP_ALL_COMPLETED, 0), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_futures_next(NULL, 1, 0, &index), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_pool_apply_async(handles.pool, &(rp_call){.kernel = "one"}, NULL, 0, &future, NULL), 0);
+    CU_ASSERT_EQUAL(rp_future_get(future, NAN, NULL, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_future_wait(future, NAN), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_future_successful(future, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_futures_wait(&future, 1, (enum rp_wait)9, 0), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_futures_next(&future, 1, 0, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_future_get(future, -1, NULL, NULL), 0);
+    rp_future_free(future);
+
+    rp_results results = {0};
+    CU_ASSERT_EQUAL(rp_pool_apply(handles.pool, &(rp_call){.kernel = "one"}, NULL, 0, &results, NULL), 0);
+    rp_results_free(&results);
+    CU_ASSERT_EQUAL(results.count, 0);
+    CU_ASSERT_PTR_NULL(results.result);
+    rp_results_free(&results);
+    rp_results_free(NULL);
+}
+
+static void null_gives_einval_in_calls_on_processes(void) {
+    const rp_process_options options = {.kernel = "one"};
+    rp_process *process = NULL;
+    int code;
+    CU_ASSERT_EQUAL(rp_process_new(NULL, &options, &process, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_process_new(world, NULL, &process, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_process_new(world, &options, NULL, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_process_new(world, &(rp_process_options){0}, &process, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_process_start(NULL, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_process_join(NULL, 0), RP_EINVAL);
+    CU_ASSERT_FALSE(rp_process_is_alive(NULL));
+    CU_ASSERT_EQUAL(rp_process_terminate(NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_process_kill(NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_process_exitcode(NULL, &code), RP_EINVAL);
+    CU_ASSERT_STRING_EQUAL(rp_process_message(NULL), "");
+    CU_ASSERT_EQUAL(rp_process_pid(NULL), 0);
+    CU_ASSERT_PTR_NULL(rp_process_where(NULL));
+    CU_ASSERT_PTR_NULL(rp_process_name(NULL));
+    rp_process_free(NULL);
+}
+
+static void null_gives_einval_in_calls_of_tasks(void) {
+    int code;
+    const char *text = ask(handles.pool, "call_on_null", NULL, 0, &code);
+    if (code) puts(text);
+    CU_ASSERT_EQUAL(code, 0);
+}
+
+static void options_that_nothing_is_meant_by_are_refused_and_the_world_goes_on(void) {
+    rp_pool *pool = NULL;
+    rp_map *map = NULL;
+    rp_error error = {0};
+    CU_ASSERT_EQUAL(rp_pool_open(world, &(rp_pool_options){.kind = (enum rp_workers)7}, &pool, &error), RP_EINVAL);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "7"));
+    CU_ASSERT_EQUAL(rp_pool_open(world, &(rp_pool_options){.bind = (enum rp_bind)7}, &pool, &error), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_pool_open(world, &(rp_pool_options){.crew = 5000}, &pool, &error), RP_EINVAL);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "5000"));
+    CU_ASSERT_EQUAL(rp_pool_open(world, &(rp_pool_options){.workers = 4000000}, &pool, &error), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_pool_open(world, &(rp_pool_options){.initializer = "none"}, &pool, &error), RP_EINVAL);
+    const rp_pool_options long_lived = {.kind = RP_WORKERS_THREAD, .maxtasksperchild = 1};
+    CU_ASSERT_EQUAL(rp_pool_open(world, &long_lived, &pool, &error), RP_EUNSUPPORTED);
+    const rp_map_options scheduled = {.kernel = "one", .count = 1, .schedule = {.kind = (enum rp_schedule_kind)9}};
+    CU_ASSERT_EQUAL(rp_map_open(handles.pool, &scheduled, &map, &error), RP_EINVAL);
+    CU_ASSERT_PTR_NULL(pool);
+    CU_ASSERT_PTR_NULL(map);
+    CU_ASSERT(computes(handles.pool));
+}
+
+static void a_pool_with_no_room_for_its_workers_fails_alone(void) {
+    rp_pool *large = NULL, *next = NULL;
+    rp_error error = {0};
+    const rp_pool_options options = {.crew = 1000, .kind = RP_WORKERS_INLINE};
+    CU_ASSERT_EQUAL(rp_pool_open(world, &options, &large, &error), 0);
+    CU_ASSERT_NOT_EQUAL(rp_pool_open(world, &options, &next, &error), 0);
+    CU_ASSERT(error.text[0] != 0);
+    CU_ASSERT_PTR_NULL(next);
+    CU_ASSERT_EQUAL(rp_pool_free(large), 0);
+    CU_ASSERT(computes(handles.pool));
+    CU_ASSERT_STRING_EQUAL(rp_world_error(world), "");
+}
+
+/* ---- Inside a task ---------------------------------------------------------------------------------------- */
+
+static void refuses_all(enum rp_workers kind) {
+    handles.pool = open_pool(kind);
+    rp_results results = {0};
+    rp_map *map = NULL;
+    CU_ASSERT_EQUAL(rp_map_open(handles.pool, &(rp_map_options){.kernel = "one", .count = RP_FED}, &map, NULL), 0);
+    handles.map = map;
+    handles.future = begin(handles.pool, "one", NULL);
+    CU_ASSERT_EQUAL(rp_future_wait(handles.future, -1), 0);
+    CU_ASSERT_EQUAL(rp_process_new(world, &(rp_process_options){.kernel = "one"}, &handles.process, NULL), 0);
+    const rp_items items = {.count = 8};
+    rp_error error = {0};
+    CU_ASSERT_EQUAL(rp_pool_map(handles.pool, &(rp_call){.kernel = "trespass"}, &items, &results, &error), 0);
+    size_t seen = 0;
+    for (size_t i = 0; i < results.count; i++) {
+        seen += memcmp(results.result[i].data, "-1", 2) != 0;
+        if (memcmp(results.result[i].data, "-1", 2)) CU_ASSERT_EQUAL(*(const char *)results.result[i].data, '0');
+    }
+    CU_ASSERT(seen > 0 || rp_world_ranks(world) > 1);
+    rp_results_free(&results);
+    /* All is as it was. */
+    rp_result result;
+    CU_ASSERT_EQUAL(rp_map_put(map, "x", 1), 0);
+    rp_map_end(map);
+    CU_ASSERT_EQUAL(rp_map_next(map, -1, &result), 0);
+    rp_map_close(map);
+    CU_ASSERT(computes(handles.pool));
+    CU_ASSERT_EQUAL(rp_process_start(handles.process, &error), 0);
+    CU_ASSERT_EQUAL(rp_process_join(handles.process, -1), 0);
+    rp_process_free(handles.process);
+    rp_future_free(handles.future);
+    CU_ASSERT_EQUAL(rp_pool_free(handles.pool), 0);
+    handles = (struct handles){0};
+}
+
+static void the_programs_calls_are_refused_in_worker_processes(void) { refuses_all(RP_WORKERS_PROCESS); }
+static void the_programs_calls_are_refused_in_worker_threads(void) { refuses_all(RP_WORKERS_THREAD); }
+static void the_programs_calls_are_refused_in_inline_workers(void) { refuses_all(RP_WORKERS_INLINE); }
+
+static void a_world_opened_in_a_worker_process_is_refused(void) {
+    rp_pool *pool = open_pool(RP_WORKERS_PROCESS);
+    int code;
+    const char *text = ask(pool, "open_world", NULL, 0, &code);
+    CU_ASSERT_EQUAL(code, 0);
+    CU_ASSERT_EQUAL(atoi(text), RP_EINVAL);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "inside a task"));
+    CU_ASSERT_EQUAL(rp_pool_free(pool), 0);
+}
+
+/* MPI_Init is no error in a process that was forked before MPI began: such a worker is then a world of its own. */
+static void mpi_called_in_a_worker_process_fails_its_task_and_nothing_else(void) {
+    rp_pool *pool = open_pool(RP_WORKERS_PROCESS);
+    int code;
+    for (const char *what = "rsb"; *what; what++) {
+        ask(pool, "call_mpi", what, 1, &code);
+        CU_ASSERT_EQUAL(code, RP_EDIED);
+        CU_ASSERT(computes(pool));
+    }
+    const char *text = ask(pool, "call_mpi", "i", 1, &code);
+    CU_ASSERT(code == RP_EDIED || (code == 0 && strcmp(text, "1") == 0));
+    CU_ASSERT(computes(pool));
+    CU_ASSERT_EQUAL(rp_pool_free(pool), 0);
+    CU_ASSERT(computes(handles.pool));
+}
+
+static void exit_in_a_kernel_fails_its_task_and_nothing_else(void) {
+    int code;
+    for (char exit_code = 0; exit_code < 2; exit_code++) {
+        const char *text = ask(handles.pool, "leave", &exit_code, 1, &code);
+        CU_ASSERT_EQUAL(code, RP_EDIED);
+        CU_ASSERT_PTR_NOT_NULL(strstr(text, "exited"));
+        CU_ASSERT(computes(handles.pool));
+    }
+}
+
+static void a_task_of_a_thread_cannot_be_killed(void) {
+    rp_pool *pool = open_pool(RP_WORKERS_THREAD);
+    rp_future *future = begin(pool, "slow", NULL);
+    int rc;
+    while ((rc = rp_future_cancel(future, false)) == 0) { /* it had not started */
+        rp_future_free(future);
+        future = begin(pool, "slow", NULL);
+        usleep(1000);
+    }
+    CU_ASSERT_EQUAL(rc, RP_EBUSY);
+    CU_ASSERT_EQUAL(rp_future_cancel(future, true), RP_EUNSUPPORTED);
+    CU_ASSERT_EQUAL(rp_pool_free(pool), 0);
+    CU_ASSERT_EQUAL(rp_future_get(future, -1, NULL, NULL), RP_ECLOSED);
+    rp_future_free(future);
+}
+
+/* ---- In the wrong order ------------------------------------------------------------------------------------ */
+
+static void a_process_starts_once_and_is_joined_after(void) {
+    rp_process *process = NULL;
+    rp_error error = {0};
+    int code;
+    CU_ASSERT_EQUAL(rp_process_new(world, &(rp_process_options){.kernel = "slow"}, &process, NULL), 0);
+    CU_ASSERT_EQUAL(rp_process_join(process, -1), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_process_kill(process), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_process_terminate(process), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_process_exitcode(process, &code), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_process_exitcode(process, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_process_start(process, &error), 0);
+    CU_ASSERT_EQUAL(rp_process_start(process, &error), RP_EBUSY);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.text, rp_process_name(process)));
+    CU_ASSERT_EQUAL(rp_process_exitcode(process, &code), RP_EBUSY);
+    CU_ASSERT_EQUAL(rp_process_join(process, NAN), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_process_join(process, 0), RP_ETIMEDOUT);
+    CU_ASSERT(rp_process_is_alive(process));
+    rp_process_free(process); /* and kills it */
+    CU_ASSERT(computes(handles.pool));
+}
+
+static void a_closed_pool_takes_nothing_and_is_closed_again(void) {
+    rp_pool *pool = open_pool(RP_WORKERS_PROCESS);
+    rp_map *map = NULL, *late = NULL;
+    rp_future *future = NULL;
+    rp_result result;
+    int code;
+    CU_ASSERT_EQUAL(rp_map_open(pool, &(rp_map_options){.kernel = "one", .count = RP_FED}, &map, NULL), 0);
+    CU_ASSERT_EQUAL(rp_pool_join(pool, -1), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_pool_free(pool), RP_EBUSY);
+    rp_map_end(map);
+    CU_ASSERT_EQUAL(rp_map_put(map, "x", 1), RP_ECLOSED);
+    CU_ASSERT_EQUAL(rp_map_next(map, -1, &result), RP_END);
+    CU_ASSERT(computes(pool));
+    rp_pool_close(pool);
+    rp_pool_close(pool);
+    CU_ASSERT_EQUAL(rp_map_open(pool, &(rp_map_options){.kernel = "one", .count = 1}, &late, NULL), RP_ECLOSED);
+    CU_ASSERT_EQUAL(rp_pool_apply_async(pool, &(rp_call){.kernel = "slow"}, NULL, 0, &future, NULL), RP_ECLOSED);
+    rp_pool_terminate(pool);
+    rp_pool_terminate(pool);
+    rp_pool_close(pool);
+    CU_ASSERT_EQUAL(rp_pool_join(pool, -1), 0);
+    ask(pool, "one", NULL, 0, &code);
+    CU_ASSERT_EQUAL(code, RP_ECLOSED);
+    rp_map_close(map);
+    CU_ASSERT_EQUAL(rp_pool_free(pool), 0);
+}
+
+static void a_busy_pool_that_cannot_be_freed_keeps_its_futures(void) {
+    rp_pool *pool = open_pool(RP_WORKERS_PROCESS);
+    rp_map *map = NULL;
+    rp_future *future = begin(pool, "one", NULL);
+    CU_ASSERT_EQUAL(rp_map_open(pool, &(rp_map_options){.kernel = "one", .count = RP_FED}, &map, NULL), 0);
+    CU_ASSERT_EQUAL(rp_pool_free(pool), RP_EBUSY);
+    CU_ASSERT_EQUAL(rp_future_get(future, -1, NULL, NULL), 0);
+    CU_ASSERT(computes(pool));
+    rp_future_free(future);
+    rp_map_close(map);
+    CU_ASSERT_EQUAL(rp_pool_free(pool), 0);
+}
+
+static int tried_again;
+
+static void try_again(rp_future *future, const rp_results *results, void *context) {
+    rp_future *next = NULL;
+    tried_again = rp_pool_apply_async(context, &(rp_call){.kernel = "slow"}, NULL, 0, &next, NULL);
+    rp_future_free(next);
+}
+
+static void a_callback_that_tries_again_on_a_pool_being_freed_is_refused(void) {
+    rp_pool *pool = open_pool(RP_WORKERS_PROCESS);
+    rp_future *future = begin(pool, "slow", try_again);
+    tried_again = 1;
+    CU_ASSERT_EQUAL(rp_pool_free(pool), 0);
+    CU_ASSERT_EQUAL(tried_again, RP_ECLOSED);
+    bool successful = true;
+    CU_ASSERT(rp_future_ready(future));
+    CU_ASSERT_EQUAL(rp_future_get(future, -1, NULL, NULL), RP_ECLOSED);
+    CU_ASSERT_EQUAL(rp_future_successful(future, &successful), 0);
+    CU_ASSERT_FALSE(successful);
+    CU_ASSERT_EQUAL(rp_future_cancel(future, true), RP_ECLOSED);
+    CU_ASSERT_EQUAL(rp_futures_wait(&future, 1, RP_FIRST_COMPLETED, -1), 0);
+    rp_future_free(future);
+}
+
+/* ---- What is shared ------------------------------------------------------------------------------------------ */
+
+static bool is_refusal(int code) { return code == RP_EINVAL || code == RP_ECLOSED; }
+
+/* Every call on an object, as if the id were one of its type. */
+static void every_call_refuses(uint64_t id) {
+    const rp_queue queue = {id};
+    const rp_pipe pipe = {id};
+    const rp_lock lock = {id};
+    const rp_rlock rlock = {id};
+    const rp_semaphore semaphore = {id};
+    const rp_event event = {id};
+    const rp_condition condition = {id};
+    const rp_barrier barrier = {id};
+    const rp_value value = {id};
+    const rp_array array = {id};
+    rp_condition on;
+    int64_t number = 0;
+    double real;
+    size_t size;
+    uint32_t waiting;
+    bool is;
+    void *at;
+    const int codes[] = {
+        rp_queue_free(program, queue),
+        rp_queue_get(program, queue, -1, &number, sizeof number, &size),
+        rp_queue_get_alloc(program, queue, -1, &at, &size),
+        rp_queue_size(program, queue, &size),
+        rp_queue_empty(program, queue, &is),
+        rp_queue_full(program, queue, &is),
+        rp_queue_task_done(program, queue),
+        rp_queue_join(program, queue, -1),
+        rp_queue_close(program, queue),
+        rp_pipe_recv(program, pipe, -1, &number, sizeof number, &size),
+        rp_pipe_recv_alloc(program, pipe, -1, &at, &size),
+        rp_pipe_poll(program, pipe, -1),
+        rp_pipe_close(program, pipe),
+        rp_pipe_free(program, pipe),
+        rp_lock_acquire(program, lock, -1),
+        rp_lock_release(program, lock),
+        rp_lock_repair(program, lock),
+        rp_lock_free(program, lock),
+        rp_rlock_acquire(program, rlock, -1),
+        rp_rlock_release(program, rlock),
+        rp_rlock_repair(program, rlock),
+        rp_rlock_free(program, rlock),
+        rp_semaphore_acquire(program, semaphore, -1),
+        rp_semaphore_release(program, semaphore),
+        rp_semaphore_repair(program, semaphore),
+        rp_semaphore_free(program, semaphore),
+        rp_event_set(program, event),
+        rp_event_clear(program, event),
+        rp_event_is_set(program, event, &is),
+        rp_event_wait(program, event, -1),
+        rp_event_free(program, event),
+        rp_condition_new_on(program, lock, &on),
+        rp_condition_new_on_rlock(program, rlock, &on),
+        rp_condition_acquire(program, condition, -1),
+        rp_condition_release(program, condition),
+        rp_condition_repair(program, condition),
+        rp_condition_wait(program, condition, -1),
+        rp_condition_notify(program, condition, 1),
+        rp_condition_notify_all(program, condition),
+        rp_condition_free(program, condition),
+        rp_barrier_wait(program, barrier, -1, NULL),
+        rp_barrier_abort(program, barrier),
+        rp_barrier_reset(program, barrier),
+        rp_barrier_waiting(program, barrier, &waiting),
+        rp_barrier_free(program, barrier),
+        rp_value_load(program, value, &number),
+        rp_value_store(program, value, 1),
+        rp_value_add(program, value, 1, NULL),
+        rp_value_exchange(program, value, 1, NULL),
+        rp_value_compare_exchange(program, value, &number, 1, &is),
+        rp_value_load_double(program, value, &real),
+        rp_value_store_double(program, value, 1),
+        rp_value_add_double(program, value, 1, NULL),
+        rp_value_free(program, value),
+        rp_array_load(program, array, 0, &number),
+        rp_array_store(program, array, 0, 1),
+        rp_array_add(program, array, 0, 1, NULL),
+        rp_array_exchange(program, array, 0, 1, NULL),
+        rp_array_compare_exchange(program, array, 0, &number, 1, &is),
+        rp_array_load_double(program, array, 0, &real),
+        rp_array_store_double(program, array, 0, 1),
+        rp_array_add_double(program, array, 0, 1, NULL),
+        rp_array_read(program, array, 0, 1, &number),
+        rp_array_write(program, array, 0, 1, &number),
+        rp_array_words(program, array, &at, &size),
+        rp_array_free(program, array),
+    };
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+        if (!is_refusal(codes[i])) printf("\ncall %zu on %#llx gave %d", i, (unsigned long long)id, codes[i]);
+        CU_ASSERT(is_refusal(codes[i]));
+    }
+}
+
+static void handles_of_nothing_are_refused(void) {
+    every_call_refuses(0);
+    every_call_refuses(1);
+    every_call_refuses(UINT64_MAX);
+    for (uint64_t type = 0; type < 16; type++) {
+        every_call_refuses(type << 36 | 999999);                                           /* never made */
+        every_call_refuses((uint64_t)rp_world_ranks(world) << 40 | type << 36 | 1);        /* no such rank */
+        every_call_refuses(UINT64_C(0xffffff) << 40 | type << 36 | UINT64_C(0xfffffffff)); /* none of all of it */
+    }
+}
+
+static void a_freed_object_is_refused_by_every_call_of_its_type(void) {
+    rp_lock lock;
+    rp_lock used = {0};
+    CU_ASSERT_EQUAL(rp_lock_new(program, &lock), 0);
+    CU_ASSERT_EQUAL(rp_lock_free(program, lock), 0);
+    every_call_refuses(lock.id);
+    CU_ASSERT_EQUAL(rp_lock_free(program, lock), RP_ECLOSED);
+    rp_array array;
+    CU_ASSERT_EQUAL(rp_array_new(program, 3, &array), 0);
+    CU_ASSERT_EQUAL(rp_array_store(program, array, 0, 1), 0);
+    CU_ASSERT_EQUAL(rp_array_free(program, array), 0);
+    every_call_refuses(array.id);
+    CU_ASSERT_EQUAL(rp_lock_new(program, &used), 0);
+    rp_condition wrong;
+    CU_ASSERT_EQUAL(rp_condition_new_on_rlock(program, (rp_rlock){used.id}, &wrong), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_lock_free(program, used), 0);
+}
+
+static bool always(void *context) { return context == NULL; }
+
+static void shared_objects_refuse_null_and_no_number(void) {
+    rp_queue queue;
+    rp_pipe end[2];
+    rp_condition condition;
+    rp_array array;
+    CU_ASSERT_EQUAL(rp_queue_new(NULL, 0, &queue), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_queue_new(program, 0, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_pipe_new(program, true, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_lock_new(program, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_rlock_new(program, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_semaphore_new(program, 1, false, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_event_new(program, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_condition_new(program, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_barrier_new(program, 1, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_value_new(program, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_array_new(program, 1, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_array_new(program, 0, &array), RP_EINVAL);
+    rp_barrier barrier;
+    CU_ASSERT_EQUAL(rp_barrier_new(program, 0, &barrier), RP_EINVAL);
+
+    CU_ASSERT_EQUAL(rp_queue_new(program, 0, &queue), 0);
+    CU_ASSERT_EQUAL(rp_queue_put(NULL, queue, "x", 1, 0), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_queue_put(program, queue, NULL, 1, 0), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_queue_put(program, queue, "x", 1, NAN), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_queue_get(program, queue, -1, NULL, 1, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_queue_get_alloc(program, queue, -1, NULL, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_queue_size(program, queue, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_queue_empty(program, queue, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_queue_full(program, queue, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_queue_join(program, queue, NAN), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_queue_free(program, queue), 0);
+    CU_ASSERT_EQUAL(rp_pipe_new(program, true, end), 0);
+    CU_ASSERT_EQUAL(rp_pipe_send(program, end[0], NULL, 1, -1), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_pipe_recv(program, end[0], NAN, NULL, 0, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_pipe_recv_alloc(program, end[0], -1, NULL, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_pipe_free(program, end[1]), 0);
+    CU_ASSERT_EQUAL(rp_condition_new(program, &condition), 0);
+    CU_ASSERT_EQUAL(rp_condition_wait(program, condition, -1), RP_EPERM);
+    CU_ASSERT_EQUAL(rp_condition_wait_for(program, condition, NULL, NULL, -1), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_condition_wait_for(program, condition, always, NULL, NAN), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_condition_free(program, condition), 0);
+    CU_ASSERT_EQUAL(rp_array_new(program, 1, &array), 0);
+    CU_ASSERT_EQUAL(rp_array_load(program, array, 0, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_array_load(program, array, 1, &(int64_t){0}), RP_ERANGE);
+    CU_ASSERT_EQUAL(rp_array_read(program, array, 0, 1, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_array_write(program, array, 0, 1, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_array_compare_exchange(program, array, 0, NULL, 1, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_array_words(program, array, NULL, NULL), RP_EINVAL);
+    CU_ASSERT_EQUAL(rp_array_free(program, array), 0);
+}
+
+static void a_second_world_is_refused_where_mpi_runs(void) {
+    static const rp_kernel kernel = {.name = "one", .item = one};
+    static const rp_kernel *const kernels[] = {&kernel, NULL};
+    const rp_world_options options = {.kernels = kernels, .mpi = RP_MPI_YES};
+    rp_world *second = NULL;
+    rp_error error = {0};
+    if (rp_world_ranks(world) == 1) return; /* it may be bare: then it starts MPI */
+    CU_ASSERT_EQUAL(rp_world_open(&options, &second, NULL, &error), RP_EMPI);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "already started"));
+    CU_ASSERT_PTR_NULL(second);
+    CU_ASSERT(computes(handles.pool));
+}
+
+/* ---- Whole programs ---------------------------------------------------------------------------------------- */
+
+static const rp_kernel kernels[] = {
+    {.name = "one", .item = one},
+    {.name = "slow", .item = slow},
+    {.name = "trespass", .item = trespass},
+    {.name = "open_world", .item = open_world},
+    {.name = "call_mpi", .item = call_mpi},
+    {.name = "leave", .item = leave},
+    {.name = "call_on_null", .item = call_on_null},
+};
+static const rp_kernel *const table[] = {&kernels[0], &kernels[1], &kernels[2], &kernels[3],
+                                         &kernels[4], &kernels[5], &kernels[6], NULL};
+
+/* The last rank has another table, or other options. All ends by itself, and rank 0 is told why. */
+static int disagree(const char *about) {
+    const char *rank = getenv("OMPI_COMM_WORLD_RANK"), *ranks = getenv("OMPI_COMM_WORLD_SIZE");
+    if (!rank || !ranks) return 77;
+    const bool last = atoi(rank) + 1 == atoi(ranks);
+    const bool other_table = last && strcmp(about, "kernels") == 0, other_options = last && !other_table;
+    const rp_world_options options = {.kernels = other_table ? table + 1 : table, .catch_signals = other_options};
+    int exit_code = 0;
+    rp_error error = {0};
+    const int code = rp_world_open(&options, &world, &exit_code, &error);
+    if (atoi(rank)) return code == RP_SERVED && exit_code ? 0 : 1;
+    if (code == RP_EMISMATCH && strstr(error.text, "options") && strstr(error.text, "kernels")) return 0;
+    fprintf(stderr, "the ranks disagree about %s, and rank 0 got %d: %s\n", about, code, error.text);
+    return 1;
+}
+
+/* Close the world with all that can be open on it. What is left is the futures, which are done. */
+static bool closes_with_all_open(void) {
+    rp_pool *pool = open_pool(RP_WORKERS_PROCESS), *idle = open_pool(RP_WORKERS_THREAD);
+    rp_map *map = NULL, *fed = NULL;
+    rp_process *process = NULL, *fresh = NULL;
+    rp_future *future = begin(pool, "slow", NULL), *many = NULL;
+    const rp_items items = {.count = 100};
+    bool good = idle && rp_pool_map_async(pool, &(rp_call){.kernel = "slow"}, &items, &many, NULL) == 0;
+    good = good && rp_map_open(pool, &(rp_map_options){.kernel = "slow", .count = 100}, &map, NULL) == 0;
+    good = good && rp_map_open(idle, &(rp_map_options){.kernel = "one", .count = RP_FED}, &fed, NULL) == 0;
+    good = good && rp_map_put(fed, "x", 1) == 0;
+    good = good && rp_process_new(world, &(rp_process_options){.kernel = "slow"}, &process, NULL) == 0;
+    good = good && rp_process_new(world, &(rp_process_options){.kernel = "slow"}, &fresh, NULL) == 0;
+    good = good && rp_process_start(process, NULL) == 0;
+    rp_world_close(world, good ? 0 : 1);
+    good = good && rp_future_get(future, -1, NULL, NULL) == RP_ECLOSED && rp_future_cancel(future, true) == RP_ECLOSED;
+    good = good && rp_future_get(many, -1, NULL, NULL) == RP_ECLOSED;
+    rp_future_free(future);
+    rp_future_free(many);
+    if (!good) fprintf(stderr, "a world that was closed with all open left something behind\n");
+    return good;
+}
+
+int main(int argc, char **argv) {
+    static const struct unit_test tests[] = {
+        UNIT(null_gives_einval_in_calls_on_worlds_and_pools),
+        UNIT(null_gives_einval_in_calls_on_maps),
+        UNIT(null_gives_einval_in_pythons_names),
+        UNIT(null_gives_einval_in_calls_on_futures_and_results),
+        UNIT(null_gives_einval_in_calls_on_processes),
+        UNIT(null_gives_einval_in_calls_of_tasks),
+        UNIT(options_that_nothing_is_meant_by_are_refused_and_the_world_goes_on),
+        UNIT(a_pool_with_no_room_for_its_workers_fails_alone),
+        UNIT(a_world_opened_in_a_worker_process_is_refused),
+        UNIT(mpi_called_in_a_worker_process_fails_its_task_and_nothing_else),
+        UNIT(exit_in_a_kernel_fails_its_task_and_nothing_else),
+        UNIT(a_task_of_a_thread_cannot_be_killed),
+        UNIT(a_process_starts_once_and_is_joined_after),
+        UNIT(a_closed_pool_takes_nothing_and_is_closed_again),
+        UNIT(a_busy_pool_that_cannot_be_freed_keeps_its_futures),
+        UNIT(a_callback_that_tries_again_on_a_pool_being_freed_is_refused),
+        UNIT(handles_of_nothing_are_refused),
+        UNIT(a_freed_object_is_refused_by_every_call_of_its_type),
+        UNIT(shared_objects_refuse_null_and_no_number),
+        UNIT(a_second_world_is_refused_where_mpi_runs),
+        {NULL, NULL},
+    };
+    static const struct unit_test inside[] = {
+        UNIT(the_programs_calls_are_refused_in_worker_processes),
+        UNIT(the_programs_calls_are_refused_in_worker_threads),
+        UNIT(the_programs_calls_are_refused_in_inline_workers),
+        {NULL, NULL},
+    };
+    if (argc > 1) return disagree(argv[1]);
+    int exit_code = 0;
+    rp_error error = {0};
+    const int code = rp_world_open(&(rp_world_options){.kernels = table}, &world, &exit_code, &error);
+    if (code == RP_SERVED) return exit_code;
+    if (code) {
+        fprintf(stderr, "test_bad_use: %s\n", error.text);
+        return 1;
+    }
+    program = rp_world_self(world);
+    handles.pool = open_pool(RP_WORKERS_PROCESS);
+    exit_code = unit_run("bad use", tests);
+    (void)rp_pool_free(handles.pool);
+    if (!exit_code) exit_code = unit_run("bad use in tasks", inside);
+    if (exit_code)
+        rp_world_close(world, exit_code);
+    else
+        exit_code = !closes_with_all_open();
+    return exit_code;
+}
