@@ -179,7 +179,7 @@ RP_API int rp_condition_acquire(rp_self *self, rp_condition condition, double ti
 RP_API int rp_condition_release(rp_self *self, rp_condition condition);
 RP_API int rp_condition_repair(rp_self *self, rp_condition condition);
 /* Gives up the lock, waits for a notification, and returns with the lock in hand (as deep as it was), also with
- * RP_ETIMEDOUT, which may then take longer than the time limit. RP_EPERM: the caller does not hold it. RP_EBROKEN,
+ * RP_ETIMEDOUT, which may then take longer than the time limit, RP_EDEADLK and RP_ECANCELED. RP_EPERM: the caller does not hold it. RP_EBROKEN,
  * RP_ECLOSED: the lock is broken or was freed, nobody holds it. */
 RP_API int rp_condition_wait(rp_self *self, rp_condition condition, double timeout_s);
 /* Waits again and again until `until` says true; it is asked first without waiting. Else as rp_condition_wait. */
