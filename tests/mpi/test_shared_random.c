@@ -48,7 +48,7 @@ enum wrong { BAD_ITEM = 1, TAKEN_TWICE = 2, OUT_OF_ORDER = 4, TWO_HOLDERS = 8, B
 static rp_world *world;
 static rp_self *program;
 static uint64_t first_seed = 1;
-static int rounds = 12;
+static int rounds = 40;
 
 static uint64_t drawn(uint64_t *state, uint64_t below) {
     uint64_t z = *state += 0x9e3779b97f4a7c15u;
