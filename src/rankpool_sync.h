@@ -18,8 +18,9 @@
  * for it. When the caller dies, what it held is broken (RP_EBROKEN) and what it waited for goes to the next.
  *
  * Errors of all calls: RP_EINVAL (a handle of another type, a NULL, a time limit that is not a number), RP_ECLOSED (the
- * object was freed, or never was), RP_ENOMEM, RP_EUNSUPPORTED (of an inline worker), and why the world cannot go on;
- * these are not named again below. A call that fails has done nothing, unless its comment says otherwise. Only calls
+ * object was freed, or never was), RP_ENOMEM, RP_EUNSUPPORTED (of an inline worker), RP_ECANCELED (it would
+ * have had to wait in a thread whose task nobody wants any more, as rp_task_canceled says), and why the world cannot go
+ * on; these are not named again below. A call that fails has done nothing, unless its comment says otherwise. Only calls
  * with a time limit wait for others; all of them wait for the home's answer: about 10 us on the home's node. */
 #ifndef RANKPOOL_SYNC_H
 #define RANKPOOL_SYNC_H
@@ -180,7 +181,7 @@ RP_API int rp_condition_acquire(rp_self *self, rp_condition condition, double ti
 RP_API int rp_condition_release(rp_self *self, rp_condition condition);
 RP_API int rp_condition_repair(rp_self *self, rp_condition condition);
 /* Gives up the lock, waits for a notification, and returns with the lock in hand (as deep as it was), also with
- * RP_ETIMEDOUT, which may then take longer than the time limit. RP_EPERM: the caller does not hold it. RP_EBROKEN,
+ * RP_ETIMEDOUT, which may then take longer than the time limit, RP_EDEADLK and RP_ECANCELED. RP_EPERM: the caller does not hold it. RP_EBROKEN,
  * RP_ECLOSED: the lock is broken or was freed, nobody holds it. */
 RP_API int rp_condition_wait(rp_self *self, rp_condition condition, double timeout_s);
 /* Waits again and again until `until` says true; it is asked first without waiting. Else as rp_condition_wait. */

@@ -267,8 +267,10 @@ void rp__crew_low_water(struct rp__crew *crew, uint32_t index, uint32_t low) {
 }
 
 void rp__crew_cancel(const struct rp__crew *crew, uint32_t map) {
-    for (uint32_t i = 0; i < crew->workers; i++)
-        atomic_store_explicit(&rp__crew_slot(crew, i)->closed[map % RP__CLOSED], map, memory_order_relaxed);
+    for (uint32_t i = 0; i < crew->workers; i++) {
+        struct rp__slot *slot = rp__crew_slot(crew, i);
+        if (atomic_exchange(&slot->closed[map % RP__CLOSED], map) != map) rp__bell_ring(&slot->wake);
+    }
 }
 
 bool rp__crew_take_back(struct rp__crew *crew, uint32_t index, uint64_t chunk) {

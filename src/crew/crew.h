@@ -116,7 +116,8 @@ bool rp__crew_take_back(struct rp__crew *crew, uint32_t worker, uint64_t chunk);
  * goes to sleep for want of work. Holds for all later lives of the worker, too; 0 at first. */
 void rp__crew_low_water(struct rp__crew *crew, uint32_t worker, uint32_t low);
 /* Tell workers that nobody wants results of this map any more: rp_task_canceled, of the chunk in hand and of those that
- * they have not started. Maps are numbered from 1, never alike in a crew's time. Any thread, while the crew is open. */
+ * they have not started; who waits in a call wakes. Maps are numbered from 1, never alike in a crew's time. Any thread,
+ * while the crew is open. */
 void rp__crew_cancel(const struct rp__crew *crew, uint32_t map);
 /* The next event; false: none now. Inline crews compute a chunk in here. A dead nursery is an error: RP_ESYSTEM. It
  * cannot ring: to learn of it in time, poll at times. */

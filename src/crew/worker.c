@@ -42,12 +42,13 @@ bool rp__worker_is_asked_to_leave(struct rp__worker *worker) {
     return worker->left != RP__LEFT_NOT;
 }
 
-static bool is_canceled(const void *self) {
-    const struct rp__worker *worker = self;
+bool rp__worker_is_canceled(const struct rp__worker *worker) {
     const _Atomic uint32_t *closed = &worker->slot->closed[worker->map % RP__CLOSED];
     return (worker->map && atomic_load_explicit(closed, memory_order_relaxed) == worker->map) ||
            atomic_load_explicit(&worker->slot->leave, memory_order_relaxed);
 }
+
+static bool is_canceled(const void *self) { return rp__worker_is_canceled(self); }
 
 void rp__worker_ring(struct rp__worker *worker) {
     worker->quiet = false;

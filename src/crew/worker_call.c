@@ -6,6 +6,7 @@
  *   that no more than these are under way. The agent is rung for each: it may sleep, and the task compute for hours.
  *   They are settled by an answer when the task goes to another object or ends: it is not done before they are.
  * - The caller has one open call. When its time is over it is canceled, and its answer still comes.
+ * - When nobody wants the task any more it is canceled as well: a thread, which nobody can kill, comes to its end so.
  * - A worker that is to leave waits no longer. The answer that it did not wait for comes before the next one.
  * - Items that were lent are taken one by one in the slot's word `stream`. Who swaps first decides: the worker has
  *   the item, or the router has stopped the batch and its rest is at home again. */
@@ -110,6 +111,7 @@ static int await_answer(struct rp__self *self, const struct rp__call *call, stru
     struct rp__worker *worker = self->worker;
     uint64_t until_ns = deadline_of(call->timeout_s);
     int spins = worker->spin ? RP__SPINS : 0;
+    bool canceled = false;
     for (;;) {
         const uint32_t seen = rp__bell_read(&worker->slot->wake);
         const enum rp__ring_state state = read_answer(self, answer, data);
@@ -126,6 +128,9 @@ static int await_answer(struct rp__self *self, const struct rp__call *call, stru
         } else if (until_ns <= rp__worker_now_ns()) {
             cancel(self, call->object, 0);
             until_ns = UINT64_MAX;
+        } else if (!canceled && rp__worker_is_canceled(worker)) {
+            cancel(self, call->object, RP_ECANCELED);
+            canceled = true;
         } else {
             sleep_until(worker, seen, until_ns);
         }

@@ -94,6 +94,8 @@ uint64_t rp__worker_now_ns(void);
 void rp__worker_pause(void);
 bool rp__worker_leave(struct rp__worker *worker, enum rp__left why); /* false */
 bool rp__worker_is_asked_to_leave(struct rp__worker *worker);
+/* Nobody wants what it has in hand any more, or it is asked to leave. */
+bool rp__worker_is_canceled(const struct rp__worker *worker);
 void rp__worker_ring(struct rp__worker *worker);
 /* Write a record of the result ring, waiting for room where that is allowed. false: the worker is to leave, or may not
  * wait. */

@@ -15,12 +15,15 @@ if ! namespaces; then
 fi
 
 cleanup() { [[ -z ${RANKPOOL_HOSTS:-} ]] || "$here/hosts" down; }
-RANKPOOL_HOSTS=$(RANKPOOL_HOSTS_SHARE=$(dirname "$RANKPOOL"):$tmp "$here/hosts" up 3) || exit 1
+RANKPOOL_HOSTS=$(RANKPOOL_HOSTS_SHARE=$(dirname "$RANKPOOL"):${TESTS:-}:${EXAMPLES:-}:$tmp "$here/hosts" up 3) || exit 1
 export RANKPOOL_HOSTS
 
 # bare JOB...: on the box itself, for comparison. on_hosts RANKS-A-HOST JOB...: by mpirun from the head
 bare() { exec "$RANKPOOL" --quiet "$@"; }
-on_hosts() {
-    exec timeout 60 "$here/hosts-mpirun" --host "host1:$1,host2:$1,host3:$1" -np $((3 * $1)) "$RANKPOOL" "${@:2}"
+on_hosts() { on_hosts_run "$1" "$RANKPOOL" "${@:2}"; }
+# The same of any program, with a folder for files that all hosts see.
+on_hosts_run() {
+    exec timeout 60 "$here/hosts-mpirun" --host "host1:$1,host2:$1,host3:$1" -np $((3 * $1)) \
+        -x TMPDIR="$tmp" "${@:2}"
 }
 in_head() { exec timeout 60 "$here/hosts" exec head "$@"; }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The pool over TCP on three real hosts: two ranks a host with a worker each, and one rank a host with a crew of two.
-# Results are the bytes of a bare run.
+# Results are the bytes of a bare run. ctest sets TESTS and EXAMPLES to the folders of the programs besides.
 source "$(dirname "$0")/hosts-lib.sh"
 
 seq 1000000007 2 1000020007 >"$tmp/numbers"
@@ -37,3 +37,24 @@ done
 run on_hosts 2 primes 1e8
 claim "the summary counts workers" says "$err" '\b6 workers'
 claim "the summary counts hosts" says "$err" '\b3 hosts'
+
+# What a program uses of the library, between workers of different hosts: the same tests and examples as on one.
+# (lock_count goes over the network 200,000 times: it takes minutes, and test_shared makes its claim with fewer.)
+tests=(shared process pure_pool future reduce)
+examples=(pipe_cube queue_cubes queue_is_prime ten_processes)
+# told COMMAND...: its lines, in no order, but for what differs from run to run
+told() { "$@" 2>/dev/null | sed -E 's/process id [0-9]+/process id/; s/^(without a lock): .*/\1/' | sort; }
+prints_the_same() { # RANKS-A-HOST EXAMPLE ARGUMENT...
+    diff <(told "$EXAMPLES/$2" "${@:3}") <(told on_hosts_run "$1" "$EXAMPLES/$2" "${@:3}")
+}
+test_passes() { (on_hosts_run "$1" "$TESTS/test_$2"); }
+
+for ranks in 2 1; do
+    for name in "${tests[@]}"; do
+        claim "test_$name passes with $ranks ranks a host" test_passes "$ranks" "$name"
+    done
+    for example in "${examples[@]}"; do
+        read -ra words <<<"$example"
+        claim "$example prints the same with $ranks ranks a host" prints_the_same "$ranks" "${words[@]}"
+    done
+done

@@ -1,5 +1,6 @@
 /* A world attached to a communicator of an MPI program: on all ranks, on half of them, twice, with threads and inline. */
 #include "rankpool_mpi.h"
+#include "rankpool_sync.h"
 #include "unit/unit.h"
 
 #include <string.h>
@@ -13,8 +14,34 @@ static int square(rp_task *task, const void *input, size_t size) {
     return rp_task_write(task, &n, sizeof n);
 }
 
+/* What tasks share with main. */
+struct shared {
+    rp_queue in, out;
+    rp_lock lock;
+    rp_barrier barrier;
+    rp_array array;
+};
+
+/* Meets all others and main, then answers what it takes from one queue in another, and counts under the lock. */
+static int share(rp_task *task, const void *input, size_t size) {
+    const struct shared *shared = rp_task_args(task, NULL);
+    rp_self *self = rp_task_self(task);
+    int64_t number, count;
+    int code = rp_barrier_wait(self, shared->barrier, -1, NULL);
+    while (code == 0 && (code = rp_queue_get(self, shared->in, -1, &number, sizeof number, NULL)) == 0) {
+        number *= number;
+        code = rp_queue_put(self, shared->out, &number, sizeof number, -1);
+        if (code == 0) code = rp_lock_acquire(self, shared->lock, -1);
+        if (code == 0) code = rp_array_load(self, shared->array, 0, &count);
+        if (code == 0) code = rp_array_store(self, shared->array, 0, count + 1);
+        if (code == 0) code = rp_lock_release(self, shared->lock);
+    }
+    return code == RP_ECLOSED ? 0 : code;
+}
+
 static const rp_kernel square_kernel = {.name = "square", .item = square};
-static const rp_kernel *const kernels[] = {&square_kernel, NULL};
+static const rp_kernel share_kernel = {.name = "share", .item = share};
+static const rp_kernel *const kernels[] = {&square_kernel, &share_kernel, NULL};
 static const rp_world_options options = {.kernels = kernels};
 
 static void squares(rp_pool *pool, uint64_t count) {
@@ -57,6 +84,48 @@ static void futures(rp_pool *pool) {
     rp_results_free(&all);
 }
 
+/* More tasks than workers, which wait for each other and for main. Nobody but main's own calls makes progress here. */
+static void sharing(rp_world *world, rp_pool *pool) {
+    enum { NUMBERS = 200 };
+    const uint32_t tasks = rp_pool_workers(pool) + 3;
+    rp_self *self = rp_world_self(world);
+    struct shared shared = {.in.id = 0};
+    CU_ASSERT_EQUAL_FATAL(rp_queue_new(self, 0, &shared.in), 0);
+    CU_ASSERT_EQUAL_FATAL(rp_queue_new(self, 2, &shared.out), 0);
+    CU_ASSERT_EQUAL_FATAL(rp_lock_new(self, &shared.lock), 0);
+    CU_ASSERT_EQUAL_FATAL(rp_barrier_new(self, tasks + 1, &shared.barrier), 0);
+    CU_ASSERT_EQUAL_FATAL(rp_array_new(self, 1, &shared.array), 0);
+    const rp_map_options how = {.kernel = "share", .count = tasks, .args = &shared, .args_size = sizeof shared};
+    rp_map *map = NULL;
+    CU_ASSERT_EQUAL_FATAL(rp_map_open(pool, &how, &map, NULL), 0);
+    CU_ASSERT_EQUAL(rp_barrier_wait(self, shared.barrier, 60, NULL), 0);
+    int64_t sum = 0, wanted = 0, number = 0;
+    for (int64_t i = 0; i < NUMBERS; i++) CU_ASSERT_EQUAL(rp_queue_put(self, shared.in, &i, sizeof i, 60), 0);
+    for (int64_t i = 0; i < NUMBERS; i++) {
+        CU_ASSERT_EQUAL_FATAL(rp_queue_get(self, shared.out, 60, &number, sizeof number, NULL), 0);
+        sum += number;
+        wanted += i * i;
+    }
+    CU_ASSERT_EQUAL(sum, wanted);
+    CU_ASSERT_EQUAL(rp_queue_get(self, shared.out, 0.01, &number, sizeof number, NULL), RP_EEMPTY);
+    CU_ASSERT_EQUAL(rp_queue_close(self, shared.in), 0);
+    rp_result result;
+    for (uint32_t i = 0; i < tasks; i++) {
+        CU_ASSERT_EQUAL_FATAL(rp_map_next(map, 60, &result), 0);
+        CU_ASSERT_EQUAL(result.status, 0);
+    }
+    rp_map_close(map);
+    CU_ASSERT_EQUAL(rp_lock_acquire(self, shared.lock, 60), 0);
+    CU_ASSERT_EQUAL(rp_array_load(self, shared.array, 0, &number), 0);
+    CU_ASSERT_EQUAL(number, NUMBERS);
+    CU_ASSERT_EQUAL(rp_lock_release(self, shared.lock), 0);
+    CU_ASSERT_EQUAL(rp_queue_free(self, shared.in), 0);
+    CU_ASSERT_EQUAL(rp_queue_free(self, shared.out), 0);
+    CU_ASSERT_EQUAL(rp_lock_free(self, shared.lock), 0);
+    CU_ASSERT_EQUAL(rp_barrier_free(self, shared.barrier), 0);
+    CU_ASSERT_EQUAL(rp_array_free(self, shared.array), 0);
+}
+
 /* What rank 0 of the world does; the others serve meanwhile. */
 static void use(rp_world *world, int ranks) {
     rp_pool *inside = NULL, *threads = NULL, *processes = NULL;
@@ -76,6 +145,7 @@ static void use(rp_world *world, int ranks) {
                           0);
     squares(threads, 5000);
     futures(threads);
+    sharing(world, threads);
     squares(inside, 100);
     CU_ASSERT_EQUAL(rp_pool_free(inside), 0);
     squares(threads, 100);

@@ -179,7 +179,7 @@ int main(void) {
         fprintf(stderr, "test_pure: %s\n", error.text);
         return 1;
     }
-    snprintf(the.flag, sizeof the.flag, "/tmp/rankpool-test-pure-%ld", (long)getpid());
+    snprintf(the.flag, sizeof the.flag, "%s/rankpool-test-pure-%ld", unit_folder(), (long)getpid());
     exit_code = unit_run("pure", tests);
     unlink(the.flag);
     rp_pool_free(the.pool);

@@ -161,7 +161,7 @@ static void a_sum_has_the_same_bits_when_workers_are_killed(void) {
     double sum = 0;
     for (enum rp_schedule_kind kind = RP_AUTO; kind <= RP_FACTORING; kind++) {
         struct how how = {.bad = UINT64_MAX, .die_every = 123457};
-        snprintf(how.flag, sizeof how.flag, "/tmp/rankpool-reduce-%ld", (long)getpid());
+        snprintf(how.flag, sizeof how.flag, "%s/rankpool-reduce-%ld", unit_folder(), (long)getpid());
         rp_map *map = open_map(MANY + 1, &how, (rp_map_options){.reduce = BLOCK, .schedule.kind = kind});
         rp_map_stats stats;
         CU_ASSERT_EQUAL(rp_map_reduce(map, 60, &sum, sizeof sum), 0);
@@ -317,7 +317,7 @@ static void tasks_that_add_tasks_find_all_queens_though_workers_are_killed(void)
     static const uint64_t known[] = {92, 352, 724};
     for (uint32_t n = 8; n <= 10; n++) {
         struct how how = {.bad = UINT64_MAX, .queens = n, .die_every = 1009};
-        snprintf(how.flag, sizeof how.flag, "/tmp/rankpool-queens-%ld", (long)getpid());
+        snprintf(how.flag, sizeof how.flag, "%s/rankpool-queens-%ld", unit_folder(), (long)getpid());
         uint64_t boards, failed, expected = 0, solutions = 0;
         count_boards(&(struct board){0}, n, &expected, &solutions);
         rp_map *map = open_boards(&how, (rp_map_options){.unordered = n % 2});

@@ -614,10 +614,10 @@ static void a_crowd_that_waits_for_nobody_is_told(void) {
     dispose(&order);
 }
 
-static void a_map_with_waiting_tasks_can_be_closed(void) {
+static void close_a_map_with_waiting_tasks(enum rp_workers kind) {
     struct order order = made('w', 5);
     int64_t waiting = 0;
-    rp_pool *own = opened(2, RP_WORKERS_PROCESS);
+    rp_pool *own = opened(2, kind);
     rp_map *map = begun(own, &order, sizeof order, 5, 0);
     while (waiting < 5) {
         CU_ASSERT_EQUAL_FATAL(rp_value_load(program, order.value, &waiting), 0);
@@ -630,6 +630,29 @@ static void a_map_with_waiting_tasks_can_be_closed(void) {
     read_numbers(begun(own, &order, sizeof order, 5, 0), 5, came, NULL);
     rp_pool_free(own);
     dispose(&order);
+}
+
+static void a_map_with_waiting_tasks_can_be_closed(void) {
+    for (int k = 0; k < 2; k++) close_a_map_with_waiting_tasks(both[k]);
+}
+
+/* Threads cannot be killed: their waits end. */
+static void a_pool_with_waiting_tasks_can_be_terminated(void) {
+    for (int k = 0; k < 2; k++) {
+        struct order order = made('w', 5);
+        int64_t waiting = 0;
+        rp_pool *own = opened(2, both[k]);
+        rp_map *map = begun(own, &order, sizeof order, 5, 0);
+        while (waiting < 5) {
+            CU_ASSERT_EQUAL_FATAL(rp_value_load(program, order.value, &waiting), 0);
+            usleep(1000);
+        }
+        rp_pool_terminate(own);
+        CU_ASSERT_EQUAL(rp_pool_join(own, 30), 0);
+        rp_map_close(map);
+        CU_ASSERT_EQUAL(rp_pool_free(own), 0);
+        dispose(&order);
+    }
 }
 
 static void inline_workers_refuse(void) {
@@ -661,6 +684,7 @@ static const struct unit_test tests[] = {
     UNIT(wrong_calls_and_time_limits_are_told),
     UNIT(a_crowd_that_waits_for_nobody_is_told),
     UNIT(a_map_with_waiting_tasks_can_be_closed),
+    UNIT(a_pool_with_waiting_tasks_can_be_terminated),
     UNIT(inline_workers_refuse),
     {NULL, NULL},
 };

@@ -14,6 +14,7 @@
 #include <CUnit/Basic.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 struct unit_test {
     const char *name;
@@ -37,6 +38,12 @@ static inline int unit_run(const char *area, const struct unit_test *tests) {
     bool good = CU_get_number_of_tests_run() > 0 && CU_get_number_of_failures() == 0;
     CU_cleanup_registry();
     return good ? 0 : 1;
+}
+
+/* For files that tasks share with main: on several hosts TMPDIR must be one that all of them have. */
+static inline const char *unit_folder(void) {
+    const char *folder = getenv("TMPDIR");
+    return folder && folder[0] ? folder : "/tmp";
 }
 
 #endif
