@@ -97,6 +97,7 @@ static int start(rp_pool *pool, const rp_call *call, struct columns *columns, rp
                               .schedule = schedule_of(call)};
     int rc = rp__map_open(pool, &options, collector, &map, error);
     if (rc) return rc;
+    map->grain = call->chunksize;
     rp_future *future = new_future(collector, call, columns->tasks);
     rc = future ? put_all(map, columns) : RP_ENOMEM;
     rp__collector_enter(collector);

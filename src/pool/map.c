@@ -204,6 +204,10 @@ static int put(rp_map *map, const void *input, size_t size) {
             map->feed.size += head + size;
             map->feed_tasks++;
             map->fed_tasks++;
+            if (!map->grain || map->fed_tasks % map->grain == 0) {
+                map->whole_tasks = map->feed_tasks;
+                map->whole_size = map->feed.size;
+            }
         } else {
             rc = RP_ENOMEM;
         }
@@ -227,14 +231,31 @@ void rp_map_end(rp_map *map) {
     rp__service_ring(map->world);
 }
 
+/* What was put, to the master: but for the last grain, if there may be more of it. Map lock held. */
+static int feed_master(rp_map *map) {
+    const uint64_t tasks = map->ended ? map->feed_tasks : map->whole_tasks;
+    const size_t size = map->ended ? map->feed.size : map->whole_size;
+    struct rp__buffer rest = {0};
+    if (!tasks) return 0;
+    if (size < map->feed.size && rp__buffer_append(&rest, map->feed.data + size, map->feed.size - size))
+        return RP_ENOMEM;
+    map->feed.size = size;
+    int rc = rp__master_map_feed(map->pool->master, map->state, tasks, &map->feed);
+    if (rest.size) {
+        rp__buffer_free(&map->feed);
+        map->feed = rest;
+    }
+    map->feed_tasks -= tasks;
+    map->whole_tasks = 0;
+    map->whole_size = 0;
+    return rc;
+}
+
 int rp__map_exchange(rp_map *map) {
     struct rp__master *master = map->pool->master;
     int rc = 0;
     pthread_mutex_lock(&map->lock);
-    if (map->feed_tasks && !map->closing) {
-        rc = rp__master_map_feed(master, map->state, map->feed_tasks, &map->feed);
-        map->feed_tasks = 0;
-    }
+    if (!map->closing) rc = feed_master(map);
     if (map->fed && map->ended && rc == 0) rp__master_map_final(master, map->state);
     if (map->consumed_parts) rp__master_map_consumed(master, map->state, map->consumed_parts, map->consumed_bytes);
     map->consumed_parts = map->consumed_bytes = 0;

@@ -96,7 +96,10 @@ struct rp_map {
     pthread_cond_t readable, writable;
     struct rp__buffer feed; /* records put, not yet with the master */
     uint64_t feed_tasks, fed_tasks;
-    size_t held; /* bytes of inputs that the master holds */
+    size_t grain; /* the master gets so many tasks or a multiple, so that it cuts no shorter chunk; 0: any number */
+    uint64_t whole_tasks; /* of those in `feed`, in whole grains, */
+    size_t whole_size;    /* and their bytes */
+    size_t held;          /* bytes of inputs that the master holds */
     bool fed, ended;
     struct rp__part *ready, **ready_tail;
     struct rp__part *spent; /* read; the service frees what it has made, which malloc likes better */
