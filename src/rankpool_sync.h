@@ -255,7 +255,7 @@ RP_API int rp_array_read(rp_self *self, rp_array array, size_t first, size_t cou
 RP_API int rp_array_write(rp_self *self, rp_array array, size_t first, size_t count, const void *words);
 
 /* The array's own memory, `count` (which may be NULL) times 8 bytes, to be read and changed like any other that threads
- * share. Lent until the array is freed. RP_EUNSUPPORTED: home and caller are on different nodes. */
+ * share. Lent until the array is freed, to a task no longer than its worker lives. RP_EUNSUPPORTED: home and caller are on different nodes. */
 RP_API int rp_array_words(rp_self *self, rp_array array, void **words, size_t *count);
 
 #ifdef __cplusplus

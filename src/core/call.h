@@ -70,9 +70,9 @@ struct rp_self {
     int (*call)(rp_self *self, const struct rp__call *call, uint64_t *value, struct rp__buffer *data);
     /* The next item of a queue (GET) or pipe (RECV). */
     int (*take)(rp_self *self, uint64_t object, enum rp__op op, double timeout_s, struct rp__item *item);
-    /* The words of an array as they are mapped here; NULL: they are on another host, or *code is an error. Lent while
-     * the world is open; the word before them is rp__cells_mark(object) until the array is freed. */
-    _Atomic uint64_t *(*cells)(rp_self *self, uint64_t object, size_t *words, int *code);
+    /* The words of an array as they are mapped here; NULL: they are on another host, or *code is an error. Lent until
+     * the caller's next call of this, or with `keep` until the array is freed; the word before them is rp__cells_mark(object) until the array is freed. */
+    _Atomic uint64_t *(*cells)(rp_self *self, uint64_t object, bool keep, size_t *words, int *code);
 };
 
 #define RP__CELLS_ALIVE UINT64_C(0x72616e6b706f6f6c)

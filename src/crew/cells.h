@@ -22,4 +22,27 @@ bool rp__cells_find(const struct rp__cells *cells, uint64_t object, struct rp__c
 _Atomic uint64_t *rp__cells_map(const struct rp__cells_at *at);
 void rp__cells_unmap(_Atomic uint64_t *words, const struct rp__cells_at *at);
 
+/* What a process has found out about arrays that it uses. All zero is empty. */
+enum { RP__CELLS_BUCKETS = 512 };
+struct rp__cells_known {
+    struct rp__cells_known *next;
+    struct rp__cells_at at;
+    _Atomic uint64_t *words; /* NULL: they are not on this node */
+    bool kept;               /* lent for as long as the array lives; else loose */
+};
+struct rp__cells_table {
+    struct rp__cells_known *bucket[RP__CELLS_BUCKETS];
+    uint32_t loose;
+};
+
+/* NULL: nothing is known. */
+struct rp__cells_known *rp__cells_known(struct rp__cells_table *table, uint64_t object);
+/* Is there room for one more that is loose? If not, forget some, or do without. */
+bool rp__cells_has_room(const struct rp__cells_table *table);
+/* The words are there, or where `at` is NULL on another node. NULL: out of memory. */
+struct rp__cells_known *rp__cells_learn(struct rp__cells_table *table, uint64_t object, const struct rp__cells_at *at);
+void rp__cells_keep(struct rp__cells_table *table, struct rp__cells_known *known);
+/* Those that are loose, or all. */
+void rp__cells_forget(struct rp__cells_table *table, bool kept_too);
+
 #endif

@@ -19,13 +19,6 @@
 
 enum { SILENT_MAX = 63, SILENT_BYTES = 64 * 1024, BATCH_ASKED = 256, RECALLED = 1 };
 
-/* Where an array's words are. */
-struct rp__cells_known {
-    struct rp__cells_known *next;
-    uint64_t object, words;
-    _Atomic uint64_t *at; /* NULL: not here */
-};
-
 static struct rp__self *self_of(rp_self *face) { return (struct rp__self *)face; }
 
 /* ---- Out ----------------------------------------------------------------------------------------------- */
@@ -316,44 +309,36 @@ static int worker_call(rp_self *face, const struct rp__call *call, uint64_t *val
 
 /* ---- Words --------------------------------------------------------------------------------------------- */
 
-/* Where they are, by asking. 0: known now. */
-static int find_cells(struct rp__self *self, struct rp__cells_known *known) {
-    const struct rp__call call = {.object = known->object, .timeout_s = -1};
+/* Where they are, by asking. NULL: *code says why. */
+static struct rp__cells_known *ask_for_cells(struct rp__self *self, uint64_t object, int *code) {
+    const struct rp__call call = {.object = object, .timeout_s = -1};
     struct rp__answer_head answer;
     struct rp__buffer data = {0};
-    int code = exchange(self, RP__CALL_CELLS, &call, &answer, &data);
+    struct rp__cells_known *known = NULL;
     struct rp__cells_at at;
-    if (code == 0 && data.size == sizeof at) {
-        memcpy(&at, data.data, sizeof at);
-        known->at = rp__cells_map(&at);
-        known->words = at.words;
-    } else if (code == 0) {
-        code = RP_EPROTOCOL;
+    *code = exchange(self, RP__CALL_CELLS, &call, &answer, &data);
+    if (*code == 0 && data.size != sizeof at) *code = RP_EPROTOCOL;
+    if (*code == 0) memcpy(&at, data.data, sizeof at);
+    if (*code == 0 || *code == RP_EUNSUPPORTED) {
+        if (!rp__cells_has_room(&self->cells)) rp__cells_forget(&self->cells, false);
+        known = rp__cells_learn(&self->cells, object, *code ? NULL : &at);
+        *code = known ? 0 : RP_ENOMEM;
     }
     rp__buffer_free(&data);
-    return code == RP_EUNSUPPORTED ? 0 : code; /* of another host */
+    return known;
 }
 
-static _Atomic uint64_t *worker_cells(rp_self *face, uint64_t object, size_t *words, int *code) {
+static _Atomic uint64_t *worker_cells(rp_self *face, uint64_t object, bool keep, size_t *words, int *code) {
     struct rp__self *self = self_of(face);
     *code = self->worker->own_thread ? 0 : RP_EUNSUPPORTED;
     if (*code == 0 && !cut_chunk(self)) *code = RP_ECLOSED;
     if (*code) return NULL;
-    struct rp__cells_known *known = self->cells;
-    while (known && known->object != object) known = known->next;
-    if (!known) {
-        known = calloc(1, sizeof *known);
-        if (known) known->object = object;
-        *code = known ? find_cells(self, known) : RP_ENOMEM;
-        if (*code) {
-            free(known);
-            return NULL;
-        }
-        known->next = self->cells;
-        self->cells = known;
-    }
-    if (known->at) *words = (size_t)known->words;
-    return known->at;
+    struct rp__cells_known *known = rp__cells_known(&self->cells, object);
+    if (!known) known = ask_for_cells(self, object, code);
+    if (!known || !known->words) return NULL;
+    if (keep) rp__cells_keep(&self->cells, known);
+    *words = (size_t)known->at.words;
+    return known->words;
 }
 
 /* ---- Beginning and end --------------------------------------------------------------------------------- */
@@ -374,12 +359,8 @@ int rp__self_settle(struct rp__worker *worker, int code) {
     return rp_task_fail(&worker->task, "an item that it put or sent was refused: %s", rp_strerror(refused));
 }
 
-/* What was mapped stays: it is lent while the world is open. */
 void rp__self_end(struct rp__worker *worker) {
     struct rp__self *self = &worker->self;
     rp__buffer_free(&self->batch.bytes);
-    for (struct rp__cells_known *known = self->cells, *next; known; known = next) {
-        next = known->next;
-        free(known);
-    }
+    rp__cells_forget(&self->cells, true);
 }

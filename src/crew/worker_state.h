@@ -4,6 +4,7 @@
 #define RP_CREW_WORKER_STATE_H
 
 #include "core/call.h"
+#include "crew/cells.h"
 #include "crew/fold.h"
 #include "crew/task.h"
 #include "crew/worker.h"
@@ -51,7 +52,7 @@ struct rp__self {
 
     struct rp__batch batch;
     uint32_t lendings;
-    struct rp__cells_known *cells;
+    struct rp__cells_table cells;
     _Alignas(8) uint8_t record[RP__RING_RECORD]; /* the worker's own may hold the input of the task in hand */
 };
 

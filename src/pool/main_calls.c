@@ -88,70 +88,44 @@ static int main_take(rp_self *self, uint64_t object, enum rp__op op, double time
     return code ? code : hand_out(&call->data, item);
 }
 
-/* Words that main has mapped stay so until the world closes, and so does the knowledge that they cannot be. */
-struct rp__main_cells {
-    struct rp__main_cells *next;
-    uint64_t object;
-    struct rp__cells_at at;
-    _Atomic uint64_t *words; /* NULL: they are on another host */
-};
-
-static const struct rp__main_cells *find_cells(rp_world *world, uint64_t object) {
-    pthread_mutex_lock(rp__router_lock(world->router));
-    struct rp__main_cells **at = &world->main_cells, *cells;
-    while ((cells = *at) && cells->object != object) at = &cells->next;
-    if (cells) { /* to the front: it is likely to be asked for again */
-        *at = cells->next;
-        cells->next = world->main_cells;
-        world->main_cells = cells;
-    }
-    pthread_mutex_unlock(rp__router_lock(world->router));
-    return cells;
-}
-
-static const struct rp__main_cells *map_cells(rp_world *world, uint64_t object, int *code) {
+static struct rp__cells_known *ask_for_cells(rp_world *world, uint64_t object, bool keep, int *code) {
     const struct rp__call_head head = {.type = RP__CALL_CELLS, .object = object};
     struct rp__main_call *call = NULL;
+    struct rp__cells_at at;
     *code = make(world, &head, NULL, -1, &call);
     if (*code && *code != RP_EUNSUPPORTED) return NULL;
-    struct rp__main_cells *cells = calloc(1, sizeof *cells);
-    if (!cells) {
-        *code = RP_ENOMEM;
-        return NULL;
-    }
-    cells->object = object;
-    if (*code == 0 && call->data.size == sizeof cells->at) {
-        memcpy(&cells->at, call->data.data, sizeof cells->at);
-        cells->words = rp__cells_map(&cells->at);
-    }
-    *code = 0;
+    const bool here = *code == 0 && call->data.size == sizeof at;
+    if (here) memcpy(&at, call->data.data, sizeof at);
     pthread_mutex_lock(rp__router_lock(world->router));
-    cells->next = world->main_cells;
-    world->main_cells = cells;
+    struct rp__cells_known *known = rp__cells_known(&world->main_cells, object); /* by another thread, meanwhile */
+    if (!known) known = rp__cells_learn(&world->main_cells, object, here ? &at : NULL);
+    if (known && keep) rp__cells_keep(&world->main_cells, known);
     pthread_mutex_unlock(rp__router_lock(world->router));
-    return cells;
+    *code = known ? 0 : RP_ENOMEM;
+    return known;
 }
 
-static _Atomic uint64_t *main_cells(rp_self *self, uint64_t object, size_t *words, int *code) {
+/* Any thread may be using what another one has mapped, so nothing is forgotten before the world closes. When there is
+ * no room for more, the others are used by calls; what the program asks for to keep is mapped all the same. */
+static _Atomic uint64_t *main_cells(rp_self *self, uint64_t object, bool keep, size_t *words, int *code) {
     rp_world *world = world_of(self);
     *code = 0;
-    const struct rp__main_cells *cells = find_cells(world, object);
-    if (!cells) cells = map_cells(world, object, code);
-    if (!cells || !cells->words) return NULL;
-    *words = (size_t)cells->at.words;
-    return cells->words;
+    pthread_mutex_lock(rp__router_lock(world->router));
+    struct rp__cells_known *known = rp__cells_known(&world->main_cells, object);
+    const bool room = rp__cells_has_room(&world->main_cells);
+    if (known && keep) rp__cells_keep(&world->main_cells, known);
+    pthread_mutex_unlock(rp__router_lock(world->router));
+    if (!known && !room && !keep) return NULL;
+    if (!known) known = ask_for_cells(world, object, keep, code);
+    if (!known || !known->words) return NULL;
+    *words = (size_t)known->at.words;
+    return known->words;
 }
 
 void rp__main_calls_open(rp_world *world) {
     world->main_self = (struct rp_self){.call = main_call, .take = main_take, .cells = main_cells};
 }
 
-void rp__main_calls_close(rp_world *world) {
-    for (struct rp__main_cells *cells; (cells = world->main_cells);) {
-        world->main_cells = cells->next;
-        if (cells->words) rp__cells_unmap(cells->words, &cells->at);
-        free(cells);
-    }
-}
+void rp__main_calls_close(rp_world *world) { rp__cells_forget(&world->main_cells, true); }
 
 rp_self *rp_world_self(rp_world *world) { return world ? &world->main_self : NULL; }

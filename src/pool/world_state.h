@@ -9,6 +9,7 @@
 
 #include "core/master.h"
 #include "crew/arena.h"
+#include "crew/cells.h"
 #include "crew/crew.h"
 #include "net/net.h"
 #include "pool/agent.h"
@@ -184,7 +185,7 @@ struct rp_world {
     rp_error error; /* code != 0: the world cannot compute any more */
     struct rp__collector *collector;
     struct rp_self main_self;          /* who main's threads are, to the calls on shared objects */
-    struct rp__main_cells *main_cells; /* the router's lock: arrays that main has mapped */
+    struct rp__cells_table main_cells; /* the router's lock: arrays that main has mapped */
 };
 
 /* world.c: is the calling thread inside a task? It would wait there for what must go on meanwhile, itself above all: an

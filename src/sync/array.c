@@ -13,11 +13,11 @@ struct words {
     int code;
 };
 
-static struct words find(rp_self *self, uint64_t object) {
+static struct words find(rp_self *self, uint64_t object, bool keep) {
     struct words words = {.code = RP_EINVAL};
     if (!self || !rp__sync_is(object, RP__CELLS)) return words;
     words.code = 0;
-    words.at = self->cells(self, object, &words.count, &words.code);
+    words.at = self->cells(self, object, keep, &words.count, &words.code);
     if (words.at && atomic_load(words.at - 1) != rp__cells_mark(object)) words.code = RP_ECLOSED;
     return words;
 }
@@ -42,7 +42,7 @@ static uint64_t add_double(_Atomic uint64_t *word, double addend) {
 
 /* Operation `op` on one word; what it was goes to *before. */
 static int change(rp_self *self, uint64_t object, size_t index, enum rp__op op, uint64_t b, uint64_t *before) {
-    const struct words words = find(self, object);
+    const struct words words = find(self, object, false);
     if (words.code) return words.code;
     if (!words.at) {
         const struct rp__call call = {.object = object, .op = op, .a = index, .b = b};
@@ -82,7 +82,7 @@ static int change_double(rp_self *self, uint64_t object, size_t index, enum rp__
 
 static int compare_exchange(rp_self *self, uint64_t object, size_t index, int64_t *expected, int64_t desired,
                             bool *swapped) {
-    const struct words words = find(self, object);
+    const struct words words = find(self, object, false);
     if (words.code || !expected) return words.code ? words.code : RP_EINVAL;
     uint64_t was = (uint64_t)*expected;
     if (words.at) {
@@ -196,7 +196,7 @@ static int fetch_words(rp_self *self, rp_array array, size_t first, size_t count
 
 int rp_array_read(rp_self *self, rp_array array, size_t first, size_t count, void *to) {
     if ((!to && count) || count > PTRDIFF_MAX / sizeof(uint64_t)) return RP_EINVAL;
-    const struct words words = find(self, array.id);
+    const struct words words = find(self, array.id, false);
     if (words.code) return words.code;
     if (!words.at) return fetch_words(self, array, first, count, to);
     if (first > words.count || count > words.count - first) return RP_ERANGE;
@@ -209,7 +209,7 @@ int rp_array_read(rp_self *self, rp_array array, size_t first, size_t count, voi
 
 int rp_array_write(rp_self *self, rp_array array, size_t first, size_t count, const void *from) {
     if ((!from && count) || count > PTRDIFF_MAX / sizeof(uint64_t)) return RP_EINVAL;
-    const struct words words = find(self, array.id);
+    const struct words words = find(self, array.id, false);
     if (words.code) return words.code;
     if (!words.at) {
         const struct rp__call call = {
@@ -227,7 +227,7 @@ int rp_array_write(rp_self *self, rp_array array, size_t first, size_t count, co
 
 int rp_array_words(rp_self *self, rp_array array, void **at, size_t *count) {
     if (!at) return RP_EINVAL;
-    const struct words words = find(self, array.id);
+    const struct words words = find(self, array.id, true);
     if (words.code) return words.code;
     if (!words.at) return RP_EUNSUPPORTED;
     *at = (void *)words.at;

@@ -15,7 +15,7 @@
 __attribute__((visibility("default"))) const char *__asan_default_options(void);
 const char *__asan_default_options(void) { return "handle_segv=0:handle_abort=0:detect_leaks=0"; }
 
-enum { CHAIN = 60, ITEMS = 3000, TURNS = 300, CROWD = 80, LARGE = 20 * 1000 * 1000 };
+enum { CHAIN = 60, ITEMS = 3000, TURNS = 300, CROWD = 80, LARGE = 20 * 1000 * 1000, MANY = 20000 };
 
 /* What the tasks of a map are to do, and with what. */
 struct order {
@@ -183,6 +183,28 @@ static int put_many(rp_task *task, const struct order *order) {
     return code;
 }
 
+/* Makes, uses and frees more values than can be mapped at once, and holds on to one of them meanwhile. */
+static int use_many(rp_self *self) {
+    rp_array kept;
+    void *words;
+    int64_t now = 0;
+    int code = rp_array_new(self, 1, &kept);
+    if (code == 0) code = rp_array_words(self, kept, &words, NULL);
+    for (int64_t i = 0; i < MANY && code == 0; i++) {
+        rp_value value;
+        code = rp_value_new(self, &value);
+        if (code == 0) code = rp_value_add(self, value, i, NULL);
+        if (code == 0) code = rp_value_load(self, value, &now);
+        if (code == 0 && now != i) code = RP_EPROTOCOL;
+        if (code == 0) code = rp_value_free(self, value);
+        if (code == 0 && rp_value_load(self, value, &now) != RP_ECLOSED) code = RP_EPROTOCOL;
+        if (code == 0) ++*(int64_t *)words;
+    }
+    if (code == 0) code = rp_array_load(self, kept, 0, &now);
+    if (code == 0) code = rp_array_free(self, kept);
+    return code ? code : now == MANY ? 0 : RP_EPROTOCOL;
+}
+
 static int bad_use(rp_task *task, const struct order *order) {
     rp_self *self = rp_task_self(task);
     int64_t number;
@@ -236,6 +258,8 @@ static int act(rp_task *task, const void *input, size_t size) {
         return send_large(task, order);
     case 'e':
         return echo(task, order);
+    case 'v':
+        return use_many(self);
     case 'P':
         return put_many(task, order);
     case 'z':
@@ -528,6 +552,13 @@ static void a_task_whose_puts_are_refused_fails(void) {
     dispose(&order);
 }
 
+static void values_by_the_ten_thousand_come_and_go(void) {
+    struct order order = made('v', 2);
+    run(&order, 2, RP_WORKERS_PROCESS, NULL);
+    CU_ASSERT_EQUAL(use_many(program), 0);
+    dispose(&order);
+}
+
 static void items_of_20_megabytes_go_through(void) {
     struct order order = made('L', 3);
     rp_pool *own = opened(2, RP_WORKERS_PROCESS);
@@ -679,6 +710,7 @@ static const struct unit_test tests[] = {
     UNIT(what_a_worker_made_is_used_by_all),
     UNIT(a_task_that_is_done_has_put_what_it_put),
     UNIT(a_task_whose_puts_are_refused_fails),
+    UNIT(values_by_the_ten_thousand_come_and_go),
     UNIT(items_of_20_megabytes_go_through),
     UNIT(threads_of_the_program_put_join_and_get),
     UNIT(wrong_calls_and_time_limits_are_told),

@@ -123,7 +123,7 @@ static inline int stage_take(rp_self *self, uint64_t object, enum rp__op op, dou
     return code;
 }
 
-static inline _Atomic uint64_t *stage_cells(rp_self *self, uint64_t object, size_t *words, int *code) {
+static inline _Atomic uint64_t *stage_cells(rp_self *self, uint64_t object, bool keep, size_t *words, int *code) {
     struct caller *caller = (struct caller *)self;
     *code = 0;
     if (caller->far) return NULL;

@@ -188,7 +188,7 @@ static int adder(rp_task *task, const void *input, size_t size) {
     size_t words = 0;
     int code, sum = 0;
     for (uint64_t i = 0; i < order->count; i++) {
-        _Atomic uint64_t *at = self->cells(self, order->object, &words, &code);
+        _Atomic uint64_t *at = self->cells(self, order->object, false, &words, &code);
         if (code) return say(task, "code", code);
         if (!at) return say(task, "elsewhere", 0);
         sum += (int)atomic_fetch_add(&at[words - 1], 1);
