@@ -48,11 +48,16 @@ prints_the_same() { # RANKS-A-HOST EXAMPLE ARGUMENT...
     diff <(told "$EXAMPLES/$2" "${@:3}") <(told on_hosts_run "$1" "$EXAMPLES/$2" "${@:3}")
 }
 test_passes() { (on_hosts_run "$1" "$TESTS/test_$2"); }
+answers_as_the_table_says() {
+    (on_hosts_run "$1" "$TESTS/python_cases") >"$tmp/answers" &&
+        python3 "$here/../python/compare.py" rankpool "$here/../python/table.txt" "$tmp/answers"
+}
 
 for ranks in 2 1; do
     for name in "${tests[@]}"; do
         claim "test_$name passes with $ranks ranks a host" test_passes "$ranks" "$name"
     done
+    claim "what Python can do is answered as on one host, with $ranks ranks a host" answers_as_the_table_says "$ranks"
     for example in "${examples[@]}"; do
         read -ra words <<<"$example"
         claim "$example prints the same with $ranks ranks a host" prints_the_same "$ranks" "${words[@]}"
