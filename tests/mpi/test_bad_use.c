@@ -120,9 +120,9 @@ static int leave(rp_task *task, const void *input, size_t size) { exit(input ? *
 static int call_on_null(rp_task *task, const void *input, size_t size) {
     const char *volatile no_format = NULL;
     const int codes[] = {
-        rp_task_write(NULL, "x", 1),    rp_task_write(task, NULL, 1),    rp_task_printf(NULL, "x"),
-        rp_task_add(NULL, "x", 1),      rp_task_printf(task, no_format), rp_task_print(NULL, "x"),
-        rp_task_print(task, no_format), rp_task_add(task, NULL, 1),
+        rp_task_write(NULL, "x", 1),       rp_task_write(task, NULL, 1),       rp_task_printf(NULL, "x"),
+        rp_task_add(NULL, "x", 1),         rp_task_printf(task, no_format, 0), rp_task_print(NULL, "x"),
+        rp_task_print(task, no_format, 0), rp_task_add(task, NULL, 1),
     };
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
         if (codes[i] != RP_EINVAL) return rp_task_fail(task, "call %zu gave %d", i, codes[i]);
