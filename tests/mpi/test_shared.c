@@ -1,44 +1,12 @@
-/* What workers share, as a program sees it, bare and on ranks: each claim is about tasks that wait for one another, and
- * is made with worker processes and with threads. */
-#include "rankpool.h"
-#include "rankpool_sync.h"
-#include "unit/unit.h"
+/* What workers share, as a program sees it, bare and on ranks: what goes through queues and pipes, what locks guard, and
+ * what becomes of it when a task dies. With worker processes and with threads. */
+#include "mpi/orders.h"
 
-#include <inttypes.h>
 #include <pthread.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-/* Workers crash on purpose here: the address sanitizer is to let them die as they would without it. */
-__attribute__((visibility("default"))) const char *__asan_default_options(void);
-const char *__asan_default_options(void) { return "handle_segv=0:handle_abort=0:detect_leaks=0"; }
-
-enum { CHAIN = 60, ITEMS = 3000, TURNS = 300, CROWD = 80, LARGE = 20 * 1000 * 1000, MANY = 20000 };
-
-/* What the tasks of a map are to do, and with what. */
-struct order {
-    char what;
-    uint32_t tasks;
-    rp_queue queue, answers;
-    rp_pipe end[2];
-    rp_lock lock;
-    rp_semaphore semaphore;
-    rp_event event, started;
-    rp_condition condition;
-    rp_barrier barrier;
-    rp_array array;
-    rp_value value;
-    uint64_t first; /* of a chain's pipes */
-};
-
-static rp_world *world;
-static rp_self *program;
+enum { ITEMS = 3000, TURNS = 300, LARGE = 20 * 1000 * 1000, MANY = 20000 };
 
 /* ---- What tasks do -------------------------------------------------------------------------------------- */
-
-static int answer(rp_task *task, int64_t number) { return rp_task_write(task, &number, sizeof number); }
 
 /* Even ones put ITEMS numbers each, odd ones get as many as one put and answer their sum. */
 static int trade(rp_task *task, const struct order *order) {
@@ -56,19 +24,6 @@ static int trade(rp_task *task, const struct order *order) {
         }
     }
     return code ? code : answer(task, sum);
-}
-
-/* Task i waits for a number from task i + 1, which comes to its place only when this one has given it up. */
-static int pass_down(rp_task *task, const struct order *order) {
-    rp_self *self = rp_task_self(task);
-    const rp_pipe *pipes = (const rp_pipe *)(order + 1);
-    const uint64_t index = rp_task_index(task);
-    int64_t number = 0;
-    int code = 0;
-    if (index + 1 < order->tasks) code = rp_pipe_recv(self, pipes[2 * index], -1, &number, sizeof number, NULL);
-    number++;
-    if (code == 0 && index > 0) code = rp_pipe_send(self, pipes[2 * (index - 1) + 1], &number, sizeof number, -1);
-    return code ? code : answer(task, number);
 }
 
 /* Counts in shared memory, in two steps that only the lock makes one. */
@@ -97,20 +52,6 @@ static int be_one_of_two(rp_task *task, const struct order *order) {
     if (code == 0) code = rp_array_add(self, order->array, 0, -1, NULL);
     if (code == 0) code = rp_semaphore_release(self, order->semaphore);
     return code ? code : answer(task, before);
-}
-
-/* Takes turns: task i waits until the value is i. */
-static int in_turn(rp_task *task, const struct order *order) {
-    rp_self *self = rp_task_self(task);
-    const int64_t own = order->tasks - 1 - (int64_t)rp_task_index(task);
-    int64_t now = -1;
-    int code = rp_condition_acquire(self, order->condition, -1);
-    while (code == 0 && (code = rp_value_load(self, order->value, &now)) == 0 && now != own)
-        code = rp_condition_wait(self, order->condition, -1);
-    if (code == 0) code = rp_value_store(self, order->value, own + 1);
-    if (code == 0) code = rp_condition_notify_all(self, order->condition);
-    if (code == 0) code = rp_condition_release(self, order->condition);
-    return code;
 }
 
 static int die_with_lock(rp_task *task, const struct order *order) {
@@ -228,26 +169,14 @@ static int act(rp_task *task, const void *input, size_t size) {
     const struct order *order = rp_task_args(task, NULL);
     rp_self *self = rp_task_self(task);
     int64_t number = 0;
-    uint32_t index = 0;
     int code = 0;
     switch (order->what) {
-    case 'b': /* meet at the barrier */
-        code = rp_barrier_wait(self, order->barrier, -1, &index);
-        return code ? code : answer(task, index);
-    case 'p': /* the first receives what the second sends */
-        if (rp_task_index(task)) return rp_pipe_send(self, order->end[1], &(int64_t){19 * 19 * 19}, sizeof number, -1);
-        code = rp_pipe_recv(self, order->end[0], -1, &number, sizeof number, NULL);
-        return code ? code : answer(task, number);
     case 'q':
         return trade(task, order);
-    case 'c':
-        return pass_down(task, order);
     case 'l':
         return count(task, order);
     case 's':
         return be_one_of_two(task, order);
-    case 't':
-        return in_turn(task, order);
     case 'k':
         return die_with_lock(task, order);
     case 'd':
@@ -264,10 +193,6 @@ static int act(rp_task *task, const void *input, size_t size) {
         return put_many(task, order);
     case 'z':
         return put_too_late(task, order);
-    case 'w': /* wait for the event */
-        code = rp_value_add(self, order->value, 1, NULL);
-        code = code ? code : rp_event_wait(self, order->event, -1);
-        return answer(task, code);
     case 'o': /* an effect, then death, the first time */
         code = rp_value_add(self, order->value, 1, &number);
         if (code == 0 && number == 0) raise(SIGKILL);
@@ -277,123 +202,7 @@ static int act(rp_task *task, const void *input, size_t size) {
     }
 }
 
-static const rp_kernel act_kernel = {.name = "act", .item = act};
-static const rp_kernel *const kernels[] = {&act_kernel, NULL};
-
-/* ---- The program's side --------------------------------------------------------------------------------- */
-
-static struct order made(char what, uint32_t tasks) {
-    struct order order = {.what = what, .tasks = tasks};
-    CU_ASSERT_EQUAL_FATAL(rp_queue_new(program, 0, &order.queue), 0);
-    CU_ASSERT_EQUAL_FATAL(rp_queue_new(program, 0, &order.answers), 0);
-    CU_ASSERT_EQUAL_FATAL(rp_pipe_new(program, false, order.end), 0);
-    CU_ASSERT_EQUAL_FATAL(rp_lock_new(program, &order.lock), 0);
-    CU_ASSERT_EQUAL_FATAL(rp_semaphore_new(program, 2, true, &order.semaphore), 0);
-    CU_ASSERT_EQUAL_FATAL(rp_event_new(program, &order.event), 0);
-    CU_ASSERT_EQUAL_FATAL(rp_condition_new(program, &order.condition), 0);
-    CU_ASSERT_EQUAL_FATAL(rp_barrier_new(program, tasks ? tasks : 1, &order.barrier), 0);
-    CU_ASSERT_EQUAL_FATAL(rp_array_new(program, 4, &order.array), 0);
-    CU_ASSERT_EQUAL_FATAL(rp_value_new(program, &order.value), 0);
-    return order;
-}
-
-static void dispose(const struct order *order) {
-    CU_ASSERT_EQUAL(rp_queue_free(program, order->queue), 0);
-    CU_ASSERT_EQUAL(rp_queue_free(program, order->answers), 0);
-    CU_ASSERT_EQUAL(rp_pipe_free(program, order->end[0]), 0);
-    CU_ASSERT_EQUAL(rp_lock_free(program, order->lock), 0);
-    CU_ASSERT_EQUAL(rp_semaphore_free(program, order->semaphore), 0);
-    CU_ASSERT_EQUAL(rp_event_free(program, order->event), 0);
-    CU_ASSERT_EQUAL(rp_condition_free(program, order->condition), 0);
-    CU_ASSERT_EQUAL(rp_barrier_free(program, order->barrier), 0);
-    CU_ASSERT_EQUAL(rp_array_free(program, order->array), 0);
-    CU_ASSERT_EQUAL(rp_value_free(program, order->value), 0);
-}
-
-static rp_pool *opened(uint32_t workers, enum rp_workers kind) {
-    rp_pool *own = NULL;
-    rp_error error = {0};
-    int code =
-        rp_pool_open(world, &(rp_pool_options){.workers = workers, .kind = kind, .bind = RP_BIND_NONE}, &own, &error);
-    if (code) fprintf(stderr, "%s\n", error.text);
-    CU_ASSERT_EQUAL_FATAL(code, 0);
-    return own;
-}
-
-static rp_map *begun(rp_pool *own, const void *order, size_t size, uint32_t tasks, uint32_t retries) {
-    rp_map *map = NULL;
-    const rp_map_options options = {
-        .kernel = "act", .count = tasks, .args = order, .args_size = size, .retries = retries};
-    CU_ASSERT_EQUAL_FATAL(rp_map_open(own, &options, &map, NULL), 0);
-    return map;
-}
-
-/* The numbers that the tasks answered; each must have succeeded, unless `status` takes what they ended with. */
-static void read_numbers(rp_map *map, uint32_t tasks, int64_t *number, int *status) {
-    for (uint32_t i = 0; i < tasks; i++) {
-        rp_result result;
-        CU_ASSERT_EQUAL_FATAL(rp_map_next(map, 60, &result), 0);
-        CU_ASSERT_EQUAL(result.begin, i);
-        if (status) status[i] = result.status;
-        if (result.status && !status) {
-            fprintf(stderr, "task %u: %.*s\n", i, (int)result.size, (const char *)result.data);
-            CU_FAIL("a task failed");
-        }
-        if (number) number[i] = 0;
-        if (number && !result.status && result.size == sizeof *number) memcpy(&number[i], result.data, sizeof *number);
-    }
-    rp_result result;
-    CU_ASSERT_EQUAL(rp_map_next(map, 60, &result), RP_END);
-    rp_map_close(map);
-}
-
-/* A pool of its own, a map of so many tasks, their answers. */
-static void run(const struct order *order, uint32_t workers, enum rp_workers kind, int64_t *number) {
-    rp_pool *own = opened(workers, kind);
-    read_numbers(begun(own, order, sizeof *order, order->tasks, 0), order->tasks, number, NULL);
-    CU_ASSERT_EQUAL(rp_pool_free(own), 0);
-}
-
-static const enum rp_workers both[] = {RP_WORKERS_PROCESS, RP_WORKERS_THREAD};
-
-static void three_tasks_meet_at_a_barrier_on_two_workers(void) {
-    for (int k = 0; k < 2; k++) {
-        struct order order = made('b', 3);
-        int64_t came[3] = {0}, seen = 0;
-        run(&order, 2, both[k], came);
-        for (int i = 0; i < 3; i++) seen |= 1 << came[i];
-        CU_ASSERT_EQUAL(seen, 7);
-        dispose(&order);
-    }
-}
-
-static void one_worker_receives_what_a_later_task_sends(void) {
-    for (int k = 0; k < 2; k++) {
-        struct order order = made('p', 2);
-        int64_t number[2] = {0};
-        run(&order, 1, both[k], number);
-        CU_ASSERT_EQUAL(number[0], 6859);
-        dispose(&order);
-    }
-}
-
-static void a_pipeline_is_deeper_than_the_credit(void) {
-    const size_t size = sizeof(struct order) + sizeof(rp_pipe[CHAIN][2]);
-    for (int k = 0; k < 2; k++) {
-        struct order *order = calloc(1, size);
-        rp_pipe(*pipes)[2] = (void *)(order + 1);
-        int64_t number[CHAIN] = {0};
-        order->what = 'c';
-        order->tasks = CHAIN;
-        for (int i = 0; i < CHAIN; i++) CU_ASSERT_EQUAL(rp_pipe_new(program, false, pipes[i]), 0);
-        rp_pool *own = opened(1, both[k]);
-        read_numbers(begun(own, order, size, CHAIN, 0), CHAIN, number, NULL);
-        for (int i = 0; i < CHAIN; i++) CU_ASSERT_EQUAL(number[i], CHAIN - i);
-        for (int i = 0; i < CHAIN; i++) CU_ASSERT_EQUAL(rp_pipe_free(program, pipes[i][0]), 0);
-        rp_pool_free(own);
-        free(order);
-    }
-}
+/* ---- The claims ------------------------------------------------------------------------------------------ */
 
 static void many_put_and_many_get_each_item_once(void) {
     for (int k = 0; k < 2; k++) {
@@ -431,17 +240,6 @@ static void a_semaphore_lets_two_in(void) {
         int64_t before[12] = {0};
         run(&order, 4, both[k], before);
         for (int i = 0; i < 12; i++) CU_ASSERT(before[i] == 0 || before[i] == 1);
-        dispose(&order);
-    }
-}
-
-static void a_condition_lets_tasks_take_turns(void) {
-    for (int k = 0; k < 2; k++) {
-        struct order order = made('t', 10);
-        int64_t turns = 0;
-        run(&order, 2, both[k], NULL);
-        CU_ASSERT_EQUAL(rp_value_load(program, order.value, &turns), 0);
-        CU_ASSERT_EQUAL(turns, 10);
         dispose(&order);
     }
 }
@@ -621,114 +419,22 @@ static void wrong_calls_and_time_limits_are_told(void) {
     }
 }
 
-/* More wait in one place than it has room for: those beyond learn that it would be for ever. */
-static void a_crowd_that_waits_for_nobody_is_told(void) {
-    struct order order = made('w', CROWD);
-    int64_t code[CROWD] = {0}, waiting = 0;
-    rp_pool *own = opened(1, RP_WORKERS_PROCESS);
-    rp_map *map = begun(own, &order, sizeof order, CROWD, 0);
-    while (waiting < CROWD) {
-        CU_ASSERT_EQUAL_FATAL(rp_value_load(program, order.value, &waiting), 0);
-        usleep(1000);
-    }
-    CU_ASSERT_EQUAL(rp_event_set(program, order.event), 0);
-    read_numbers(map, CROWD, code, NULL);
-    int told = 0, woken = 0;
-    for (int i = 0; i < CROWD; i++) {
-        told += code[i] == RP_EDEADLK;
-        woken += code[i] == 0;
-    }
-    CU_ASSERT_EQUAL(told + woken, CROWD);
-    CU_ASSERT(woken >= 64);
-    CU_ASSERT(told >= 1);
-    rp_pool_free(own);
-    dispose(&order);
-}
-
-static void close_a_map_with_waiting_tasks(enum rp_workers kind) {
-    struct order order = made('w', 5);
-    int64_t waiting = 0;
-    rp_pool *own = opened(2, kind);
-    rp_map *map = begun(own, &order, sizeof order, 5, 0);
-    while (waiting < 5) {
-        CU_ASSERT_EQUAL_FATAL(rp_value_load(program, order.value, &waiting), 0);
-        usleep(1000);
-    }
-    rp_map_close(map);
-    order.what = 'b';
-    order.tasks = 5;
-    int64_t came[5] = {0};
-    read_numbers(begun(own, &order, sizeof order, 5, 0), 5, came, NULL);
-    rp_pool_free(own);
-    dispose(&order);
-}
-
-static void a_map_with_waiting_tasks_can_be_closed(void) {
-    for (int k = 0; k < 2; k++) close_a_map_with_waiting_tasks(both[k]);
-}
-
-/* Threads cannot be killed: their waits end. */
-static void a_pool_with_waiting_tasks_can_be_terminated(void) {
-    for (int k = 0; k < 2; k++) {
-        struct order order = made('w', 5);
-        int64_t waiting = 0;
-        rp_pool *own = opened(2, both[k]);
-        rp_map *map = begun(own, &order, sizeof order, 5, 0);
-        while (waiting < 5) {
-            CU_ASSERT_EQUAL_FATAL(rp_value_load(program, order.value, &waiting), 0);
-            usleep(1000);
-        }
-        rp_pool_terminate(own);
-        CU_ASSERT_EQUAL(rp_pool_join(own, 30), 0);
-        rp_map_close(map);
-        CU_ASSERT_EQUAL(rp_pool_free(own), 0);
-        dispose(&order);
-    }
-}
-
-static void inline_workers_refuse(void) {
-    struct order order = made('b', 1);
-    int status = 0;
-    rp_pool *own = opened(1, RP_WORKERS_INLINE);
-    read_numbers(begun(own, &order, sizeof order, 1, 0), 1, NULL, &status);
-    CU_ASSERT_EQUAL(status, RP_ETASK);
-    rp_pool_free(own);
-    dispose(&order);
-}
-
-static const struct unit_test tests[] = {
-    UNIT(three_tasks_meet_at_a_barrier_on_two_workers),
-    UNIT(one_worker_receives_what_a_later_task_sends),
-    UNIT(a_pipeline_is_deeper_than_the_credit),
-    UNIT(many_put_and_many_get_each_item_once),
-    UNIT(a_count_under_a_lock_is_right),
-    UNIT(a_semaphore_lets_two_in),
-    UNIT(a_condition_lets_tasks_take_turns),
-    UNIT(a_lock_whose_holder_died_is_broken),
-    UNIT(a_consumer_that_dies_loses_only_what_it_took),
-    UNIT(a_task_with_effects_runs_once_unless_retries_are_asked_for),
-    UNIT(what_a_worker_made_is_used_by_all),
-    UNIT(a_task_that_is_done_has_put_what_it_put),
-    UNIT(a_task_whose_puts_are_refused_fails),
-    UNIT(values_by_the_ten_thousand_come_and_go),
-    UNIT(items_of_20_megabytes_go_through),
-    UNIT(threads_of_the_program_put_join_and_get),
-    UNIT(wrong_calls_and_time_limits_are_told),
-    UNIT(a_crowd_that_waits_for_nobody_is_told),
-    UNIT(a_map_with_waiting_tasks_can_be_closed),
-    UNIT(a_pool_with_waiting_tasks_can_be_terminated),
-    UNIT(inline_workers_refuse),
-    {NULL, NULL},
-};
-
 int main(void) {
-    int exit_code = 0;
-    rp_error error = {0};
-    int rc = rp_world_open(&(rp_world_options){.kernels = kernels}, &world, &exit_code, &error);
-    if (rc == RP_SERVED) return exit_code;
-    if (rc) return fprintf(stderr, "test_shared: %s\n", error.text), 1;
-    program = rp_world_self(world);
-    exit_code = unit_run("shared", tests);
-    rp_world_close(world, exit_code);
-    return exit_code;
+    static const struct unit_test tests[] = {
+        UNIT(many_put_and_many_get_each_item_once),
+        UNIT(a_count_under_a_lock_is_right),
+        UNIT(a_semaphore_lets_two_in),
+        UNIT(a_lock_whose_holder_died_is_broken),
+        UNIT(a_consumer_that_dies_loses_only_what_it_took),
+        UNIT(a_task_with_effects_runs_once_unless_retries_are_asked_for),
+        UNIT(what_a_worker_made_is_used_by_all),
+        UNIT(a_task_that_is_done_has_put_what_it_put),
+        UNIT(a_task_whose_puts_are_refused_fails),
+        UNIT(values_by_the_ten_thousand_come_and_go),
+        UNIT(items_of_20_megabytes_go_through),
+        UNIT(threads_of_the_program_put_join_and_get),
+        UNIT(wrong_calls_and_time_limits_are_told),
+        {NULL, NULL},
+    };
+    return run_orders("shared", tests);
 }
