@@ -23,7 +23,7 @@ struct order {
     rp_pipe end[2];
     rp_lock lock;
     rp_event done;
-    bool busy;
+    bool piped, busy;
 };
 
 static struct order order_of(const rp_task *task) {
@@ -36,41 +36,28 @@ static int wrong(rp_task *task, const char *what, int code) {
     return rp_task_fail(task, "%s: %s", what, code ? rp_strerror(code) : "not the number that was put");
 }
 
-/* Task 0 puts, task 1 gets and answers how fast. */
-static int through_queue(rp_task *task, const void *input, size_t size) {
-    rp_self *self = rp_task_self(task);
-    const struct order order = order_of(task);
-    uint64_t number, begin_ns = 0;
-    int code = 0;
-    for (uint64_t i = 0; i < order.count && code == 0; i++) {
-        if (rp_task_index(task) == 0) {
-            code = rp_queue_put(self, order.queue, &i, sizeof i, -1);
-        } else {
-            code = rp_queue_get(self, order.queue, -1, &number, sizeof number, NULL);
-            if (i == 0) begin_ns = bench_now_ns();
-            if (code == 0 && number != i) return wrong(task, "get", 0);
-        }
-    }
-    if (code) return wrong(task, "a queue", code);
-    const uint64_t ns = bench_now_ns() - begin_ns;
-    return rp_task_write(task, &ns, sizeof ns);
+static int give(rp_self *self, const struct order *order, const uint64_t *number) {
+    return order->piped ? rp_pipe_send(self, order->end[1], number, sizeof *number, -1)
+                        : rp_queue_put(self, order->queue, number, sizeof *number, -1);
 }
 
-static int through_pipe(rp_task *task, const void *input, size_t size) {
+static int take(rp_self *self, const struct order *order, uint64_t *number) {
+    return order->piped ? rp_pipe_recv(self, order->end[0], -1, number, sizeof *number, NULL)
+                        : rp_queue_get(self, order->queue, -1, number, sizeof *number, NULL);
+}
+
+/* Task 0 gives, task 1 takes and answers how fast. */
+static int pass(rp_task *task, const void *input, size_t size) {
     rp_self *self = rp_task_self(task);
     const struct order order = order_of(task);
     uint64_t number, begin_ns = 0;
     int code = 0;
     for (uint64_t i = 0; i < order.count && code == 0; i++) {
-        if (rp_task_index(task) == 0) {
-            code = rp_pipe_send(self, order.end[1], &i, sizeof i, -1);
-        } else {
-            code = rp_pipe_recv(self, order.end[0], -1, &number, sizeof number, NULL);
-            if (i == 0) begin_ns = bench_now_ns();
-            if (code == 0 && number != i) return wrong(task, "recv", 0);
-        }
+        code = rp_task_index(task) ? take(self, &order, &number) : give(self, &order, &i);
+        if (i == 0) begin_ns = bench_now_ns();
+        if (rp_task_index(task) && code == 0 && number != i) return wrong(task, "an item", 0);
     }
-    if (code) return wrong(task, "a pipe", code);
+    if (code) return wrong(task, "an item", code);
     const uint64_t ns = bench_now_ns() - begin_ns;
     return rp_task_write(task, &ns, sizeof ns);
 }
@@ -117,10 +104,9 @@ static int around_lock(rp_task *task, const void *input, size_t size) {
     return 0;
 }
 
-static const rp_kernel queue_kernel = {.name = "queue", .item = through_queue};
-static const rp_kernel pipe_kernel = {.name = "pipe", .item = through_pipe};
+static const rp_kernel pass_kernel = {.name = "pass", .item = pass};
 static const rp_kernel lock_kernel = {.name = "lock", .item = around_lock};
-static const rp_kernel *const kernels[] = {&queue_kernel, &pipe_kernel, &lock_kernel, NULL};
+static const rp_kernel *const kernels[] = {&pass_kernel, &lock_kernel, NULL};
 
 static int make_objects(rp_self *self, struct order *order) {
     int code = rp_queue_new(self, 0, &order->queue);
@@ -164,6 +150,7 @@ int main(int argc, char *argv[]) {
     if (argc != 3 || mode == 4) return fputs("bench_sync queue|pipe|lock|lock-busy COUNT\n", stderr), 2;
     if (!bench_read(argv[2], &order.count)) return 1;
     if (order.count < 2) return fputs("bench_sync: COUNT must be at least 2\n", stderr), 2;
+    order.piped = mode == 1;
     order.busy = mode == 3;
     rp_world *world;
     rp_pool *pool;
@@ -172,7 +159,7 @@ int main(int argc, char *argv[]) {
     uint64_t answer[2] = {0};
     rp_error error = {0};
     int code = make_objects(rp_world_self(world), &order);
-    if (code == 0) code = run(pool, mode < 2 ? modes[mode] : "lock", &order, answer, &error);
+    if (code == 0) code = run(pool, mode < 2 ? "pass" : "lock", &order, answer, &error);
     if (code)
         bench_fail(modes[mode], code, &error);
     else if (mode < 2)
