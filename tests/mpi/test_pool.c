@@ -670,6 +670,30 @@ static void a_worker_that_had_its_share_of_tasks_is_replaced(void) {
     CU_ASSERT_EQUAL(rp_pool_open(the.world, NULL, &the.pool, NULL), 0);
 }
 
+/* Each chunk is one task, whose worker says whether it is bound. Where more ranks than cores leave workers unbound, only
+ * those may have moved. */
+static void pinned_workers_never_migrate(void) {
+    rp_map *map = NULL;
+    rp_result result;
+    rp_map_stats stats;
+    uint64_t unbound = 0, came = 0;
+    CU_ASSERT_EQUAL_FATAL(
+        rp_map_open(the.pool, &(rp_map_options){.kernel = "who", .count = 5000, .schedule = {.kind = RP_DYNAMIC}}, &map,
+                    NULL),
+        0);
+    for (; rp_map_next(map, 60, &result) == 0; came++) {
+        rp_where where;
+        CU_ASSERT_EQUAL_FATAL(result.size, sizeof where);
+        memcpy(&where, result.data, sizeof where);
+        unbound += !where.bound;
+    }
+    rp_map_stats_get(map, &stats);
+    rp_map_close(map);
+    CU_ASSERT_EQUAL(came, 5000);
+    CU_ASSERT_EQUAL(stats.chunks, 5000);
+    CU_ASSERT_TRUE(stats.migrations <= unbound);
+}
+
 int main(void) {
     static const struct unit_test tests[] = {UNIT(results_come_in_order_whatever_the_schedule),
                                              UNIT(an_error_fails_its_own_task_with_its_message),
@@ -698,6 +722,7 @@ int main(void) {
                                              UNIT(cpus_are_those_that_may_be_used),
                                              UNIT(every_worker_is_initialized_before_its_first_task),
                                              UNIT(a_worker_that_had_its_share_of_tasks_is_replaced),
+                                             UNIT(pinned_workers_never_migrate),
                                              {NULL, NULL}};
     return run_on_a_pool("pool", kernels, tests, &the.world, &the.pool);
 }
