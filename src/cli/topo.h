@@ -28,7 +28,7 @@ struct topo {
     size_t workers, hosts, capacity;
 };
 
-/* "0-3,8", cut where it does not fit. Returns text. */
+/* "0-3,8", ended by ",..." where it does not fit. Returns text. */
 const char *topo_mask_text(const cpu_set_t *mask, char *text, size_t size);
 /* Every host with the worker on each of its cores, hosts that are alike once, in at most 120 columns. 0 or RP_ENOMEM. */
 int topo_map_print(FILE *out, const struct topo *topo);

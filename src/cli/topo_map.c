@@ -44,8 +44,12 @@ static const char *plural(size_t n) { return n == 1 ? "" : "s"; }
 const char *topo_mask_text(const cpu_set_t *mask, char *text, size_t size) {
     size_t length = 0;
     text[0] = 0;
-    for (int cpu = 0; cpu < CPU_SETSIZE && length + 16 < size; cpu++) {
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
         if (!CPU_ISSET(cpu, mask)) continue;
+        if (length + 20 > size) { /* it may not fit: two numbers, and these dots */
+            snprintf(text + length, size - length, ",...");
+            break;
+        }
         int last = cpu;
         while (last + 1 < CPU_SETSIZE && CPU_ISSET(last + 1, mask)) last++;
         length += (size_t)snprintf(text + length, size - length, last > cpu ? "%s%d-%d" : "%s%d", length ? "," : "",

@@ -69,7 +69,7 @@ static bool draws(const char *expected) {
     return !expected || !strcmp(drawn, expected);
 }
 
-static void small_host_is_drawn_in_three_lines(void) {
+static void small_host_takes_four_lines(void) {
     const struct rp__cpuset all = from_to(0, 3);
     begin();
     add_host("a", "package:1 core:4 pu:1", &all, 4, 1, RP_BIND_CORE);
@@ -159,7 +159,7 @@ static void host_of_128_cores_is_readable(void) {
 /* Wide cells, every sign, the longest names, and many sets of unpinned workers. */
 static void no_line_is_longer_than_120_columns(void) {
     static const char name[] = "a-host-with-the-longest-name-that-a-host-can-have.of-some.cluster";
-    const struct rp__cpuset all = from_to(0, 250);
+    const struct rp__cpuset all = from_to(0, 253);
     begin();
     add_host(name, "package:2 numa:2 core:32 pu:2", &all, 4, 50, RP_BIND_PU);
     for (size_t i = 0; i < topo.workers; i++) worker[i].where.worker += 100000;
@@ -169,7 +169,7 @@ static void no_line_is_longer_than_120_columns(void) {
         for (size_t cpu = i % 10; cpu < 250; cpu += 3) CPU_SET(cpu, &worker[i].mask);
     }
     worker[41].mask = worker[42].mask;
-    host[0].pu[249].agent = true;
+    host[0].pu[251].agent = true;
     CU_ASSERT_TRUE(draws(NULL));
     CU_ASSERT_PTR_NOT_NULL(strstr(drawn, "N: worker N pinned  .: unused  x: not allowed  a: agent  ~: workers not "
                                          "pinned  !: several workers  +: threads of a core\n"));
@@ -201,7 +201,7 @@ static void hundred_hosts_of_128_cores_take_few_lines(void) {
 }
 
 int main(void) {
-    static const struct unit_test tests[] = {UNIT(small_host_is_drawn_in_three_lines),
+    static const struct unit_test tests[] = {UNIT(small_host_takes_four_lines),
                                              UNIT(hosts_that_are_alike_are_drawn_once),
                                              UNIT(hardware_threads_are_told_apart_where_they_differ),
                                              UNIT(workers_that_are_not_pinned_have_a_line),
