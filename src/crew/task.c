@@ -199,7 +199,7 @@ size_t rp_task_machine(const rp_task *task, rp_pu *pus, size_t capacity) {
     if (!task) return 0;
     const struct rp__family_page *family = task->family;
     const size_t count = atomic_load(&family->pus);
-    for (size_t at = 0; at < count && at < capacity; at++) {
+    for (size_t at = 0; pus && at < count && at < capacity; at++) {
         const unsigned cpu = (unsigned)family->pu[at].cpu;
         pus[at] = family->pu[at];
         pus[at].agent = atomic_load(&family->agent_cpus[cpu / 64]) >> cpu % 64 & 1;
