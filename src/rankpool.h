@@ -104,7 +104,7 @@ typedef struct rp_pu {
     int cpu;                 /* the system's number */
     int package, numa, core; /* logical indices as in rp_where; -1 where the machine has none */
     bool allowed;            /* to the ranks of its host: by their cgroup, and by how they were started */
-    bool agent;              /* the rank's agent is pinned to it, beside its workers */
+    bool agent;              /* the agent of the task's rank is pinned to it, beside its workers */
 } rp_pu;
 
 /* What a kernel allows; 0: it may run again after a crash, but not twice at once. */
@@ -364,12 +364,13 @@ typedef struct rp_map_stats {
     uint64_t chunks, chunks_again;                  /* answered; dealt once more after a death or an error */
     uint64_t chunks_twice;                          /* dealt to a second worker because they were late (RP_PURE) */
     uint64_t deaths;                                /* workers lost during this map */
-    uint64_t migrations;          /* answered chunks that were not, at their begin and end, on the core
-                             where their worker's chunk before had ended: 0 where workers are pinned */
-    double seconds, busy_seconds; /* since it opened; computing, summed over workers */
-    uint32_t workers;             /* alive now */
+    double seconds, busy_seconds;                   /* since it opened; computing, summed over workers */
+    uint32_t workers;                               /* alive now */
     double tasks_partial; /* how much is done of tasks that are not in tasks_done: those of long chunks, and parts of
                              tasks that tell by rp_task_progress. A moment old */
+    /* Answered chunks that were not, at their begin and at their end, on the core where their worker's chunk before had
+     * ended: 0 of workers that are pinned to a core. */
+    uint64_t migrations;
 } rp_map_stats;
 
 /* Rank 0, any thread, all of these. */

@@ -1,8 +1,8 @@
 /* rankpool topo: where every worker is, and the proof: each reads its own binding back from the system, and two
  * workers that were pinned to the same CPU are named as a fault. The first worker of each rank brings along the machine
  * that it sees. */
-#include "topo.h"
 #include "cli.h"
+#include "topo_map.h"
 
 #include <stdlib.h>
 #include <string.h>

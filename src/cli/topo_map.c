@@ -3,7 +3,7 @@
  * A core is a cell: the number of the worker that is pinned to it, or a sign. Where the hardware threads of a core
  * differ, the cell has all of them ("3+4", "3+."); where they do not, it has one. Hosts whose machines and
  * placements are the same but for the workers' numbers are drawn once. */
-#include "topo.h"
+#include "topo_map.h"
 
 #include <stdarg.h>
 #include <stdlib.h>

@@ -99,12 +99,14 @@ struct rp__family_page {
     _Atomic uint32_t posted; /* messages that the nursery has sent */
     int agent;               /* its process */
     struct rp__shared {
-        _Atomic uint64_t size;                  /* 0: there is none */
-        int fd;                                 /* of the agent's */
-    } shared[RP__SHARED_MAX];                   /* rp_world_share's data */
-    _Atomic uint64_t agent_cpus[RP__CPU_WORDS]; /* where the agent is pinned, if that is beside its workers */
-    _Atomic uint32_t pus;                       /* of the machine; 0: not known */
-    rp_pu pu[RP__CPU_MAX];                      /* the first so many, written before any worker starts */
+        _Atomic uint64_t size; /* 0: there is none */
+        int fd;                /* of the agent's */
+    } shared[RP__SHARED_MAX];  /* rp_world_share's data */
+
+    /* Where the agent is pinned, if that is beside its workers; and the machine, written before any worker starts. */
+    _Atomic uint64_t agent_cpus[RP__CPU_WORDS];
+    _Atomic uint32_t pus;  /* 0: not known */
+    rp_pu pu[RP__CPU_MAX]; /* the first so many */
 };
 
 struct rp__arena {

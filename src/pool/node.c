@@ -228,7 +228,10 @@ void rp__node_stop(rp_world *world, struct rp__rank_crew *crew) {
     if (crew->crew && rp__router_remove(world->router, crew->crew)) world->net->ops->abort(world->net, 3);
     rp__agent_free(crew->agent);
     if (!rp__crew_close(crew->crew)) world->abandoned = true;
-    if (!world->crews && !world->attached) (void)rp__cpuset_bind_self(&world->node[world->net->local_rank].binding);
+    if (!world->crews && !world->attached) {
+        (void)rp__cpuset_bind_self(&world->node[world->net->local_rank].binding);
+        show_agent(world, &(struct rp__cpuset){0});
+    }
     rp__topo_plan_free(&crew->plan);
     rp__outbox_free(&crew->out);
     rp__buffer_free(&crew->wish_bytes);

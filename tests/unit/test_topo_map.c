@@ -1,6 +1,6 @@
 /* What rankpool topo draws: workers are planned on machines that hwloc makes up, as the pool plans them, and the text is
  * compared with what it should be. */
-#include "cli/topo.h"
+#include "cli/topo_map.h"
 #include "topo/topo.h"
 #include "unit.h"
 

@@ -1,6 +1,6 @@
 /* What the files of rankpool topo share: topo.c asks the workers, topo_map.c draws what they said. */
-#ifndef RP_CLI_TOPO_H
-#define RP_CLI_TOPO_H
+#ifndef RP_CLI_TOPO_MAP_H
+#define RP_CLI_TOPO_MAP_H
 
 #include "rankpool.h"
 
