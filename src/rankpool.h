@@ -99,6 +99,14 @@ typedef struct rp_where {
     char host[64];               /* the node's name */
 } rp_where;
 
+/* A hardware thread of a machine. */
+typedef struct rp_pu {
+    int cpu;                 /* the system's number */
+    int package, numa, core; /* logical indices as in rp_where; -1 where the machine has none */
+    bool allowed;            /* to the ranks of its host: by their cgroup, and by how they were started */
+    bool agent;              /* the agent of the task's rank is pinned to it, beside its workers */
+} rp_pu;
+
 /* What a kernel allows; 0: it may run again after a crash, but not twice at once. */
 enum rp_kernel_flags {
     RP_PURE = 1, /* may run twice at once: a late tail may be dealt again to an idle worker. Not with RP_ONCE */
@@ -168,6 +176,9 @@ RP_API void *rp_task_state(const rp_task *task);
 RP_API int rp_task_add(rp_task *task, const void *input, size_t size);
 /* Who computes this. Lent. */
 RP_API const rp_where *rp_task_where(const rp_task *task);
+/* The hardware threads of the machine that computes this, in hwloc's order (those of a core side by side, then the next
+ * core): at most `capacity` of them go into `pus`, which may be NULL if that is 0. Returns how many there are. */
+RP_API size_t rp_task_machine(const rp_task *task, rp_pu *pus, size_t capacity);
 /* The data that rp_world_share gave this number: read-only, mapped once a rank, lent as long as the worker lives. NULL:
  * there is none of that number, or it cannot be mapped here. `size` may be NULL. */
 RP_API const void *rp_task_shared(rp_task *task, uint32_t share, size_t *size);
@@ -357,6 +368,9 @@ typedef struct rp_map_stats {
     uint32_t workers;                               /* alive now */
     double tasks_partial; /* how much is done of tasks that are not in tasks_done: those of long chunks, and parts of
                              tasks that tell by rp_task_progress. A moment old */
+    /* Answered chunks that were not, at their begin and at their end, on the core where their worker's chunk before had
+     * ended: 0 of workers that are pinned to a core. */
+    uint64_t migrations;
 } rp_map_stats;
 
 /* Rank 0, any thread, all of these. */

@@ -108,4 +108,7 @@ void summary_print(const rp_map_stats *stats, const rp_pool *pool, int ranks) {
         fprintf(stderr, "rankpool: %llu worker%s died and %s replaced, %llu chunk%s dealt again\n",
                 (unsigned long long)stats->deaths, plural(stats->deaths), stats->deaths == 1 ? "was" : "were",
                 (unsigned long long)stats->chunks_again, stats->chunks_again == 1 ? " was" : "s were");
+    if (stats->migrations)
+        fprintf(stderr, "rankpool: %llu migration%s of workers to another core, one a chunk at most\n",
+                (unsigned long long)stats->migrations, plural(stats->migrations));
 }

@@ -453,6 +453,7 @@ static int result_came(struct rp__master *master, struct rp__chunk *chunk, const
     } else {
         if (chunk->counted) learn(master, chunk, size, frame->count); /* else it has waited, too */
         map->stats.chunks++;
+        if (frame->flags & RP__MIGRATED) map->stats.migrations++;
         map->stats.tasks_failed += failed;
         map->busy_ns += frame->count;
         struct rp__part *part = whole ? rp__part_copy(range.begin, range.end, bytes, size)

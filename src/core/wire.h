@@ -30,7 +30,8 @@ enum rp__frame_type {
     RP__FRAME_CREW,   /* worker = how many; data = notes for the user, a line each */
     RP__FRAME_WORKER, /* worker: it has started for the first time; count = its pid; of the pool of a Process, data = its
                            rp_where */
-    RP__FRAME_RESULT,   /* chunk, count = busy ns; data = records. Without MORE the chunk is answered */
+    RP__FRAME_RESULT,   /* chunk, count = busy ns; data = records. Without MORE the chunk is answered.
+                           MIGRATED: not all of it on the core where its worker's chunk before ended */
     RP__FRAME_CHILDREN, /* chunk; data = inputs of tasks that its tasks add, once it is answered */
     RP__FRAME_RETURNED, /* chunk: not computed; with LAST: the end of the answer to TAKE_BACK */
     RP__FRAME_RUNS,     /* chunk: it cannot be taken back, and goes on */
@@ -52,7 +53,15 @@ enum rp__frame_type {
     RP__FRAME_TYPES
 };
 
-enum rp__frame_flags { RP__MORE = 1, RP__LAST = 2, RP__IN_HAND = 4, RP__KILLED = 8, RP__GROWS = 16, RP__KILL = 32 };
+enum rp__frame_flags {
+    RP__MORE = 1,
+    RP__LAST = 2,
+    RP__IN_HAND = 4,
+    RP__KILLED = 8,
+    RP__GROWS = 16,
+    RP__KILL = 32,
+    RP__MIGRATED = 64
+};
 
 struct rp__frame {
     enum rp__frame_type type;

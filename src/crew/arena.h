@@ -87,10 +87,11 @@ enum rp__result_type {
     RP__RESULT_CALL /* struct rp__call_head, then bytes; its later pieces bytes only */
 };
 struct rp__result_head {
-    uint32_t type;
-    int32_t pid;      /* STARTED */
-    uint64_t number;  /* of the chunk. INIT: did it fail, with a message */
-    uint64_t busy_ns; /* LAST */
+    uint16_t type;
+    uint16_t migrated; /* LAST: not all of the chunk was computed on the core where the one before it ended */
+    int32_t pid;       /* STARTED */
+    uint64_t number;   /* of the chunk. INIT: did it fail, with a message */
+    uint64_t busy_ns;  /* LAST */
 };
 
 /* What the agent shares with all of its family: workers may only read it. */
@@ -101,6 +102,11 @@ struct rp__family_page {
         _Atomic uint64_t size; /* 0: there is none */
         int fd;                /* of the agent's */
     } shared[RP__SHARED_MAX];  /* rp_world_share's data */
+
+    /* Where the agent is pinned, if that is beside its workers; and the machine, written before any worker starts. */
+    _Atomic uint64_t agent_cpus[RP__CPU_WORDS];
+    _Atomic uint32_t pus;  /* 0: not known */
+    rp_pu pu[RP__CPU_MAX]; /* the first so many */
 };
 
 struct rp__arena {

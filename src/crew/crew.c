@@ -421,6 +421,7 @@ static bool accept(struct rp__crew *crew, struct rp__crew_worker *worker, size_t
     event->size = size;
     event->last = head.type == RP__RESULT_LAST;
     event->busy_ns = head.busy_ns;
+    event->migrated = event->last && head.migrated;
     if (event->last) {
         worker->oldest++;
         pass_taken_back(worker);

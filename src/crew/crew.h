@@ -78,6 +78,7 @@ struct rp__crew_event {
     bool last;        /* RESULT: the chunk is answered; CALL */
     bool failed;      /* INITIALIZED */
     uint64_t busy_ns; /* RESULT, last: how long the kernel computed */
+    bool migrated;    /* RESULT, last: its worker was not all the time on the core where the chunk before ended */
     bool in_hand;     /* ENDED: it was computing `chunk`, its oldest unanswered one */
     bool task_known;  /* ENDED: and within it, the item numbered `task`; never known of ranges and setup */
     uint64_t task;    /* CUT, too */

@@ -195,6 +195,18 @@ static const void *map_shared(const struct rp__family_page *family, uint32_t sha
     return data == MAP_FAILED ? NULL : data;
 }
 
+size_t rp_task_machine(const rp_task *task, rp_pu *pus, size_t capacity) {
+    if (!task) return 0;
+    const struct rp__family_page *family = task->family;
+    const size_t count = atomic_load(&family->pus);
+    for (size_t at = 0; pus && at < count && at < capacity; at++) {
+        const unsigned cpu = (unsigned)family->pu[at].cpu;
+        pus[at] = family->pu[at];
+        pus[at].agent = atomic_load(&family->agent_cpus[cpu / 64]) >> cpu % 64 & 1;
+    }
+    return count;
+}
+
 const void *rp_task_shared(rp_task *task, uint32_t share, size_t *size) {
     size_t bytes = task && share < RP__SHARED_MAX ? atomic_load(&task->family->shared[share].size) : 0;
     if (!bytes) return NULL;

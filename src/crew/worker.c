@@ -121,6 +121,7 @@ static bool send_records(struct rp__worker *worker, bool answer) {
         const bool last = answer && !more;
         const struct rp__result_head head = {.type = last ? worker->answer : RP__RESULT_PIECE,
                                              .number = worker->number,
+                                             .migrated = last && worker->migrated,
                                              .busy_ns = last ? worker->busy_ns : 0};
         if (!put(worker, &head, size ? out->data + worker->sent : NULL, size)) return false;
         worker->sent += size;
@@ -239,6 +240,24 @@ static void compute_items(struct rp__worker *worker, const struct rp__map *map, 
     }
 }
 
+/* The core of a CPU, by hwloc's number; where that is not known every CPU is one, by a number of its own. */
+static int core_of(const struct rp__family_page *family, int cpu) {
+    const uint32_t pus = atomic_load_explicit(&family->pus, memory_order_relaxed);
+    for (uint32_t at = 0; at < pus; at++)
+        if (family->pu[at].cpu == cpu && family->pu[at].core >= 0) return family->pu[at].core;
+    return -1 - cpu;
+}
+
+/* At both edges of a chunk: is this the core where the worker was at the edge before? Reading the CPU is no system call,
+ * and which core it belongs to is only looked up when it has changed. */
+static void look_where(struct rp__worker *worker) {
+    const int cpu = sched_getcpu(), before = worker->cpu;
+    if (cpu == before) return;
+    const struct rp__family_page *family = worker->task.family;
+    worker->cpu = cpu;
+    if (cpu >= 0 && before >= 0 && core_of(family, cpu) != core_of(family, before)) worker->migrated = true;
+}
+
 /* false: the agent has taken it back. */
 static bool claim(struct rp__worker *worker, uint64_t number) {
     uint64_t expected = rp__claim(number, RP__CLAIM_OFFERED);
@@ -265,6 +284,8 @@ static void do_chunk(struct rp__worker *worker, const struct rp__work_head *head
     worker->cut = false;
     worker->answer = RP__RESULT_LAST;
     worker->slept_ns = 0;
+    worker->migrated = false;
+    look_where(worker);
     rp_task *task = &worker->task;
     task->args = map->args.data;
     task->args_size = map->args.size;
@@ -284,6 +305,7 @@ static void do_chunk(struct rp__worker *worker, const struct rp__work_head *head
     else
         compute_items(worker, map, head, head->size ? data : NULL, code);
     if (worker->left) return;
+    look_where(worker);
     worker->busy_ns = rp__worker_now_ns() - begin_ns - worker->slept_ns;
     worker->unanswered = true;
     send_answer(worker);
@@ -307,6 +329,7 @@ static void initialize(struct rp__worker *worker, const struct rp__work_head *he
     rp__task_drop(task);
     worker->number = task->failed || code != 0;
     worker->answer = RP__RESULT_INIT;
+    worker->migrated = false;
     worker->busy_ns = 0;
     worker->unanswered = true;
     const char *message = worker->number ? rp__task_message(task, code) : "";
@@ -481,6 +504,7 @@ struct rp__worker *rp__worker_new(const struct rp__arena *arena, uint32_t index,
     worker->slot = slot;
     worker->own_thread = own_thread;
     worker->spin = slot->spin;
+    worker->cpu = -1;
     worker->where = slot->where;
     worker->where.pid = getpid();
     worker->task.where = &worker->where;

@@ -80,6 +80,8 @@ struct rp__worker {
     enum rp__result_type answer; /* what says that it is done */
     bool unanswered;             /* its last piece has not left yet */
     uint64_t slept_ns;           /* for room or for answers to calls, while computing it */
+    int cpu;                     /* where it was last seen; -1: nowhere yet */
+    bool migrated;               /* to another core, since the chunk before the one in hand ended */
     struct rp__buffer print;     /* texts without room in the ring, of workers that may not sleep for it */
     size_t printed;              /* of print */
 

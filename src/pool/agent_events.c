@@ -13,7 +13,7 @@ enum {
 static int result(struct rp__agent *agent, const struct rp__crew_event *event) {
     struct rp__agent_life *life = &agent->life[event->worker];
     struct rp__frame frame = {.type = RP__FRAME_RESULT,
-                              .flags = event->last ? 0 : RP__MORE,
+                              .flags = event->last ? (event->migrated ? RP__MIGRATED : 0) : RP__MORE,
                               .chunk = event->chunk,
                               .count = event->busy_ns,
                               .data = event->data,

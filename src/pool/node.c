@@ -35,6 +35,20 @@ uint32_t rp_cpu_count(void) {
     return count < most ? count : most;
 }
 
+/* What workers are told of the machine. Allowed is what a rank of this host may bind to, as plans have it. */
+static void show_machine(const rp_world *world) {
+    struct rp__family_page *page = rp__arena_family_page(world->arena);
+    struct rp__cpuset usable, allowed = {0};
+    rp__topo_allowed(world->topo, &usable);
+    for (int i = 0; i < world->net->local_size; i++) {
+        const struct rp__cpuset *reach = &world->node[i].reach;
+        const bool elsewhere = !rp__cpuset_overlap(reach, &usable); /* in a cgroup that the loader is not in */
+        for (unsigned word = 0; word < RP__CPU_WORDS; word++)
+            allowed.word[word] |= reach->word[word] & (elsewhere ? UINT64_MAX : usable.word[word]);
+    }
+    atomic_store(&page->pus, (uint32_t)rp__topo_pus(world->topo, &allowed, page->pu, RP__CPU_MAX));
+}
+
 int rp__node_open(rp_world *world, rp_error *error) {
     struct rp__net *net = world->net;
     if (gethostname(world->host, sizeof world->host - 1)) strcpy(world->host, "?");
@@ -53,6 +67,7 @@ int rp__node_open(rp_world *world, rp_error *error) {
         world->node[0] = own;
     else if (rc == 0)
         rc = rp__net_mpi_gather(net, &own, sizeof own, world->node, error);
+    if (rc == 0) show_machine(world);
     return rc;
 }
 
@@ -113,6 +128,11 @@ int rp__node_plan(rp_world *world, struct rp__rank_crew *crew, rp_error *error) 
     return 0;
 }
 
+static void show_agent(const rp_world *world, const struct rp__cpuset *spare) {
+    struct rp__family_page *page = rp__arena_family_page(world->arena);
+    for (unsigned word = 0; word < RP__CPU_WORDS; word++) atomic_store(&page->agent_cpus[word], spare->word[word]);
+}
+
 /* The agent lives on a hardware thread that the first worker's core has to spare, or floats inside its crew's cores. */
 static void settle_agent(const rp_world *world, const struct rp__cpuset *binding, uint32_t workers) {
     struct rp__cpuset crew = {0}, spare = {0}, beside;
@@ -121,7 +141,8 @@ static void settle_agent(const rp_world *world, const struct rp__cpuset *binding
         for (unsigned word = 0; word < RP__CPU_WORDS; word++) crew.word[word] |= binding[i].word[word];
     for (unsigned word = 0; word < RP__CPU_WORDS; word++) spare.word[word] = beside.word[word] & ~crew.word[word];
     /* Where the system refuses it stays where it is, which is no harm. */
-    (void)rp__cpuset_bind_self(rp__cpuset_is_empty(&spare) ? &crew : &spare);
+    if (rp__cpuset_bind_self(rp__cpuset_is_empty(&spare) ? &crew : &spare)) spare = (struct rp__cpuset){0};
+    show_agent(world, &spare);
 }
 
 /* ---- Calls of this host's workers on shared objects ---- */
@@ -207,7 +228,10 @@ void rp__node_stop(rp_world *world, struct rp__rank_crew *crew) {
     if (crew->crew && rp__router_remove(world->router, crew->crew)) world->net->ops->abort(world->net, 3);
     rp__agent_free(crew->agent);
     if (!rp__crew_close(crew->crew)) world->abandoned = true;
-    if (!world->crews && !world->attached) (void)rp__cpuset_bind_self(&world->node[world->net->local_rank].binding);
+    if (!world->crews && !world->attached) {
+        (void)rp__cpuset_bind_self(&world->node[world->net->local_rank].binding);
+        show_agent(world, &(struct rp__cpuset){0});
+    }
     rp__topo_plan_free(&crew->plan);
     rp__outbox_free(&crew->out);
     rp__buffer_free(&crew->wish_bytes);

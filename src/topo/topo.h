@@ -34,6 +34,8 @@ unsigned rp__topo_cores(const struct rp__topo *topo, const struct rp__cpuset *se
  * each only if the binding lies inside one such object; pu only if it is one PU (else -1). bound is set when the
  * binding lies inside one core. An empty binding, or one with a PU that the machine has not, is nowhere: all -1. */
 void rp__topo_where(const struct rp__topo *topo, const struct rp__cpuset *binding, rp_where *where);
+/* The PUs in logical order, each allowed if it is in `allowed`: at most `capacity` of them. Returns how many. */
+size_t rp__topo_pus(const struct rp__topo *topo, const struct rp__cpuset *allowed, rp_pu *pus, size_t capacity);
 /* Other allowed PUs of the core in which `set` lies: where the agent of a worker pinned to one PU may live. Empty if
  * there are none, or if `set` lies in no single core. */
 void rp__topo_siblings(const struct rp__topo *topo, const struct rp__cpuset *set, struct rp__cpuset *siblings);

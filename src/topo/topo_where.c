@@ -46,6 +46,22 @@ void rp__topo_where(const struct rp__topo *topo, const struct rp__cpuset *bindin
     where->bound = core || pu;
 }
 
+size_t rp__topo_pus(const struct rp__topo *topo, const struct rp__cpuset *allowed, rp_pu *pus, size_t capacity) {
+    size_t count = 0;
+    for (hwloc_obj_t pu = NULL; count < capacity && (pu = rp__topo_next_pu(topo, pu)); count++) {
+        struct rp__cpuset self = {0};
+        rp__cpuset_add(&self, pu->os_index);
+        pus[count] =
+            (rp_pu){.cpu = (int)pu->os_index,
+                    .package = logical_index(hwloc_get_ancestor_obj_by_type(topo->hwloc, HWLOC_OBJ_PACKAGE, pu)),
+                    .numa = logical_index(
+                        holder(topo, HWLOC_OBJ_NUMANODE, &self)), /* which is no ancestor, and few to look at */
+                    .core = logical_index(hwloc_get_ancestor_obj_by_type(topo->hwloc, HWLOC_OBJ_CORE, pu)),
+                    .allowed = rp__cpuset_has(allowed, pu->os_index)};
+    }
+    return count;
+}
+
 void rp__topo_siblings(const struct rp__topo *topo, const struct rp__cpuset *set, struct rp__cpuset *siblings) {
     *siblings = (struct rp__cpuset){0};
     hwloc_obj_t core = holder(topo, HWLOC_OBJ_CORE, set);

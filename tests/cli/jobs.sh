@@ -80,6 +80,7 @@ claim "every rank has a worker" says "$out" . 3
 # ---- What is common to all
 run rankpool cubes 1 3
 claim "a summary on stderr counts the tasks" says "$err" '\b3 tasks'
+claim "a summary of pinned workers has no migrations" test "$(grep -c migration "$err")" = 0
 run rankpool --quiet cubes 1 3
 claim "--quiet leaves stderr empty" empty "$err"
 run rankpool --output "$tmp/file" cubes 1 3
@@ -94,5 +95,16 @@ for job in "${jobs[@]}"; do
     run rankpool "$job" --help
     claim "$job has a help of its own" says "$out" "rankpool.* $job"
 done
+# One worker, moved by hand from one CPU to another.
+moves_to() { taskset -pc "$1" "$(workers_of "$child" | grep .)"; }
+mapfile -t cpus < <(taskset -pc $$ | sed 's/.*: //' | tr ',' '\n' | awk -F- '{ for (i = $1; i <= $NF; i++) print i }')
+if ((${#cpus[@]} > 1)); then
+    start rankpool --crew 1 --schedule dynamic sleep 0.2 0.2 0.2 0.2 0.2 0.2 0.2 0.2 0.2 0.2
+    claim "a worker can be moved to a CPU" wait_for 5 moves_to "${cpus[0]}"
+    claim "where its first task ends" wait_for 5 test -s "$out"
+    claim "and to another one" moves_to "${cpus[1]}"
+    finished 20
+    claim "the summary counts that it migrated" says "$err" '\b[1-9] migrations?\b'
+fi
 run env RANKPOOL_CREW=3 "$RANKPOOL" hello
 claim "an option can be given by environment" says "$out" . 3

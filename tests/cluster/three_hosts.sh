@@ -25,13 +25,25 @@ for layout in "${layouts[@]}"; do
     claim "$layout a host: primes" same_as "$tmp/primes" "$layout" primes "$stop"
     claim "$layout a host: cubes" same_as "$tmp/cubes" "$layout" cubes 1 1000
     claim "$layout a host: isprime from stdin" same_as "$tmp/verdicts" from_numbers "$layout" isprime -
-    for job in hello topo; do
-        run "$layout" "$job"
+    for job in hello "topo --list"; do
+        read -ra words <<<"$job"
+        run "$layout" "${words[@]}"
         claim "$layout a host: $job" test "$code" = 0
         for host in host1 host2 host3; do
             claim "$layout a host: $job shows two workers on $host" says "$out" "\b$host\b" 2
         done
     done
+done
+
+# The hosts are this box thrice, so one of them is drawn and the other two are the same.
+run on_hosts 2 --quiet topo
+claim "the map ends well" test "$code" = 0
+claim "the map draws the first host" says "$out" '^host1: [0-9]+ packages?, ' 1
+claim "with its workers" says "$out" '^  workers 0-1 of ranks 0-1$' 1
+claim "and names those that are like it" says "$out" '^host2-host3: the same$' 1
+claim "with theirs" says "$out" '^  workers 2-5 of ranks 2-5$' 1
+for worker in 0 1; do
+    claim "worker $worker is on one core of it, or pinned nowhere" says "$out" "^ .*:.* $worker( |\$)|not pinned.* workers 0-1 " 1
 done
 
 run on_hosts 2 primes 1e8

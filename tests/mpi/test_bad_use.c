@@ -130,8 +130,8 @@ static int call_on_null(rp_task *task, const void *input, size_t size) {
     rp_task_progress(NULL, 0.5);
     const bool good = rp_task_fail(NULL, "x") == RP_ETASK && !rp_task_reserve(NULL, 1) && !rp_task_canceled(NULL) &&
                       rp_task_index(NULL) == 0 && !rp_task_args(NULL, NULL) && !rp_task_argument(NULL, 0, NULL) &&
-                      !rp_task_state(NULL) && !rp_task_where(NULL) && !rp_task_shared(NULL, 0, NULL) &&
-                      !rp_task_self(NULL);
+                      !rp_task_state(NULL) && !rp_task_where(NULL) && !rp_task_machine(NULL, NULL, 0) &&
+                      rp_task_machine(task, NULL, 9) > 0 && !rp_task_shared(NULL, 0, NULL) && !rp_task_self(NULL);
     return good ? 0 : rp_task_fail(task, "something came of no task");
 }
 

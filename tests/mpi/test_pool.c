@@ -3,6 +3,7 @@
 #include "mpi/on_a_pool.h"
 
 #include <inttypes.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,6 +84,21 @@ static int who(rp_task *task, const void *input, size_t size) {
     return rp_task_write(task, rp_task_where(task), sizeof(rp_where));
 }
 
+/* Is the CPU that computes this on the machine that the task is told of, and allowed? */
+static int look_around(rp_task *task, const void *input, size_t size) {
+    enum { MOST = 2048 };
+    rp_pu *pus = calloc(MOST + 1, sizeof *pus);
+    if (!pus) return RP_ENOMEM;
+    const int cpu = sched_getcpu();
+    const size_t count = rp_task_machine(task, pus, MOST);
+    bool found = false;
+    for (size_t i = 0; i < count && i < MOST; i++) found |= pus[i].cpu == cpu && pus[i].allowed;
+    pus[0].cpu = pus[1].cpu = -1;
+    const bool bounded = rp_task_machine(task, pus, 1) == count && pus[0].cpu >= 0 && pus[1].cpu == -1;
+    free(pus);
+    return found && bounded ? 0 : rp_task_fail(task, "CPU %d is not one of the %zu that are allowed", cpu, count);
+}
+
 static int sleeper(rp_task *task, const void *input, size_t size) {
     nap(60);
     return 0;
@@ -137,10 +153,11 @@ static const rp_kernel item_kernel = {.name = "item", .item = item}, range_kerne
                        endless_kernel = {.name = "endless", .item = endless},
                        initialize_kernel = {.name = "initialize", .item = initialize},
                        refuse_kernel = {.name = "refuse", .item = refuse},
-                       recall_kernel = {.name = "recall", .item = recall};
-static const rp_kernel *const kernels[] = {
-    &item_kernel,   &range_kernel,   &who_kernel,    &talk_kernel, &endless_kernel, &initialize_kernel, &recall_kernel,
-    &refuse_kernel, &sleeper_kernel, &shared_kernel, NULL};
+                       recall_kernel = {.name = "recall", .item = recall},
+                       look_around_kernel = {.name = "look around", .item = look_around};
+static const rp_kernel *const kernels[] = {&item_kernel,    &range_kernel,      &who_kernel,         &talk_kernel,
+                                           &endless_kernel, &initialize_kernel, &recall_kernel,      &refuse_kernel,
+                                           &sleeper_kernel, &shared_kernel,     &look_around_kernel, NULL};
 
 /* The program's one world and pool; claims are functions without arguments. */
 static struct {
@@ -670,6 +687,47 @@ static void a_worker_that_had_its_share_of_tasks_is_replaced(void) {
     CU_ASSERT_EQUAL(rp_pool_open(the.world, NULL, &the.pool, NULL), 0);
 }
 
+static void a_task_is_told_the_machine_that_it_runs_on(void) {
+    for (enum rp_workers kind = RP_WORKERS_PROCESS; kind <= RP_WORKERS_INLINE; kind++) {
+        rp_map *map = NULL;
+        rp_result result;
+        uint64_t good = 0;
+        rp_pool_free(the.pool);
+        CU_ASSERT_EQUAL_FATAL(rp_pool_open(the.world, &(rp_pool_options){.kind = kind}, &the.pool, NULL), 0);
+        CU_ASSERT_EQUAL_FATAL(
+            rp_map_open(the.pool, &(rp_map_options){.kernel = "look around", .count = 20}, &map, NULL), 0);
+        while (rp_map_next(map, 60, &result) == 0) good += result.status == 0;
+        rp_map_close(map);
+        CU_ASSERT_EQUAL(good, 20);
+    }
+    rp_pool_free(the.pool);
+    CU_ASSERT_EQUAL_FATAL(rp_pool_open(the.world, NULL, &the.pool, NULL), 0);
+}
+
+/* Each chunk is one task, whose worker says whether it is bound. Where more ranks than cores leave workers unbound, only
+ * those may have moved. */
+static void pinned_workers_never_migrate(void) {
+    rp_map *map = NULL;
+    rp_result result;
+    rp_map_stats stats;
+    uint64_t unbound = 0, came = 0;
+    CU_ASSERT_EQUAL_FATAL(
+        rp_map_open(the.pool, &(rp_map_options){.kernel = "who", .count = 5000, .schedule = {.kind = RP_DYNAMIC}}, &map,
+                    NULL),
+        0);
+    for (; rp_map_next(map, 60, &result) == 0; came++) {
+        rp_where where;
+        CU_ASSERT_EQUAL_FATAL(result.size, sizeof where);
+        memcpy(&where, result.data, sizeof where);
+        unbound += !where.bound;
+    }
+    rp_map_stats_get(map, &stats);
+    rp_map_close(map);
+    CU_ASSERT_EQUAL(came, 5000);
+    CU_ASSERT_EQUAL(stats.chunks, 5000);
+    CU_ASSERT_TRUE(stats.migrations <= unbound);
+}
+
 int main(void) {
     static const struct unit_test tests[] = {UNIT(results_come_in_order_whatever_the_schedule),
                                              UNIT(an_error_fails_its_own_task_with_its_message),
@@ -698,6 +756,8 @@ int main(void) {
                                              UNIT(cpus_are_those_that_may_be_used),
                                              UNIT(every_worker_is_initialized_before_its_first_task),
                                              UNIT(a_worker_that_had_its_share_of_tasks_is_replaced),
+                                             UNIT(a_task_is_told_the_machine_that_it_runs_on),
+                                             UNIT(pinned_workers_never_migrate),
                                              {NULL, NULL}};
     return run_on_a_pool("pool", kernels, tests, &the.world, &the.pool);
 }

@@ -32,6 +32,7 @@ struct played_worker {
     struct played_work *first, *last; /* first: what the worker reads next */
     struct played_work *hand;         /* computing */
     bool half_answered;
+    bool migrates;   /* before each answer */
     bool synced;     /* the chunk in hand has been cut */
     double progress; /* what it shows of the one in hand */
     bool knows[PLAYED_MAPS];
@@ -292,6 +293,7 @@ static inline bool answer(struct rp__crew *crew, uint32_t at, bool half) {
                                                                      .chunk = chunk,
                                                                      .size = end - begin,
                                                                      .last = !half,
+                                                                     .migrated = !half && worker->migrates,
                                                                      .busy_ns = 1000});
     memcpy(event->result, (const uint8_t *)&chunk + begin, end - begin);
     worker->half_answered = half;

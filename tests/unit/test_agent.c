@@ -68,6 +68,27 @@ static void results_pass_through_with_their_bytes(void) {
     close_stage(stage);
 }
 
+static void answer_of_a_worker_that_migrated_says_so(void) {
+    struct stage *stage = open_stage_with_map(2, ROOMY);
+    send_chunks(stage, 70, 2, RP__ANY_WORKER);
+    stage->crew.worker[1].migrates = true;
+    for (uint32_t at = 0; at < 2; at++) {
+        start_next(&stage->crew, at);
+        answer(&stage->crew, at, true);
+        answer(&stage->crew, at, false);
+    }
+    poll_and_listen(stage);
+    uint32_t migrated = 0;
+    for (uint32_t i = 0; i < stage->count; i++) {
+        const struct rp__frame *frame = &stage->heard[i].frame;
+        migrated += frame->flags == RP__MIGRATED;
+        CU_ASSERT_TRUE(frame->flags == 0 || frame->flags == RP__MORE || frame->flags == RP__MIGRATED);
+    }
+    CU_ASSERT_EQUAL(stage->count, 4);
+    CU_ASSERT_EQUAL(migrated, 1);
+    close_stage(stage);
+}
+
 /* Worker `at` prints some of a text. */
 static void say(struct stage *stage, uint32_t at, const char *text) {
     struct played_event *event =
@@ -575,6 +596,7 @@ int main(void) {
     static const struct unit_test tests[] = {
         UNIT(chunks_go_to_the_least_loaded_worker),
         UNIT(results_pass_through_with_their_bytes),
+        UNIT(answer_of_a_worker_that_migrated_says_so),
         UNIT(line_that_a_dead_worker_had_begun_is_dropped),
         UNIT(lines_of_workers_do_not_break_into_each_other),
         UNIT(full_ring_is_filled_as_it_empties),

@@ -2,10 +2,11 @@
  * above all, is in test_family.c. */
 #include "crew/crew_kind.h"
 #include "crew_agent.h"
+#include "topo/topo.h"
 
 #include <stdlib.h>
 
-enum kernel { SQUARE, SUM, ECHO, BLOB, FUSSY, WITNESS, UNWILLING, GATE, SLOW_TO_GO, TALKER, PATIENT };
+enum kernel { SQUARE, SUM, ECHO, BLOB, FUSSY, WITNESS, UNWILLING, GATE, SLOW_TO_GO, TALKER, PATIENT, MOVER };
 
 static struct gate *gate;
 
@@ -115,6 +116,13 @@ static int patient(rp_task *task, const void *input, size_t size) {
     return 0;
 }
 
+/* Goes to the CPU that its task is numbered after, and stays there. */
+static int mover(rp_task *task, const void *input, size_t size) {
+    struct rp__cpuset cpu = {0};
+    rp__cpuset_add(&cpu, (unsigned)rp_task_index(task));
+    return rp__cpuset_bind_self(&cpu);
+}
+
 static const rp_kernel
     square_kernel = {.name = "square", .item = square},
     sum_kernel = {.name = "sum", .range = sum}, echo_kernel = {.name = "echo", .item = echo},
@@ -123,10 +131,12 @@ static const rp_kernel
     unwilling_kernel = {.name = "unwilling", .item = unwilling, .setup = unwilling_setup, .teardown = witness_teardown},
     gate_kernel = {.name = "gate", .item = wait_at_gate},
     slow_to_go_kernel = {.name = "slow to go", .item = square, .teardown = slow_teardown},
-    talker_kernel = {.name = "talker", .item = talker}, patient_kernel = {.name = "patient", .item = patient};
-static const rp_kernel *const kernels[] = {&square_kernel,     &sum_kernel,     &echo_kernel,      &blob_kernel,
-                                           &fussy_kernel,      &witness_kernel, &unwilling_kernel, &gate_kernel,
-                                           &slow_to_go_kernel, &talker_kernel,  &patient_kernel,   NULL};
+    talker_kernel = {.name = "talker", .item = talker}, patient_kernel = {.name = "patient", .item = patient},
+    mover_kernel = {.name = "mover", .item = mover};
+static const rp_kernel *const kernels[] = {
+    &square_kernel,  &sum_kernel,       &echo_kernel, &blob_kernel,       &fussy_kernel,
+    &witness_kernel, &unwilling_kernel, &gate_kernel, &slow_to_go_kernel, &talker_kernel,
+    &patient_kernel, &mover_kernel,     NULL};
 
 static void with_crew(enum rp_workers kind, uint32_t workers, void (*claim)(struct agent *)) {
     struct agent agent;
@@ -642,6 +652,66 @@ static void kinds_refuse_what_they_cannot_do(void) {
     agent_close(&agent);
 }
 
+/* ---- Migrations ---------------------------------------------------------------------------------------- */
+
+/* Has its first worker go to this CPU, in a chunk of its own. Was that a migration? */
+static bool move(struct agent *agent, unsigned cpu) {
+    static uint64_t chunk;
+    struct rp__crew_event event = {0};
+    CU_ASSERT_TRUE(agent_give_chunk(agent, 0, 1, ++chunk, cpu, cpu + 1));
+    CU_ASSERT_TRUE_FATAL(agent_answer(agent, &event));
+    CU_ASSERT_EQUAL(event.chunk, chunk);
+    return event.migrated;
+}
+
+/* Two CPUs that the test may use; inline workers move the test itself, so it is put back where it was. */
+static unsigned here, there;
+
+static void moves(struct agent *agent) {
+    struct rp__cpuset before;
+    CU_ASSERT_EQUAL(rp__cpuset_of_process(0, &before), 0);
+    agent_give_map(agent, 0, 1, MOVER, NULL, 0);
+    move(agent, here);
+    CU_ASSERT_FALSE(move(agent, here));
+    CU_ASSERT_TRUE(move(agent, there));
+    CU_ASSERT_FALSE(move(agent, there));
+    CU_ASSERT_FALSE(move(agent, there));
+    CU_ASSERT_TRUE(move(agent, here));
+    CU_ASSERT_EQUAL(rp__cpuset_bind_self(&before), 0);
+}
+
+static void moves_inside_a_core(struct agent *agent) {
+    struct rp__family_page *page = rp__arena_family_page(agent->arena);
+    struct rp__cpuset before;
+    CU_ASSERT_EQUAL(rp__cpuset_of_process(0, &before), 0);
+    page->pu[0] = (rp_pu){.cpu = (int)here, .core = 3};
+    page->pu[1] = (rp_pu){.cpu = (int)there, .core = 3};
+    atomic_store(&page->pus, 2);
+    agent_give_map(agent, 0, 1, MOVER, NULL, 0);
+    move(agent, here);
+    CU_ASSERT_FALSE(move(agent, there));
+    CU_ASSERT_FALSE(move(agent, here));
+    page->pu[1].core = 4;
+    CU_ASSERT_TRUE(move(agent, there));
+    CU_ASSERT_EQUAL(rp__cpuset_bind_self(&before), 0);
+}
+
+static bool two_cpus(void) {
+    struct rp__cpuset cpus = {0};
+    if (rp__cpuset_of_process(0, &cpus)) return false;
+    here = rp__cpuset_next(&cpus, 0);
+    there = rp__cpuset_next(&cpus, here + 1);
+    return there < RP__CPU_MAX;
+}
+
+static void chunk_tells_that_its_worker_moved_to_another_core(void) {
+    if (two_cpus()) for_every_kind(1, moves);
+}
+
+static void moving_between_hardware_threads_of_a_core_is_no_migration(void) {
+    if (two_cpus()) for_every_kind(1, moves_inside_a_core);
+}
+
 int main(void) {
     gate = mmap(NULL, sizeof *gate, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     static const struct unit_test tests[] = {UNIT(process_workers_stream_100k_chunks_in_order),
@@ -666,6 +736,8 @@ int main(void) {
                                              UNIT(worker_that_runs_dry_rings_though_it_had_no_reason_before),
                                              UNIT(thread_ends_after_the_task_in_hand),
                                              UNIT(kinds_refuse_what_they_cannot_do),
+                                             UNIT(chunk_tells_that_its_worker_moved_to_another_core),
+                                             UNIT(moving_between_hardware_threads_of_a_core_is_no_migration),
                                              {NULL, NULL}};
     return unit_run("crew", tests);
 }

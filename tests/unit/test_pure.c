@@ -89,15 +89,17 @@ static size_t put_records(uint8_t *bytes, const struct dealt *dealt, uint64_t nu
     return size;
 }
 
-static void answer_with(struct cluster *cluster, unsigned i, uint64_t number) {
+static void answer_flagged(struct cluster *cluster, unsigned i, uint64_t number, unsigned flags) {
     uint8_t bytes[512];
     const size_t size = put_records(bytes, &cluster->dealt[i], number);
     tell_of(cluster, i,
             (struct rp__frame){.type = RP__FRAME_RESULT,
+                               .flags = (uint8_t)flags,
                                .count = TASK_NS * (cluster->dealt[i].end - cluster->dealt[i].begin),
                                .data = bytes,
                                .size = size});
 }
+static void answer_with(struct cluster *cluster, unsigned i, uint64_t number) { answer_flagged(cluster, i, number, 0); }
 static void answer(struct cluster *cluster, unsigned i) { answer_with(cluster, i, 0); }
 
 static void die(struct cluster *cluster, unsigned i, unsigned flags) {
@@ -202,6 +204,20 @@ static void a_loser_that_cannot_be_killed_is_ignored(void) {
     CU_ASSERT_EQUAL(cluster.answer[0], 500);
     CU_ASSERT_TRUE(rp__master_map_idle(cluster.map));
     CU_ASSERT_EQUAL(stats_of(&cluster).chunks, TASKS);
+    close_pool(&cluster);
+}
+
+static void migrations_add_up_and_those_of_a_loser_do_not_count(void) {
+    struct cluster cluster;
+    open_pool(&cluster, 2, 1);
+    open_map(&cluster, true, &(rp_map_options){.count = TASKS, .unordered = true});
+    for (unsigned i = 1; i < TASKS; i++) answer_flagged(&cluster, i, 0, i % 2 ? RP__MIGRATED : 0);
+    wait(&cluster, LATE_NS);
+    CU_ASSERT_EQUAL(stats_of(&cluster).migrations, TASKS / 2);
+    answer_flagged(&cluster, 0, 0, RP__MIGRATED);
+    answer_flagged(&cluster, TASKS, 0, RP__MIGRATED);
+    each_task_was_answered_once(&cluster, TASKS);
+    CU_ASSERT_EQUAL(stats_of(&cluster).migrations, TASKS / 2 + 1);
     close_pool(&cluster);
 }
 
@@ -439,6 +455,7 @@ int main(void) {
         UNIT(a_late_chunk_of_a_pure_map_is_dealt_twice_and_the_first_answer_counts),
         UNIT(where_it_is_not_pure_the_map_waits),
         UNIT(a_loser_that_cannot_be_killed_is_ignored),
+        UNIT(migrations_add_up_and_those_of_a_loser_do_not_count),
         UNIT(a_death_of_one_is_no_retry_while_the_other_is_out),
         UNIT(twins_that_die_are_replaced_as_often_as_the_map_retries_and_once),
         UNIT(a_twin_that_comes_back_leaves_the_other_alone),

@@ -76,6 +76,33 @@ static bool where_is(const struct rp__topo *topo, const char *text, int package,
     return where.package == package && where.numa == numa && where.core == core && where.pu == pu;
 }
 
+/* "cpu:package/numa/core", and - if it is not allowed. */
+static bool pus_are(const struct rp__topo *topo, const char *allowed, const char *expected) {
+    const struct rp__cpuset set = cpus(allowed);
+    rp_pu pus[8];
+    char text[256] = "";
+    const size_t count = rp__topo_pus(topo, &set, pus, 8);
+    for (size_t i = 0, at = 0; i < count; i++)
+        at += (size_t)snprintf(text + at, sizeof text - at, "%s%d:%d/%d/%d%s", i ? " " : "", pus[i].cpu, pus[i].package,
+                               pus[i].numa, pus[i].core, pus[i].allowed ? "" : "-");
+    return !strcmp(text, expected);
+}
+
+static void pus_come_core_by_core_with_all_that_they_are_in(void) {
+    struct rp__topo *topo = machine("package:2 numa:1 core:1 pu:2", NULL);
+    CU_ASSERT(pus_are(topo, "0-2", "0:0/0/0 1:0/0/0 2:1/1/1 3:1/1/1-"));
+    rp__topo_free(topo);
+    topo = machine("pu:2", NULL);
+    CU_ASSERT(pus_are(topo, "", "0:-1/0/-1- 1:-1/0/-1-"));
+    rp__topo_free(topo);
+    topo = machine("core:16 pu:1", NULL);
+    const struct rp__cpuset none = {0};
+    rp_pu few[3];
+    CU_ASSERT_EQUAL(rp__topo_pus(topo, &none, few, 3), 3);
+    CU_ASSERT_EQUAL(few[2].core, 2);
+    rp__topo_free(topo);
+}
+
 static void where_names_what_a_binding_lies_inside_of(void) {
     struct rp__topo *topo = machine("package:2 numa:2 core:2 pu:2", NULL);
     CU_ASSERT(where_is(topo, "5", 0, 1, 2, 5));
@@ -458,6 +485,7 @@ static void no_plan_puts_two_workers_on_one_core(void) {
 int main(void) {
     static const struct unit_test tests[] = {
         UNIT(cores_are_counted_once_for_all_their_pus),
+        UNIT(pus_come_core_by_core_with_all_that_they_are_in),
         UNIT(where_names_what_a_binding_lies_inside_of),
         UNIT(a_machine_without_cores_counts_its_pus),
         UNIT(indices_do_not_depend_on_what_is_allowed),
