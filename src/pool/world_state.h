@@ -27,6 +27,7 @@ struct rp__node_rank {
     struct rp__cpuset binding; /* as it was started */
     struct rp__cpuset reach;   /* what it may bind to where all cores are asked for */
     double quota;
+    uint32_t granted; /* CPUs of this host that are the Slurm job's; 0: not known */
 };
 
 /* What rank 0 wants of every crew. The cores given to each rank are what it was told: where mpirun starts daemons by
