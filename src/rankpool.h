@@ -195,7 +195,8 @@ enum rp_mpi {
 typedef struct rp_world_options {
     const rp_kernel *const *kernels; /* NULL-terminated, lent until the world closes; the same on every rank */
     enum rp_mpi mpi;                 /* whether to start MPI */
-    bool catch_signals;              /* take INT, TERM and USR1 from the program: maps then end with RP_ESTOPPED */
+    bool catch_signals;              /* take INT, TERM and USR1 from the program: maps then end with RP_ESTOPPED.
+                                        Ranks that have served keep TERM blocked until they exit */
 } rp_world_options;
 
 /* Collective, first thing in main. Forks the nursery, then starts MPI when launched. On rank 0 it returns 0

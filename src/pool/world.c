@@ -301,6 +301,7 @@ static bool join_service(rp_world *world) {
 
 void rp_world_close(rp_world *world, int exit_code) {
     if (!world || rp__world_is_in_task(world)) return;
+    atomic_store(&world->ending, true);
     rp__router_fail(world->router, RP_EINVAL);
     rp__world_lock(world);
     world->closing = true;

@@ -161,6 +161,7 @@ struct rp_world {
     bool watching;
     sigset_t mask_before;
     _Atomic int signalled; /* the first signal that came; 0: none */
+    atomic_bool ending;    /* all ranks were told to quit, or are about to be */
     bool abandoned;        /* threads still compute: what they use must stay until the process ends */
 
     pthread_t thread;
