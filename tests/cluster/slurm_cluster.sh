@@ -55,7 +55,11 @@ claim "srun without MPI leaves stdout empty" empty "$out"
 # Two cores of the box are two of the four CPUs that each host claims to have.
 idle='Slurm gave 2 cores on a host, and 1 is used'
 srun -N3 --ntasks-per-node=1 --cpus-per-task=2 "$RANKPOOL" --crew 1 primes 1e8
-(($(nproc) >= 2)) && claim "cores that lie idle are noted, once for all hosts" says "$err" "$idle" 1
+if (($(nproc) >= 2)); then
+    claim "cores that lie idle are noted, once for all hosts" says "$err" "$idle" 1
+else
+    echo "skipped: cores that lie idle: this box has one only"
+fi
 srun -N3 --ntasks-per-node=1 --cpus-per-task=2 "$RANKPOOL" --crew 1 --quiet primes 1e8
 claim "--quiet says nothing of the allocation" says "$err" 'rankpool:' 0
 
