@@ -52,6 +52,11 @@ claim "srun without MPI is refused: not two silent copies" test "$code" = 2
 claim "srun without MPI is told what to type" says "$err" 'srun.*--mpi='
 claim "srun without MPI leaves stdout empty" empty "$out"
 
+run slurm salloc -N3 --ntasks-per-node=1 --cpus-per-task=2 \
+    "$MPIRUN" --map-by ppr:1:node --bind-to none "$RANKPOOL" --crew cores primes 1e8
+claim "mpirun inside an allocation counts the primes" gave 5761455
+claim "and the job is named there, too" says "$err" 'Slurm job [0-9]+: 3 nodes, [0-9]+ CPUs' 1
+
 # Two cores of the box are two of the four CPUs that each host claims to have.
 idle='Slurm gave 2 cores on a host, and 1 is used'
 srun -N3 --ntasks-per-node=1 --cpus-per-task=2 "$RANKPOOL" --crew 1 primes 1e8
@@ -118,7 +123,7 @@ claim "and refused by the script" says "$tmp/batch.err" 'array.sbatch: --array l
 for script in single-node multi-node multi-node-crews; do
     claim "slurm/$script.sbatch computes" begin $script.sbatch --ntasks-per-node=1 --cpus-per-task=2 -- primes 1e14
     run slurm scancel "$job"
-    claim "a canceled $script job ends as such" ended CANCELLED
+    claim "a canceled $script job ends as such" ended CANCELLED 75:0
     claim "a canceled $script job leaves no process on any host" wait_for 5 nobody_left "$mark"
     claim "a canceled $script job tells how far it came" says "$tmp/batch.err" 'stopped by a signal after .* were done'
     claim "a canceled $script job leaves no half result" empty "$tmp/batch"
