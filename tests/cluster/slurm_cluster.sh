@@ -44,8 +44,9 @@ run bare isprime - <"$tmp/numbers"
 cp "$out" "$tmp/verdicts"
 srun -N3 --ntasks-per-node=2 "$RANKPOOL" --quiet isprime - <"$tmp/numbers"
 claim "srun hands stdin to the job, once" cmp "$tmp/verdicts" "$out"
-srun -N3 --ntasks-per-node=2 --input=0 "$RANKPOOL" --quiet isprime - <"$tmp/numbers"
-claim "srun --input=0 hands stdin to rank 0" cmp "$tmp/verdicts" "$out"
+head -n 100000 "$tmp/numbers" >"$tmp/few"
+srun -N3 --ntasks-per-node=2 --input=0 "$RANKPOOL" --quiet isprime - <"$tmp/few"
+claim "srun --input=0 hands stdin to rank 0" cmp <(head -n 100000 "$tmp/verdicts") "$out"
 
 run slurm srun --mpi=none -n 2 "$RANKPOOL" primes 1e8
 claim "srun without MPI is refused: not two silent copies" test "$code" = 2
