@@ -62,7 +62,8 @@ claim "and that nodes are left out" says "$err" 'this Slurm job has 3 nodes' 1
 claim "and nothing of cores where all are used" says "$err" 'Slurm gave' 0
 claim "and on stdout there is only the result" gave 4
 run on_a_node 1 --crew 2 primes 10
-claim "more workers than Slurm gave CPUs are noted" says "$err" '2 workers on a host where Slurm gave 1 CPU\b|2 workers share' 1
+claim "more workers than Slurm gave CPUs are noted" \
+    says "$err" '2 workers on a host where Slurm gave 1 CPU\b|2 workers share' 1
 run on_a_node 1 --quiet --crew 2 primes 10
 claim "--quiet says nothing of Slurm" empty "$err"
 

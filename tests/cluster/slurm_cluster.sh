@@ -115,7 +115,8 @@ done
 claim "slurm/multi-node.sbatch runs as it stands" batch multi-node.sbatch --
 claim "and shows a worker a core" says "$tmp/batch" 'host[12]' 8
 
-claim "slurm/array.sbatch runs" batch array.sbatch --array=2-8:2 --cpus-per-task=1 -o "$tmp/batch.%a" -- primes --twins 7 1e8
+claim "slurm/array.sbatch runs" batch array.sbatch --array=2-8:2 --cpus-per-task=1 -o "$tmp/batch.%a" -- \
+    primes --twins 7 1e8
 run bare primes --twins 7 1e8
 claim "the parts of a job array are a whole" diff "$out" <(awk '{ sum += $1 } END { print sum }' "$tmp"/batch.[2468])
 claim "a job array with a part left out is let run by Slurm" batch array.sbatch --array=1,2,4 -- primes 0 1e8
