@@ -206,7 +206,8 @@ enum rp_mpi {
 typedef struct rp_world_options {
     const rp_kernel *const *kernels; /* NULL-terminated, lent until the world closes; the same on every rank */
     enum rp_mpi mpi;                 /* whether to start MPI */
-    bool catch_signals;              /* take INT, TERM and USR1 from the program: maps then end with RP_ESTOPPED */
+    bool catch_signals;              /* take INT, TERM and USR1 from the program: maps then end with RP_ESTOPPED.
+                                        Ranks that have served keep TERM blocked until they exit */
 } rp_world_options;
 
 /* Collective, first thing in main. Forks the nursery, then starts MPI when launched. On rank 0 it returns 0
@@ -289,8 +290,8 @@ RP_API int rp_pool_free(rp_pool *pool);
 /* Rank 0. The number of workers of all crews, and of the hosts that they are on. */
 RP_API uint32_t rp_pool_workers(const rp_pool *pool);
 RP_API uint32_t rp_pool_hosts(const rp_pool *pool);
-/* Rank 0. A line that the user should know about the pool's crews (cores left idle, more workers than cores,
- * ...), or NULL from `index` = their number on. Lent until the pool closes. */
+/* Rank 0. A line that the user should know about the pool's crews (the Slurm job that they are in, cores left idle, more
+ * workers than cores, ...), or NULL from `index` = their number on. Lent until the pool closes. */
 RP_API const char *rp_pool_note(const rp_pool *pool, size_t index);
 
 /* ---- Maps ---------------------------------------------------------------------------------------------- */

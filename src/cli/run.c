@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -220,6 +221,7 @@ int run_job(const struct options *options, rp_job_run *run) {
         fprintf(stderr, "rankpool: cannot write %s: %s\n", options->output, strerror(errno));
         exit_code = EXIT_ENVIRONMENT;
     }
+    signal(SIGTERM, SIG_IGN); /* srun -K1 sends it when another rank leaves first: the exit code is ours by now */
     if (world) rp_world_close(world, exit_code);
     free(kernels);
     return exit_code;

@@ -98,10 +98,47 @@ static uint32_t cores_given(getter get, const struct rp__launch *launch) {
     return more_ranks ? 0 : per_task;
 }
 
+static int job_nodes(getter get) {
+    int nodes = count(get, "SLURM_JOB_NUM_NODES");
+    return nodes >= 0 ? nodes : count(get, "SLURM_NNODES");
+}
+
+/* The sum of what Slurm lists as "4(x2),2"; 0: it is no such list. */
+static uint64_t sum_of_list(const char *list) {
+    uint64_t sum = 0;
+    for (const char *at = list; at && *at;) {
+        unsigned value, times = 1;
+        int length = 0;
+        if (sscanf(at, "%9u%n", &value, &length) != 1) return 0;
+        at += length;
+        length = 0;
+        if (sscanf(at, "(x%9u)%n", &times, &length) == 1 && length) at += length;
+        if (*at && *at++ != ',') return 0;
+        sum += (uint64_t)value * times;
+    }
+    return sum;
+}
+
+static const char *plural(uint64_t n) { return n == 1 ? "" : "s"; }
+
+/* What the job has, for a process on one of its nodes. A CPU of Slurm's is a core or a hardware thread, as the site has
+ * it, and the environment does not tell which. */
+static void read_allocation(getter get, struct rp__launch *launch) {
+    const char *job = get("SLURM_JOB_ID"), *array = get("SLURM_ARRAY_JOB_ID"), *part = get("SLURM_ARRAY_TASK_ID");
+    if (!job || !get("SLURMD_NODENAME")) return;
+    launch->host_cpus = positive(count(get, "SLURM_CPUS_ON_NODE"));
+    launch->nodes = positive(job_nodes(get));
+    uint64_t cpus = sum_of_list(get("SLURM_JOB_CPUS_PER_NODE"));
+    if (!launch->nodes || !cpus) return;
+    bool in_array = array && part;
+    snprintf(launch->allocation, sizeof launch->allocation, "Slurm job %.20s%s%.20s: %u node%s, %llu CPU%s",
+             in_array ? array : job, in_array ? "_" : "", in_array ? part : "", launch->nodes, plural(launch->nodes),
+             (unsigned long long)cpus, plural(cpus));
+}
+
 /* Bare inside an allocation: say what is left unused. */
 static void note_allocation(getter get, struct rp__launch *launch) {
-    int nodes = count(get, "SLURM_JOB_NUM_NODES");
-    if (nodes < 0) nodes = count(get, "SLURM_NNODES");
+    int nodes = job_nodes(get);
     if (!get("SLURM_JOB_ID") || in_step(get)) return;
     if (!get("SLURMD_NODENAME"))
         snprintf(launch->note, sizeof launch->note,
@@ -130,6 +167,7 @@ int rp__launch_detect(getter get, enum rp_mpi mpi, struct rp__launch *launch, rp
                         "--mpi no, but %s started several ranks: each would do all the work; leave --mpi no out, or "
                         "start without %s",
                         found.launcher, found.launcher);
+    read_allocation(get, &found);
     found.use_mpi = mpi == RP_MPI_YES || (found.launched && mpi == RP_MPI_AUTO);
     if (found.launched)
         found.cores = cores_given(get, &found);
@@ -145,4 +183,11 @@ int rp__launch_check(const struct rp__launch *launch, int size, rp_error *error)
                     "%s started more ranks than the %d that MPI sees: it does not belong to the MPI library that "
                     "rankpool was built with; use the mpirun of that library",
                     launch->launcher, size);
+}
+
+void rp__launch_note_hosts(struct rp__launch *launch, uint32_t hosts) {
+    if (!launch->launched || launch->note[0] || launch->nodes <= hosts) return;
+    snprintf(launch->note, sizeof launch->note,
+             "this Slurm job has %u nodes, and the ranks are on %u of them: srun with as many --nodes uses all",
+             launch->nodes, hosts);
 }

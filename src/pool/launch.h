@@ -21,6 +21,9 @@ struct rp__launch {
     const char *launcher;     /* "mpirun", "srun", "PMIx", "PMI"; "" when not launched. Static storage */
     int rank_hint, size_hint; /* what the launcher says; -1: unknown */
     uint32_t cores;           /* explicitly given to this rank (srun -c, mpirun's PE=); 0: nothing was said */
+    uint32_t host_cpus;       /* that Slurm gave to the job on this host: cores or hardware threads; 0: not known */
+    uint32_t nodes;           /* of the Slurm job; 0: not known, or not inside of one */
+    char allocation[100];     /* a line on what Slurm gave: "Slurm job 7: 3 nodes, 12 CPUs"; "": nothing */
     char note[200];           /* a line that the user should know; "": none */
 };
 
@@ -29,5 +32,7 @@ int rp__launch_detect(char *(*get)(const char *name), enum rp_mpi mpi, struct rp
 /* Once MPI is up: does it see as many ranks as the launcher said? Fewer means that launcher and MPI library do not
  * belong together, and every rank believes that it is alone: RP_ELAUNCH. */
 int rp__launch_check(const struct rp__launch *launch, int size, rp_error *error);
+/* And once it is known on how many hosts the ranks are: a note where the Slurm job has more. */
+void rp__launch_note_hosts(struct rp__launch *launch, uint32_t hosts);
 
 #endif

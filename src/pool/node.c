@@ -53,7 +53,7 @@ int rp__node_open(rp_world *world, rp_error *error) {
     struct rp__net *net = world->net;
     if (gethostname(world->host, sizeof world->host - 1)) strcpy(world->host, "?");
     int rc = load_topology(world, error);
-    struct rp__node_rank own = {.rank = net->rank, .quota = rp__cpu_quota("")};
+    struct rp__node_rank own = {.rank = net->rank, .quota = rp__cpu_quota(""), .granted = world->launch.host_cpus};
     if (rc == 0) rc = rp__cpuset_of_process(0, &own.binding);
     /* mpirun binds each rank of its own accord. What a crew of all cores may take is what mpirun itself, or its daemon
      * on this host, may use. srun's binding is the user's, and its daemon is not bound: there the rank's own counts. */
@@ -94,6 +94,8 @@ static int plan_host(rp_world *world, struct rp__rank_crew *crew, struct rp__top
     const rp_pool_options *options = &crew->wish.options;
     struct rp__topo_wish limits = {
         .bind = options->bind, .bind_asked = options->bind_asked, .launched = world->launch.use_mpi};
+    /* A pool on a part of the ranks, or a process of its own, is not meant to use all that the job has. */
+    const bool whole = crew->wish.ranks == (uint32_t)world->net->size && !crew->wish.process;
     uint32_t ranks = 0;
     *own = UINT32_MAX;
     for (int i = 0; i < world->net->local_size; i++) {
@@ -105,6 +107,7 @@ static int plan_host(rp_world *world, struct rp__rank_crew *crew, struct rp__top
                                                .workers = workers,
                                                .given = crew->wish.given};
         if (node->quota > 0 && (limits.quota <= 0 || node->quota < limits.quota)) limits.quota = node->quota;
+        if (whole && node->granted > limits.granted) limits.granted = node->granted;
     }
     return ranks ? rp__topo_plan(world->topo, rank, ranks, &limits, &crew->plan) : 0;
 }

@@ -223,6 +223,7 @@ uint32_t rp_pool_hosts(const rp_pool *pool) { return pool ? (uint32_t)pool->worl
 const char *rp_pool_note(const rp_pool *pool, size_t index) {
     if (!pool) return NULL;
     const rp_world *world = pool->world;
+    if (world->launch.allocation[0] && index-- == 0) return world->launch.allocation;
     if (world->launch.note[0] && index-- == 0) return world->launch.note;
     return index < pool->notes ? pool->note[index] : NULL;
 }

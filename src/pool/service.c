@@ -128,6 +128,7 @@ static void tell_process_gone(rp_world *world, uint32_t pool) {
 
 static int to_agent(rp_world *world, const struct rp__frame *frame, rp_error *error) {
     if (frame->type == RP__FRAME_QUIT) {
+        atomic_store(&world->ending, true);
         world->quit = true;
         world->exit_code = (int)frame->count;
         return 0;

@@ -1,7 +1,10 @@
 /* Signals that stop a run, for worlds that were asked to take them. They are blocked in every thread but wait on one of
  * their own, so that they are heard at once whatever the others do, even where the service computes in line.
  * The first one stops the world in good order; the second one means at once, and the process dies of it: the nursery
- * sees that and takes the workers along. */
+ * sees that and takes the workers along.
+ * When ranks end with an exit code that is not 0, a launcher sends TERM to those that are not gone yet (srun -K1 does, the
+ * moment the first one has left), and the code of the run would be that of the slowest. So TERM means nothing to a rank
+ * that ends anyway: until its world is closed, and after it on all ranks but 0, which have nothing else to do. */
 #include "core/error.h"
 #include "pool/world_state.h"
 
@@ -34,6 +37,7 @@ static void *watch(void *self) {
     for (;;) {
         int number = sigwaitinfo(&set, NULL); /* where rp__signals_release ends this thread */
         if (number < 0) continue;
+        if (number == SIGTERM && world->launch.launched && atomic_load(&world->ending)) continue;
         pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
         if (atomic_exchange(&world->signalled, number)) die_of(number);
         rp__service_stop(world);
@@ -56,6 +60,7 @@ void rp__signals_release(rp_world *world) {
     if (!world->watching) return;
     pthread_cancel(world->watcher);
     pthread_join(world->watcher, NULL);
+    if (world->launch.rank_hint > 0) sigaddset(&world->mask_before, SIGTERM);
     pthread_sigmask(SIG_SETMASK, &world->mask_before, NULL);
     world->watching = false;
 }

@@ -61,7 +61,9 @@ static int open_net(rp_world *world, rp_error *error) {
     struct rp__net_bell bell = {.fd = world->bell_fd, .map = map_bell, .ring = ring_bell, .unmap = unmap_bell};
     if (world->attached) return rp__net_mpi_attach(&world->net, world->fortran_comm, &bell, error);
     int rc = rp__net_mpi_open(&world->net, &bell, error);
-    return rc ? rc : rp__launch_check(&world->launch, world->net->size, error);
+    if (rc == 0) rc = rp__launch_check(&world->launch, world->net->size, error);
+    if (rc == 0) rp__launch_note_hosts(&world->launch, (uint32_t)world->net->hosts);
+    return rc;
 }
 
 /* MPI, this host, and rank 0's hello. Run by the thread that will serve. */
@@ -299,6 +301,7 @@ static bool join_service(rp_world *world) {
 
 void rp_world_close(rp_world *world, int exit_code) {
     if (!world || rp__world_is_in_task(world)) return;
+    atomic_store(&world->ending, true);
     rp__router_fail(world->router, RP_EINVAL);
     rp__world_lock(world);
     world->closing = true;

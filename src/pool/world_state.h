@@ -28,6 +28,7 @@ struct rp__node_rank {
     struct rp__cpuset binding; /* as it was started */
     struct rp__cpuset reach;   /* what it may bind to where all cores are asked for */
     double quota;
+    uint32_t granted; /* CPUs of this host that are the Slurm job's; 0: not known */
 };
 
 /* What rank 0 wants of every crew. The cores given to each rank are what it was told: where mpirun starts daemons by
@@ -161,6 +162,7 @@ struct rp_world {
     bool watching;
     sigset_t mask_before;
     _Atomic int signalled; /* the first signal that came; 0: none */
+    atomic_bool ending;    /* all ranks were told to quit, or are about to be */
     bool abandoned;        /* threads still compute: what they use must stay until the process ends */
 
     pthread_t thread;

@@ -59,9 +59,10 @@ struct rp__topo_rank {
 
 struct rp__topo_wish {
     enum rp_bind bind;
-    bool bind_asked; /* pin even where the pool would leave cores to others */
-    bool launched;   /* under a launcher: a default crew is 1 worker (or given); bare: one an allowed core */
-    double quota;    /* of rp__cpu_quota: caps a default or CORES crew at its ceiling, at least 1; 0: none */
+    bool bind_asked;  /* pin even where the pool would leave cores to others */
+    bool launched;    /* under a launcher: a default crew is 1 worker (or given); bare: one an allowed core */
+    double quota;     /* of rp__cpu_quota: caps a default or CORES crew at its ceiling, at least 1; 0: none */
+    uint32_t granted; /* CPUs of the host (cores, or hardware threads) that the batch system gave; 0: not known */
 };
 
 struct rp__topo_plan {
@@ -98,7 +99,9 @@ struct rp__topo_plan {
  *
  * Notes besides, one line each for all ranks: launched ranks with a default crew whose own exclusive binding has more
  * cores than the crew uses ("1 rank was given 4 cores and uses 1: --crew=cores uses all"); a launched CORES crew
- * whose launcher bound it to fewer cores than are allowed (mpirun binds one rank a host to one core unless told).
+ * whose launcher bound it to fewer cores than are allowed (mpirun binds one rank a host to one core unless told);
+ * launched ranks that bind none leaves on fewer cores than they have workers, two ranks on one core for instance; and
+ * where none of these says it, more workers than CPUs granted, or fewer than cores granted.
  * 0, RP_ENOMEM, or RP_EINVAL (no ranks; more than UINT32_MAX workers); then *plan is as it was. */
 int rp__topo_plan(const struct rp__topo *topo, const struct rp__topo_rank *ranks, uint32_t count,
                   const struct rp__topo_wish *wish, struct rp__topo_plan *plan);

@@ -296,11 +296,54 @@ static int note_idle_cores(const struct table *table, struct rp__topo_plan *plan
                 ranks == 1 ? " was" : "s were", given, ranks == 1 ? "s" : "", used);
 }
 
+/* Two ranks that may use the same core only, or a crew larger than its rank's binding. */
+static bool stays_crowded(const struct table *table, const struct rp__topo_plan *plan) {
+    for (uint32_t rank = 0; rank < table->count; rank++) {
+        if (plan->workers[rank] > table->cores[rank]) return true;
+        for (uint32_t other = 0; other < rank; other++) {
+            struct rp__cpuset set = table->own[rank];
+            unite(&set, &table->own[other]);
+            const uint64_t workers = (uint64_t)plan->workers[rank] + plan->workers[other];
+            if (workers > rp__topo_cores(table->topo, &set)) return true;
+        }
+    }
+    return false;
+}
+
+static int note_crowded(const struct table *table, struct rp__topo_plan *plan) {
+    if (!table->wish->launched || !stays_crowded(table, plan)) return 0;
+    return note(plan, "ranks were started on fewer cores than they have workers, and --bind none leaves them there: "
+                      "srun --cpu-bind=cores, or mpirun --bind-to core, gives each rank its own");
+}
+
+/* Cores granted, where a host with hardware threads may count those: rather too few than a false alarm. */
+static uint32_t cores_granted(const struct table *table) {
+    const uint32_t cores = rp__topo_cores(table->topo, &table->allowed);
+    const uint32_t threads = (rp__cpuset_count(&table->allowed) + cores - 1) / cores; /* a core */
+    return least(least((table->wish->granted + threads - 1) / threads, cores), table->most);
+}
+
+/* Against what the batch system gave, whether or not it confines the ranks to that. */
+static int note_granted(const struct table *table, struct rp__topo_plan *plan, uint32_t workers) {
+    const uint32_t granted = table->wish->granted;
+    if (granted == 0 || plan->notes > 0) return 0;
+    if (workers > granted)
+        return note(plan,
+                    "%u workers on a host where Slurm gave %u CPU%s: --cpus-per-task or --ntasks-per-node asks it "
+                    "for more",
+                    workers, granted, plural(granted));
+    const uint32_t cores = cores_granted(table);
+    if (workers >= cores) return 0;
+    const bool reachable = rp__topo_cores(table->topo, &table->united) >= cores;
+    return note(plan, "Slurm gave %u cores on a host, and %u %s used: %s", cores, workers, workers == 1 ? "is" : "are",
+                reachable ? "--crew=cores uses all" : "srun --cpus-per-task, or more ranks, use more");
+}
+
 /* ---- Both steps ---- */
 
 static int place_workers(struct table *table, struct rp__topo_plan *plan, uint32_t workers) {
     const struct rp__topo_wish *wish = table->wish;
-    if (wish->bind == RP_BIND_NONE) return 0;
+    if (wish->bind == RP_BIND_NONE) return note_crowded(table, plan);
     /* A second bare pool may run beside this one, and would choose the same cores. */
     const bool leaves_some = workers < rp__topo_cores(table->topo, &table->united);
     if (!wish->launched && !wish->bind_asked && leaves_some) return 0;
@@ -327,6 +370,7 @@ static int make_plan(struct table *table, struct rp__topo_plan *plan) {
     int code = place_workers(table, plan, (uint32_t)workers);
     if (code == 0) code = note_narrow_crew(table, plan);
     if (code == 0) code = note_idle_cores(table, plan);
+    if (code == 0) code = note_granted(table, plan, (uint32_t)workers);
     return code;
 }
 

@@ -51,6 +51,22 @@ claim "a bad value in the environment is refused, by its name" refused RANKPOOL_
 claim "a rank of srun that has no MPI is refused, not run as one of many" refused srun \
     env -u PMIX_RANK SLURM_JOB_ID=7 SLURM_STEP_ID=0 SLURM_NTASKS=2 SLURM_STEP_NUM_TASKS=2 SLURM_PROCID=1 "$RANKPOOL" primes 10
 
+# On a node of a Slurm job, as its batch script is.
+on_a_node() {
+    env -u PMIX_RANK -u PMI_RANK SLURM_JOB_ID=123 SLURMD_NODENAME=n1 SLURM_JOB_NUM_NODES=3 \
+        SLURM_JOB_CPUS_PER_NODE='2(x2),3' SLURM_CPUS_ON_NODE="$1" "$RANKPOOL" "${@:2}"
+}
+run on_a_node 1 --crew 1 primes 10
+claim "a run says what Slurm gave" says "$err" '^rankpool: Slurm job 123: 3 nodes, 7 CPUs$' 1
+claim "and that nodes are left out" says "$err" 'this Slurm job has 3 nodes' 1
+claim "and nothing of cores where all are used" says "$err" 'Slurm gave' 0
+claim "and on stdout there is only the result" gave 4
+run on_a_node 1 --crew 2 primes 10
+claim "more workers than Slurm gave CPUs are noted" \
+    says "$err" '2 workers on a host where Slurm gave 1 CPU\b|2 workers share' 1
+run on_a_node 1 --quiet --crew 2 primes 10
+claim "--quiet says nothing of Slurm" empty "$err"
+
 run ranks 2 primes 12x
 claim "mpirun hands the exit code on" test "$code" = 2
 claim "under mpirun it is said once" says "$err" 12x 1

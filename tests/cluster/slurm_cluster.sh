@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The pool under a real Slurm on three hosts: by srun, with a crew a node, and by the batch scripts in slurm/.
+# The pool under a real Slurm on three hosts: by srun, with a crew a node, and by the batch scripts in slurm/; and what
+# becomes of a job that is canceled, is told that its time ends, or loses a node.
 source "$(dirname "$0")/hosts-lib.sh"
 
 for program in munged slurmctld slurmd srun; do
@@ -12,7 +13,8 @@ cleanup() {
     "$here/hosts" down
 }
 PATH=$PATH:/usr/sbin "$here/slurm-up" || exit 1
-slurm() { in_head env SLURM_CONF="$RANKPOOL_HOSTS/slurm/slurm.conf" RANKPOOL="$RANKPOOL" "$@"; }
+mark=RANKPOOL_TEST_MARK=$$-$RANDOM
+slurm() { in_head env "$mark" SLURM_CONF="$RANKPOOL_HOSTS/slurm/slurm.conf" RANKPOOL="$RANKPOOL" "$@"; }
 
 # Open MPI under Slurm's pmix crashes at times in MPI_Init on a busy box (measured: one start of 50), when a message
 # comes before its receiver is set up: it calls address 0, and no frame of ours is in its trace (open-mpi/ompi issue
@@ -31,6 +33,7 @@ srun() {
 
 srun -N3 --ntasks-per-node=2 "$RANKPOOL" primes 1e8
 claim "srun with two ranks a node counts the primes" gave 5761455
+claim "the job is named, with its nodes and CPUs" says "$err" 'Slurm job [0-9]+: 3 nodes, [0-9]+ CPUs' 1
 srun -N3 --ntasks-per-node=1 --cpus-per-task=2 "$RANKPOOL" --crew 2 primes 1e8
 claim "srun with a crew of two a node counts the primes" gave 5761455
 srun -N3 --ntasks-per-node=2 "$RANKPOOL" hello
@@ -41,37 +44,107 @@ run bare isprime - <"$tmp/numbers"
 cp "$out" "$tmp/verdicts"
 srun -N3 --ntasks-per-node=2 "$RANKPOOL" --quiet isprime - <"$tmp/numbers"
 claim "srun hands stdin to the job, once" cmp "$tmp/verdicts" "$out"
+head -n 100000 "$tmp/numbers" >"$tmp/few"
+srun -N3 --ntasks-per-node=2 --input=0 "$RANKPOOL" --quiet isprime - <"$tmp/few"
+claim "srun --input=0 hands stdin to rank 0" cmp <(head -n 100000 "$tmp/verdicts") "$out"
 
 run slurm srun --mpi=none -n 2 "$RANKPOOL" primes 1e8
 claim "srun without MPI is refused: not two silent copies" test "$code" = 2
 claim "srun without MPI is told what to type" says "$err" 'srun.*--mpi='
 claim "srun without MPI leaves stdout empty" empty "$out"
 
-# batch SCRIPT SBATCH-OPTION... -- JOB...: submit it and wait for its end; what it writes is in $tmp/batch
-batch() {
-    local script=$here/../../slurm/$1 options=() job
+run slurm salloc -N3 --ntasks-per-node=1 --cpus-per-task=2 \
+    "$MPIRUN" --map-by ppr:1:node --bind-to none "$RANKPOOL" --crew cores primes 1e8
+claim "mpirun inside an allocation counts the primes" gave 5761455
+claim "and the job is named there, too" says "$err" 'Slurm job [0-9]+: 3 nodes, [0-9]+ CPUs' 1
+
+# Two cores of the box are two of the four CPUs that each host claims to have.
+idle='Slurm gave 2 cores on a host, and 1 is used'
+srun -N3 --ntasks-per-node=1 --cpus-per-task=2 "$RANKPOOL" --crew 1 primes 1e8
+if (($(nproc) >= 2)); then
+    claim "cores that lie idle are noted, once for all hosts" says "$err" "$idle" 1
+else
+    echo "skipped: cores that lie idle: this box has one only"
+fi
+srun -N3 --ntasks-per-node=1 --cpus-per-task=2 "$RANKPOOL" --crew 1 --quiet primes 1e8
+claim "--quiet says nothing of the allocation" says "$err" 'rankpool:' 0
+
+# submit SCRIPT SBATCH-OPTION... -- JOB...: its number is then $job; what it writes is in $tmp/batch and $tmp/batch.err
+submit() {
+    local script=$here/../../slurm/$1 options=()
     shift
     while [[ $1 != -- ]]; do
         options+=("$1")
         shift
     done
+    rm -f "$tmp"/batch*
+    run slurm env OMPI_MCA_mpi_yield_when_idle=1 sbatch --parsable --chdir="$tmp" -o "$tmp/batch" -e "$tmp/batch.err" \
+        "${options[@]}" "$script" "${@:2}"
+    job=$(cat "$out")
+    [[ $code == 0 ]] || { cat "$err"; return 1; }
+}
+# batch ...: the same, and wait for its end. begin ...: the same, and wait until it computes
+batch() { until_well is_over "$@"; }
+begin() { until_well computes "$@" && says "$tmp/batch.err" 'Slurm job'; }
+until_well() {
     for _ in 1 2 3; do
-        run slurm sbatch --parsable --chdir="$tmp" -o "$tmp/batch" -e "$tmp/batch.err" \
-            "${options[@]}" "$script" "${@:2}"
-        job=$(cat "$out")
-        if [[ $code != 0 ]] || ! wait_for 60 job_is_over "$job"; then
-            cat "$err" "$tmp/batch.err"
-            return 1
-        fi
+        submit "${@:2}" || return 1
+        wait_for 15 "$1" || { cat "$tmp/batch.err"; return 1; } # tries, of which each asks Slurm: a minute
         crashed_in_init "$tmp/batch.err" || return 0
     done
 }
-job_is_over() {
-    run slurm squeue -h -j "$1"
+is_over() {
+    run slurm squeue -h -j "$job"
     [[ ! -s $out ]]
+}
+computes() { says "$tmp/batch.err" 'Slurm job' || is_over; }
+# ended STATE [CODE]: what Slurm has to say about the job
+ended() {
+    wait_for 15 is_over || { echo "job $job is not over"; return 1; }
+    run slurm scontrol show job "$job"
+    says "$out" "JobState=$1 " 1 && says "$out" "ExitCode=${2:-.*}" 1
 }
 
 claim "slurm/single-node.sbatch runs" batch single-node.sbatch --cpus-per-task=2 -- primes 1e8
 claim "slurm/single-node.sbatch gives the number" diff <(echo 5761455) "$tmp/batch"
-claim "slurm/multi-node.sbatch runs" batch multi-node.sbatch --nodes=3 --cpus-per-task=2 -- primes 1e8
-claim "slurm/multi-node.sbatch gives the number" diff <(echo 5761455) "$tmp/batch"
+for script in multi-node multi-node-crews; do
+    claim "slurm/$script.sbatch runs" batch $script.sbatch --nodes=3 --ntasks-per-node=1 \
+        --cpus-per-task=2 -- primes 1e8
+    claim "slurm/$script.sbatch gives the number" diff <(echo 5761455) "$tmp/batch"
+done
+claim "slurm/multi-node.sbatch runs as it stands" batch multi-node.sbatch --
+claim "and shows a worker a core" says "$tmp/batch" 'host[12]' 8
+
+claim "slurm/array.sbatch runs" batch array.sbatch --array=2-8:2 --cpus-per-task=1 -o "$tmp/batch.%a" -- \
+    primes --twins 7 1e8
+run bare primes --twins 7 1e8
+claim "the parts of a job array are a whole" diff "$out" <(awk '{ sum += $1 } END { print sum }' "$tmp"/batch.[2468])
+claim "a job array with a part left out is let run by Slurm" batch array.sbatch --array=1,2,4 -- primes 0 1e8
+claim "and refused by the script" says "$tmp/batch.err" 'array.sbatch: --array leaves numbers out'
+
+for script in single-node multi-node multi-node-crews; do
+    claim "slurm/$script.sbatch computes" begin $script.sbatch --ntasks-per-node=1 --cpus-per-task=2 -- primes 1e14
+    run slurm scancel "$job"
+    claim "a canceled $script job ends as such" ended CANCELLED 75:0
+    claim "a canceled $script job leaves no process on any host" wait_for 5 nobody_left "$mark"
+    claim "a canceled $script job tells how far it came" says "$tmp/batch.err" 'stopped by a signal after .* were done'
+    claim "a canceled $script job leaves no half result" empty "$tmp/batch"
+done
+
+# Time limits are whole minutes, and Slurm looks at them twice a minute.
+claim "a job with a time limit computes" begin multi-node-crews.sbatch --nodes=3 --cpus-per-task=2 \
+    --time=1 --signal=B:USR1@60 -- primes 1e14
+claim "at the signal before its time ends, a job ends with 75" ended FAILED 75:0
+claim "and says how far it came" says "$tmp/batch.err" 'stopped by a signal after .* were done' 1
+claim "and leaves no process on any host" wait_for 5 nobody_left "$mark"
+
+# The power of host2 fails. Slurm is told, or it would take half a minute to find out.
+claim "a job that may be requeued computes" begin multi-node-crews.sbatch --requeue --open-mode=append \
+    --nodes=2 --cpus-per-task=2 -- primes 2e10
+"$here/hosts" kill host2
+run slurm scontrol update nodename=host2 state=down reason=crash
+claim "a job that lost a node is run again, and done" ended COMPLETED 0:0
+claim "it was requeued once" says "$out" 'Restarts=1 '
+claim "it gives the number, once" diff <(echo 882206716) "$tmp/batch"
+claim "it ran on the hosts that are left" says "$out" ' NodeList=host\[1,3\]'
+claim "it leaves no process on any host" wait_for 5 nobody_left "$mark"

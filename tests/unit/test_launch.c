@@ -236,6 +236,66 @@ static void a_launcher_of_another_mpi_is_found_out(void) {
     CU_ASSERT_EQUAL(rp__launch_check(&launch, 3, NULL), 0);
 }
 
+static const char *allocation(void) {
+    static struct rp__launch launch;
+    launch = detected(RP_MPI_AUTO);
+    return launch.allocation;
+}
+
+#define JOB(nodes, cpus)                                                                                               \
+    "SLURM_JOB_ID", "123", "SLURMD_NODENAME", "n1", "SLURM_JOB_NUM_NODES", nodes, "SLURM_JOB_CPUS_PER_NODE", cpus
+
+static void what_slurm_gave_is_said_in_one_line(void) {
+    ENVIRONMENT(JOB("3", "2(x3)"));
+    CU_ASSERT_STRING_EQUAL(allocation(), "Slurm job 123: 3 nodes, 6 CPUs");
+    ENVIRONMENT(JOB("4", "128(x2),64,1"), "PMIX_RANK", "0", "SLURM_STEP_ID", "0");
+    CU_ASSERT_STRING_EQUAL(allocation(), "Slurm job 123: 4 nodes, 321 CPUs");
+    ENVIRONMENT(JOB("1", "1"));
+    CU_ASSERT_STRING_EQUAL(allocation(), "Slurm job 123: 1 node, 1 CPU");
+}
+
+static void a_part_of_a_job_array_is_called_as_squeue_calls_it(void) {
+    ENVIRONMENT(JOB("1", "4"), "SLURM_ARRAY_JOB_ID", "120", "SLURM_ARRAY_TASK_ID", "7");
+    CU_ASSERT_STRING_EQUAL(allocation(), "Slurm job 120_7: 1 node, 4 CPUs");
+}
+
+static void nothing_is_said_of_an_allocation_that_is_elsewhere_or_not_understood(void) {
+    ENVIRONMENT();
+    CU_ASSERT_STRING_EQUAL(allocation(), "");
+    ENVIRONMENT("SLURM_JOB_ID", "2", "SLURM_JOB_NUM_NODES", "1", "SLURM_JOB_CPUS_PER_NODE", "4", "SLURM_CPUS_ON_NODE",
+                "4"); /* held by salloc, from a login node */
+    CU_ASSERT_STRING_EQUAL(allocation(), "");
+    CU_ASSERT_EQUAL(detected(RP_MPI_AUTO).host_cpus, 0);
+    static const char *const lists[] = {"", "x", "4(", "4(x", "4(x2", "4(x2)3", "4 2", "-"};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        ENVIRONMENT(JOB("2", lists[i]));
+        CU_ASSERT_STRING_EQUAL(allocation(), "");
+    }
+}
+
+static void the_cpus_of_this_host_are_known_on_the_jobs_nodes(void) {
+    ENVIRONMENT(BATCH, "SLURM_CPUS_ON_NODE", "8");
+    CU_ASSERT_EQUAL(detected(RP_MPI_AUTO).host_cpus, 8);
+    ENVIRONMENT(STEP("6"), "PMIX_RANK", "5", "SLURM_CPUS_ON_NODE", "2");
+    CU_ASSERT_EQUAL(detected(RP_MPI_AUTO).host_cpus, 2);
+    ENVIRONMENT(BATCH);
+    CU_ASSERT_EQUAL(detected(RP_MPI_AUTO).host_cpus, 0);
+}
+
+static void ranks_on_fewer_hosts_than_the_job_has_get_a_note(void) {
+    ENVIRONMENT(JOB("3", "2(x3)"), MPIRUN);
+    struct rp__launch launch = detected(RP_MPI_AUTO);
+    rp__launch_note_hosts(&launch, 3);
+    CU_ASSERT_STRING_EQUAL(launch.note, "");
+    rp__launch_note_hosts(&launch, 1);
+    CU_ASSERT_PTR_NOT_NULL(strstr(launch.note, "3 nodes"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(launch.note, "on 1 of them"));
+    ENVIRONMENT(MPIRUN); /* no Slurm */
+    launch = detected(RP_MPI_AUTO);
+    rp__launch_note_hosts(&launch, 1);
+    CU_ASSERT_STRING_EQUAL(launch.note, "");
+}
+
 int main(void) {
     static const struct unit_test tests[] = {UNIT(an_empty_environment_is_bare),
                                              UNIT(mpi_yes_without_a_launcher_is_mpi_alone),
@@ -260,6 +320,11 @@ int main(void) {
                                              UNIT(slurms_cores_hold_for_mpirun_while_it_starts_slurms_tasks),
                                              UNIT(what_is_no_number_is_unknown),
                                              UNIT(a_launcher_of_another_mpi_is_found_out),
+                                             UNIT(what_slurm_gave_is_said_in_one_line),
+                                             UNIT(a_part_of_a_job_array_is_called_as_squeue_calls_it),
+                                             UNIT(nothing_is_said_of_an_allocation_that_is_elsewhere_or_not_understood),
+                                             UNIT(the_cpus_of_this_host_are_known_on_the_jobs_nodes),
+                                             UNIT(ranks_on_fewer_hosts_than_the_job_has_get_a_note),
                                              {NULL, NULL}};
     return unit_run("launch", tests);
 }

@@ -415,6 +415,51 @@ static void bind_none_binds_nobody(void) {
          .places = "- - -");
 }
 
+static void ranks_on_one_core_that_bind_none_leaves_there_are_noted(void) {
+    const struct rp__topo_wish none = {.bind = RP_BIND_NONE, .launched = true};
+    const char *const note = "ranks were started on fewer cores than they have workers, and --bind none leaves them "
+                             "there: srun --cpu-bind=cores, or mpirun --bind-to core, gives each rank its own";
+    PLAN(.machine = TWO_PACKAGES, .bindings = {"0", "0"}, .wish = none, .places = "- / -", .note = note);
+    PLAN(.machine = TWO_PACKAGES, .bindings = {"3-7", "0", "0"}, .workers = {5, 1, 1}, .wish = none,
+         .places = "- - - - - / - / -", .note = note);
+    PLAN(.machine = SMT, .bindings = {"0", "1"}, .wish = none, .places = "- / -", .note = note);
+    PLAN(.machine = TWO_PACKAGES, .bindings = {"0", "1-3"}, .workers = {2, 1}, .wish = none, .places = "- - / -",
+         .note = note);
+    PLAN(.machine = TWO_PACKAGES, .bindings = {"0-1", "0-1"}, .wish = none, .places = "- / -");
+}
+
+static void cores_that_slurm_gave_and_nobody_uses_are_noted(void) {
+    const struct rp__topo_wish four = {.launched = true, .granted = 4}, bare = {.granted = 4};
+    PLAN(.machine = TWO_PACKAGES, .bindings = {"0-7"}, .workers = {1}, .wish = four, .places = "0",
+         .note = "Slurm gave 4 cores on a host, and 1 is used: --crew=cores uses all");
+    PLAN(.machine = TWO_PACKAGES, .bindings = {"0-7", "0-7"}, .wish = four, .places = "0 / 1",
+         .note = "Slurm gave 4 cores on a host, and 2 are used: --crew=cores uses all");
+    PLAN(.machine = TWO_PACKAGES, .bindings = {"0-7"}, .workers = {3}, .wish = bare, .places = "- - -",
+         .note = "Slurm gave 4 cores on a host, and 3 are used: --crew=cores uses all");
+    PLAN(.machine = TWO_PACKAGES, .bindings = {"0", "1"}, .wish = four, .places = "0 / 1",
+         .note = "Slurm gave 4 cores on a host, and 2 are used: srun --cpus-per-task, or more ranks, use more");
+    PLAN(.machine = TWO_PACKAGES, .bindings = {"0-7"}, .workers = {4}, .wish = four, .places = "0 1 2 3");
+}
+
+static void what_slurm_gave_may_be_hardware_threads_or_more_than_there_is(void) {
+    const struct rp__topo_wish four = {.launched = true, .granted = 4}, all = {.launched = true, .granted = 64};
+    PLAN(.machine = SMT, .bindings = {"0-7"}, .workers = {2}, .wish = four, .places = "0-1 2-3");
+    PLAN(.machine = SMT, .bindings = {"0-7"}, .workers = {1}, .wish = four, .places = "0-1",
+         .note = "Slurm gave 2 cores on a host, and 1 is used: --crew=cores uses all");
+    PLAN(.machine = "core:2 pu:1", .bindings = {"0-1"}, .workers = {2}, .wish = all, .places = "0 1");
+    PLAN(.machine = TWO_PACKAGES, .allowed = "0-1", .bindings = {"0-1"}, .workers = {2}, .wish = all, .places = "0 1");
+    PLAN(.machine = TWO_PACKAGES, .bindings = {"0-7"}, .workers = {2}, .places = "0 1",
+         .wish = {.launched = true, .granted = 8, .quota = 2});
+}
+
+static void more_workers_than_slurm_gave_cpus_are_noted(void) {
+    PLAN(.machine = TWO_PACKAGES, .bindings = {"0-7"}, .wish = {.granted = 2}, .places = "0 1 2 3 4 5 6 7",
+         .note = "8 workers on a host where Slurm gave 2 CPUs: --cpus-per-task or --ntasks-per-node asks it for more");
+    PLAN(.machine = TWO_PACKAGES, .bindings = {"0-7", "0-7"}, .wish = {.launched = true, .granted = 1},
+         .places = "0 / 1",
+         .note = "2 workers on a host where Slurm gave 1 CPU: --cpus-per-task or --ntasks-per-node asks it for more");
+}
+
 static void bind_pu_uses_every_core_before_a_second_thread_of_one(void) {
     const struct rp__topo_wish pu = {.bind = RP_BIND_PU, .bind_asked = true};
     const struct rp__topo_wish launched = {.bind = RP_BIND_PU, .launched = true};
@@ -512,6 +557,10 @@ int main(void) {
         UNIT(more_workers_than_cores_are_not_bound_and_noted_once),
         UNIT(a_quota_caps_crews_that_were_not_given_as_a_number),
         UNIT(bind_none_binds_nobody),
+        UNIT(ranks_on_one_core_that_bind_none_leaves_there_are_noted),
+        UNIT(cores_that_slurm_gave_and_nobody_uses_are_noted),
+        UNIT(what_slurm_gave_may_be_hardware_threads_or_more_than_there_is),
+        UNIT(more_workers_than_slurm_gave_cpus_are_noted),
         UNIT(bind_pu_uses_every_core_before_a_second_thread_of_one),
         UNIT(the_narrowest_binding_chooses_first_among_threads_too),
         UNIT(a_plan_without_ranks_or_with_too_many_workers_is_refused),
