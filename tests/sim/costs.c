@@ -98,18 +98,19 @@ static uint64_t deal(struct played *played, uint64_t most, double *ns) {
     return count;
 }
 
-/* So many of the oldest chunks are answered. */
-static void answer(struct played *played, const struct rp__buffer *records, uint64_t chunk_ns, double *ns) {
+/* A batch of the oldest chunks is answered: how many. */
+static uint64_t answer(struct played *played, const struct rp__buffer *records, uint64_t chunk_ns, double *ns) {
     struct rp__outbox results = {.pool = 1};
     uint32_t rank[BATCH];
-    for (int i = 0; i < BATCH; i++) {
+    uint64_t count = 0;
+    for (; count < BATCH && played->first < played->last; count++) {
         const struct dealt *dealt = &played->dealt[played->first++ % played->capacity];
         const struct rp__frame result = {.type = RP__FRAME_RESULT,
                                          .chunk = dealt->chunk,
                                          .count = chunk_ns,
                                          .data = records->data,
                                          .size = records->size};
-        rank[i] = dealt->rank;
+        rank[count] = dealt->rank;
         must(rp__outbox_put(&results, &result) == 0, "out of memory");
     }
     const double from = now_ns();
@@ -122,6 +123,7 @@ static void answer(struct played *played, const struct rp__buffer *records, uint
     must(sim_master_step(&played->master, 1), "the master cannot go on");
     *ns += now_ns() - from;
     rp__outbox_free(&results);
+    return count;
 }
 
 static struct master_costs measure_master(const struct wanted *wanted, uint64_t tasks) {
@@ -135,7 +137,7 @@ static struct master_costs measure_master(const struct wanted *wanted, uint64_t 
     must(played.to && played.dealt, "out of memory");
     const size_t before = allocated();
     double deal_ns = 0, result_ns = 0, warm_ns = 0;
-    uint64_t dealt = 0;
+    uint64_t dealt = 0, answered = 0;
     open_played(&played, wanted, &simulated);
     for (uint64_t i = 0; i < 2 * workers / BATCH + 20; i++) { /* credit grows until nothing more is dealt */
         while (deal(&played, UINT64_MAX, &warm_ns)) {
@@ -144,9 +146,9 @@ static struct master_costs measure_master(const struct wanted *wanted, uint64_t 
     }
     for (int i = 0; i < BATCHES; i++) {
         dealt += deal(&played, BATCH, &deal_ns);
-        answer(&played, &records, wanted->chunk_ns, &result_ns);
+        answered += answer(&played, &records, wanted->chunk_ns, &result_ns);
     }
-    const struct master_costs costs = {deal_ns / (double)dealt, result_ns / (BATCH * BATCHES), allocated() - before};
+    const struct master_costs costs = {deal_ns / (double)dealt, result_ns / (double)answered, allocated() - before};
     for (uint32_t i = 0; i < wanted->ranks; i++) rp__outbox_free(&played.to[i]);
     sim_master_free(&played.master);
     free(played.to);

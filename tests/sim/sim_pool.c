@@ -191,7 +191,7 @@ static void wait(struct sim_rank *rank) {
     const uint64_t rings = rank->agent ? virtual_crew_rings_at(rank->crew) : UINT64_MAX;
     const bool own = rings < UINT64_MAX && rings <= now + sleep_ns;
     if (own) sleep_ns = rings > now ? rings - now : 0;
-    rank->rung = sim_bell_wait(&rank->bell, sleep_ns) || own;
+    rank->rung = (sleep_ns && sim_bell_wait(&rank->bell, sleep_ns)) || own;
 }
 
 static void step(struct sim_rank *rank) {
