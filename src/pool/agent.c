@@ -9,20 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct rp__agent_crew rp__agent_real_crew = {
-    .give = rp__crew_give,
-    .wake = rp__crew_wake,
-    .cancel = rp__crew_cancel,
-    .retire = rp__crew_retire,
-    .take_back = rp__crew_take_back,
-    .low_water = rp__crew_low_water,
-    .poll = rp__crew_poll,
-    .progress = rp__crew_progress,
-    .kill = rp__crew_kill,
-    .restart = rp__crew_restart,
-    .add = rp__crew_add,
-};
-
 struct rp__agent *rp__agent_new(const struct rp__agent_crew *ops, struct rp__crew *crew, uint32_t workers,
                                 struct rp__outbox *out) {
     struct rp__agent *agent = calloc(1, sizeof *agent);

@@ -21,7 +21,6 @@ struct rp__agent_crew {
     int (*restart)(struct rp__crew *crew, uint32_t worker, rp_error *error);
     int (*add)(struct rp__crew *crew, uint32_t like, uint32_t *index, rp_error *error);
 };
-extern const struct rp__agent_crew rp__agent_real_crew;
 
 struct rp__agent;
 

@@ -8,6 +8,20 @@
 #include <string.h>
 #include <unistd.h>
 
+static const struct rp__agent_crew real_crew = {
+    .give = rp__crew_give,
+    .wake = rp__crew_wake,
+    .cancel = rp__crew_cancel,
+    .retire = rp__crew_retire,
+    .take_back = rp__crew_take_back,
+    .low_water = rp__crew_low_water,
+    .poll = rp__crew_poll,
+    .progress = rp__crew_progress,
+    .kill = rp__crew_kill,
+    .restart = rp__crew_restart,
+    .add = rp__crew_add,
+};
+
 static int load_topology(rp_world *world, rp_error *error) {
     if (!world->launch.use_mpi || world->net->local_size == 1) return rp__topo_load(&world->topo, error);
     char *xml = NULL;
@@ -212,7 +226,7 @@ int rp__node_start(rp_world *world, struct rp__rank_crew *crew, uint32_t first, 
     free(where);
     if (rc) return rc;
     if (!computes_in_agent && !world->attached && !crew->wish.process) settle_agent(world, binding, workers);
-    crew->agent = rp__agent_new(&rp__agent_real_crew, crew->crew, workers, &crew->out);
+    crew->agent = rp__agent_new(&real_crew, crew->crew, workers, &crew->out);
     if (!crew->agent) return rp__fail(error, RP_ENOMEM, "out of memory for an agent");
     rp__agent_limit_tasks(crew->agent, crew->wish.options.maxtasksperchild);
     if (crew->wish.process) rp__agent_is_process(crew->agent, &crew->where);
