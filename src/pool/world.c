@@ -315,6 +315,13 @@ void rp_world_close(rp_world *world, int exit_code) {
 
 int rp_world_ranks(const rp_world *world) { return world ? (int)world->ranks : 0; }
 
+int rp_world_hosts(const rp_world *world) { return world ? world->net->hosts : 0; }
+
+int rp_world_host(const rp_world *world, int rank) {
+    if (!world || rank < 0 || (uint32_t)rank >= world->ranks) return -1;
+    return world->net->host_of ? world->net->host_of[rank] : 0;
+}
+
 const char *rp_world_error(rp_world *world) {
     if (!world) return "";
     rp__world_lock(world); /* what it says is said once and stays */
