@@ -259,9 +259,9 @@ typedef struct rp_pool_options {
                                 that take the place of dead ones; its task is the worker's number. NULL: none */
     const void *init_args;     /* its input; copied */
     size_t init_args_size;     /* bytes of it */
-    const int *ranks;          /* only these have workers, which are numbered in the order of ranks. The pool may use all
+    const int *ranks;  /* only these have workers, which are numbered in the order of ranks. The pool may use all
                                   that its launcher may on their hosts, however the ranks are bound; copied. NULL: all */
-    size_t rank_count;         /* how many of them */
+    size_t rank_count; /* how many of them */
 } rp_pool_options;
 
 /* Rank 0. Any number of pools on a world, one after the other and side by side: each has its own workers, which share
@@ -361,7 +361,9 @@ typedef struct rp_map_stats {
     uint64_t chunks_twice;                          /* dealt to a second worker because they were late (RP_PURE) */
     uint64_t deaths;                                /* workers lost during this map */
     double seconds, busy_seconds;                   /* since it opened; computing, summed over workers */
-    uint32_t workers;                               /* alive now */
+    double idle_seconds;  /* time in which no chunk was dealt to a worker of the pool, summed over workers, until the
+                            map's last task was done. What is neither busy nor idle is the way of chunks and results */
+    uint32_t workers;     /* alive now */
     double tasks_partial; /* how much is done of tasks that are not in tasks_done: those of long chunks, and parts of
                              tasks that tell by rp_task_progress. A moment old */
 } rp_map_stats;

@@ -305,6 +305,11 @@ static bool master_acts(rp_world *world, rp_pool *pool) {
     return count > 0;
 }
 
+static void pass_time(rp_world *world) {
+    const uint64_t now_ns = rp__now_ns();
+    for (rp_pool *pool = world->pools; pool; pool = pool->next) rp__master_pass(pool->master, now_ns);
+}
+
 static bool masters_act(rp_world *world) {
     bool busy = false;
     const uint64_t now_ns = rp__now_ns(); /* no sleep is long enough to miss by much that a chunk is late */
@@ -423,6 +428,7 @@ void rp__service_step(rp_world *world, int64_t most_ns) {
     uint32_t before = world->rung;
     world->rung = rp__bell_read(world->bell);
     lock_masters(world);
+    if (is_rank_0(world)) pass_time(world);
     bool busy = take_messages(world);
     unlock_masters(world);
     busy |= poll_crews(world);
