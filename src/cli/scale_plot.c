@@ -84,11 +84,12 @@ static void print_quoted(FILE *out, const char *text) {
 }
 
 static void print_title(FILE *out, const struct scale *scale) {
+    enum { WIDE = 40 }; /* so many letters have room */
     char title[160];
     int length = snprintf(title, sizeof title, "rankpool %s", scale->job->name);
-    for (int i = 0; i < scale->argc && length < 100; i++)
-        length += snprintf(title + length, sizeof title - (size_t)length, " %.40s", scale->argv[i]);
-    snprintf(title + length, sizeof title - (size_t)length, "%s, %s scaling", length < 100 ? "" : " ...",
+    for (int i = 0; i < scale->argc && length < WIDE; i++)
+        length += snprintf(title + length, sizeof title - (size_t)length, " %.20s", scale->argv[i]);
+    snprintf(title + length, sizeof title - (size_t)length, "%s, %s scaling", length < WIDE ? "" : " ...",
              scale->weak ? "weak" : "strong");
     print_quoted(out, title);
 }
@@ -143,9 +144,10 @@ static void write_script(FILE *out, const struct scale *scale, const char *pictu
             "set grid noxtics\nset ylabel 'share of the workers'' time, %%'\nset yrange [0:100]\nset ytics 20\n"
             "set key outside top center horizontal reverse Left\n"
             "set style data histograms\nset style histogram rowstacked\nset boxwidth 0.7\n"
-            "plot data index %d using 2:xtic(1) fillstyle solid 0.55 border linecolor 'black' title 'computing', \\\n"
-            "  '' index %d using 3 fillstyle empty border linecolor 'black' title 'waiting', \\\n"
-            "  '' index %d using 4 fillstyle pattern 2 border linecolor 'black' title 'dealing'\n"
+            "plot data index %d using 2:xtic(1) linecolor 'gray60' fillstyle solid 1 border linecolor 'black' title "
+            "'computing', \\\n"
+            "  '' index %d using 3 linecolor 'black' fillstyle empty border linecolor 'black' title 'waiting', \\\n"
+            "  '' index %d using 4 linecolor 'black' fillstyle pattern 2 border linecolor 'black' title 'dealing'\n"
             "unset multiplot\n",
             curves, curves, curves);
 }
