@@ -140,12 +140,12 @@ int rp__pool_start(rp_pool *pool, const struct rp__buffer *wish, rp_error *error
     return rc;
 }
 
-/* The hosts of the ranks that are listed. Hosts are numbered by their lowest ranks, so these need not ascend. */
+/* The hosts of the ranks that are listed. */
 static uint32_t count_hosts(const rp_world *world, const rp_pool_options *options) {
     const int *host_of = world->net->host_of;
     if (!options->ranks || !host_of) return (uint32_t)world->net->hosts;
     uint32_t hosts = 0;
-    bool *seen = calloc((size_t)world->net->hosts, sizeof *seen);
+    bool *seen = calloc(world->ranks, sizeof *seen);
     for (size_t i = 0; seen && i < options->rank_count; i++) {
         hosts += !seen[host_of[options->ranks[i]]];
         seen[host_of[options->ranks[i]]] = true;

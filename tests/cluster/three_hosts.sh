@@ -39,8 +39,8 @@ claim "the summary counts workers" says "$err" '\b6 workers'
 claim "the summary counts hosts" says "$err" '\b3 hosts'
 
 # Sleeping scales on any number of cores: packed, and spread over as many nodes as there are.
-mapfile -t naps < <(yes 0.1 | head -n 96)
-run on_hosts 2 --quiet scale --csv sleep "${naps[@]}" --node-workers 8 --repeat 2:2 --min-time 0
+mapfile -t naps < <(yes 0.03 | head -n 96)
+run on_hosts 2 --quiet scale --csv sleep "${naps[@]}" --node-workers 8 --repeat 1:1 --min-time 0
 rows() { awk -F, -v row="$1" '($1 "," $2 "," $4) == row { rows++ } END { exit rows != 1 }' "$out"; }
 for row in sequential,1,1 threads,1,8 processes,1,8 packed,2,16 packed,3,24 spread,3,16 packed-ranks,3,6 spread-ranks,3,4; do
     claim "scale measures $row" rows "$row"
