@@ -4,7 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const double PAYS = 0.5; /* of a speed-up for each worker that a step adds */
+static const double NO_LOSS = 1e-6; /* no table of seconds can tell a smaller part from none */
+static const double PAYS = 0.5;     /* of a speed-up for each worker that a step adds */
 
 const char *scale_series_name(enum scale_series series) {
     static const char *const names[SCALE_SERIES] = {"sequential", "threads",      "processes",   "packed",
@@ -139,7 +140,7 @@ static void print_usl(FILE *out, const struct scale_usl *law) {
             law->coherency, law->residual);
     if (isfinite(peak))
         fprintf(out, "fastest at %.0f workers, %.1f times as fast\n", peak, scale_usl_speedup(law, peak));
-    else if (law->contention > 0)
+    else if (law->contention > NO_LOSS)
         fprintf(out, "no peak, at most %.1f times as fast\n", 1 / law->contention);
     else
         fputs("no loss that grows with the workers\n", out);
@@ -157,7 +158,7 @@ static void print_fit(FILE *out, const struct scale *scale, const struct fit *fi
         return;
     }
     fprintf(out, "    Amdahl's law: serial part %.4f (off by %.2g): ", amdahl.serial, amdahl.residual);
-    if (amdahl.serial > 0)
+    if (amdahl.serial > NO_LOSS)
         fprintf(out, "at most %.1f times as fast\n", 1 / amdahl.serial);
     else
         fputs("no limit to be seen\n", out);
