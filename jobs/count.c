@@ -103,4 +103,5 @@ const rp_job rp__job_count = {
     .collect = collect,
     .finish = finish,
     .release = release,
+    .size = RP_SIZE_RANGE,
 };

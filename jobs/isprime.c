@@ -97,4 +97,5 @@ const rp_job rp__job_isprime = {
 #else
     .needs = "libflint-dev",
 #endif
+    .size = RP_SIZE_TASKS,
 };

@@ -284,4 +284,5 @@ const rp_job rp__job_primes = {
 #else
     .needs = "libprimesieve-dev",
 #endif
+    .size = RP_SIZE_RANGE,
 };

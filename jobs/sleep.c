@@ -61,4 +61,5 @@ const rp_job rp__job_sleep = {
     .plan = plan,
     .feed = rp__words_feed,
     .release = rp__words_release,
+    .size = RP_SIZE_TASKS,
 };

@@ -229,6 +229,10 @@ RP_API int rp_world_attach_fortran(int comm, const rp_world_options *options, rp
 RP_API void rp_world_close(rp_world *world, int exit_code);
 /* Rank 0. The number of ranks, 1 without MPI. */
 RP_API int rp_world_ranks(const rp_world *world);
+/* Rank 0. The number of hosts, and the one that a rank is on: 0.., in the order of their lowest ranks; -1: there is no
+ * such rank. */
+RP_API int rp_world_hosts(const rp_world *world);
+RP_API int rp_world_host(const rp_world *world, int rank);
 /* Rank 0. Gives every rank a copy of `data` (passed on from rank to rank), which its workers map and read by
  * rp_task_shared under the number that it gets in `*share`; for data that is too large to go with every task. Blocks
  * until every rank has it. Lasts until the world closes; a world can share 64 times.
@@ -267,6 +271,9 @@ typedef struct rp_pool_options {
                                 that take the place of dead ones; its task is the worker's number. NULL: none */
     const void *init_args;     /* its input; copied */
     size_t init_args_size;     /* bytes of it */
+    const int *ranks;  /* only these have workers, which are numbered in the order of ranks. The pool may use all
+                                  that its launcher may on their hosts, however the ranks are bound; copied. NULL: all */
+    size_t rank_count; /* how many of them */
 } rp_pool_options;
 
 /* Rank 0. Any number of pools on a world, one after the other and side by side: each has its own workers, which share
@@ -366,7 +373,9 @@ typedef struct rp_map_stats {
     uint64_t chunks_twice;                          /* dealt to a second worker because they were late (RP_PURE) */
     uint64_t deaths;                                /* workers lost during this map */
     double seconds, busy_seconds;                   /* since it opened; computing, summed over workers */
-    uint32_t workers;                               /* alive now */
+    double idle_seconds;  /* time in which no chunk was dealt to a worker of the pool, summed over workers, until the
+                            map's last task was done. What is neither busy nor idle is the way of chunks and results */
+    uint32_t workers;     /* alive now */
     double tasks_partial; /* how much is done of tasks that are not in tasks_done: those of long chunks, and parts of
                              tasks that tell by rp_task_progress. A moment old */
     /* Answered chunks that were not, at their begin and at their end, on the core where their worker's chunk before had

@@ -24,6 +24,13 @@ typedef struct rp_job_option {
     const char *help;  /* one line */
 } rp_job_option;
 
+/* How a job of W times the work is asked for; `rankpool scale --weak` needs to know. */
+enum rp_job_size {
+    RP_SIZE_FIXED, /* it cannot be, in a way that is the same for every job */
+    RP_SIZE_RANGE, /* the last of its arguments, which are [FIRST] LAST, moves so that the range is W times as long */
+    RP_SIZE_TASKS  /* its arguments are its tasks: they are given W times */
+};
+
 /* A job. All of it is lent for the whole program. */
 typedef struct rp_job {
     const char *name;             /* the word on the command line */
@@ -48,6 +55,7 @@ typedef struct rp_job {
     int (*finish)(rp_job_run *run);
     /* Free run->state. Called once after a plan that succeeded, also when the run failed. */
     void (*release)(rp_job_run *run);
+    enum rp_job_size size; /* how its work grows */
 } rp_job;
 
 /* An option as the user gave it. */

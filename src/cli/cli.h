@@ -16,6 +16,7 @@ struct options {
     bool schedule_given, chunk_given;
     uint32_t active, retries;
     bool unordered, quiet, help, version;
+    bool untimed; /* jobs see no time, so that what they print is the same in every run; not the user's to give */
     enum progress_kind progress;
     const char *output;
 };
@@ -25,8 +26,9 @@ struct options {
  * in *rest; the job's own go to `given` ([argc + 1], ended by a zero entry). 0 or RP_EUSAGE. */
 int options_read(struct options *options, const rp_job *job, int argc, const char **argv, int from, int *rest,
                  rp_job_given *given, rp_error *error);
-/* The first word that is no pool option or value of one: the job's name. argc: there is none. */
-int options_find_job(int argc, const char *const *argv);
+/* The first word from argv[from] on that is no pool option, none of `job`'s (which may be NULL), nor a value of one: a
+ * job's name. argc: there is none. */
+int options_find_job(const rp_job *job, int argc, const char *const *argv, int from);
 int options_from_environment(struct options *options, rp_error *error);
 void options_print(FILE *out);
 
@@ -40,7 +42,15 @@ const rp_job *find_job(const char *name);
 const rp_kernel **all_kernels(void);
 
 /* run.c: one job from plan to exit code. */
-int run_job(const struct options *options, rp_job_run *run);
+/* What is done with a world that is open, on rank 0. An exit code. */
+typedef int run_body(const struct options *options, rp_job_run *run, rp_world *world);
+int run_job(const struct options *options, rp_job_run *run, run_body *body);
+/* The usual one: a pool, and the job on it. */
+int run_once(const struct options *options, rp_job_run *run, rp_world *world);
+/* The job on a pool that is open, its errors on stderr. `stats` are those of its end. An exit code. */
+int run_map(const struct options *options, rp_job_run *run, rp_world *world, rp_pool *pool, rp_map_stats *stats);
+/* The exit code for an error of a call, which goes to stderr. */
+int run_failed(int rc, const rp_error *error);
 
 /* report.c: what goes to stderr while a map runs and at its end. */
 struct progress {
@@ -59,5 +69,12 @@ const char *time_text(double seconds, char text[32]);
 
 /* topo.c: the tool that proves where the workers are, a job like any other. */
 extern const rp_job tool_topo;
+
+/* scale.c: the tool that runs a job on growing parts of what the program was given. */
+extern const rp_job tool_scale;
+/* It with the options of the job that it is to measure, whose name is somewhere in argv[from..]; those are the caller's
+ * to free. */
+int scale_join(rp_job *joined, int argc, const char *const *argv, int from);
+run_body scale_run;
 
 #endif

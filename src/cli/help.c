@@ -7,6 +7,7 @@
 
 const rp_job *find_job(const char *name) {
     if (!strcmp(name, tool_topo.name)) return &tool_topo;
+    if (!strcmp(name, tool_scale.name)) return &tool_scale;
     for (const rp_job *const *job = rp_jobs; *job; job++)
         if (!strcmp((*job)->name, name)) return *job;
     return NULL;
@@ -41,6 +42,7 @@ void help_print(FILE *out) {
     for (const rp_job *const *job = rp_jobs; *job; job++) print_line(out, *job);
     fputs("\nTools:\n", out);
     print_line(out, &tool_topo);
+    print_line(out, &tool_scale);
     fputs("\nPool options, each also as a variable such as RANKPOOL_CREW:\n", out);
     options_print(out);
     fputs(

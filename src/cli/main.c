@@ -29,7 +29,7 @@ static int plan_and_run(const struct options *options, const rp_job *job, int ar
     }
     rp_job_run run = {.job = job, .given = given};
     if (job->plan(&run, argc, argv)) return complain(EXIT_USAGE, run.message);
-    int exit_code = run_job(options, &run);
+    int exit_code = run_job(options, &run, job->plan == tool_scale.plan ? scale_run : run_once);
     if (job->release) job->release(&run);
     return exit_code;
 }
@@ -42,8 +42,13 @@ int main(int argc, char **arguments) {
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of the write */
     rp_job_given *given = calloc((size_t)argc + 1, sizeof *given);
     if (!given) return complain(EXIT_ENVIRONMENT, rp_strerror(RP_ENOMEM));
-    int at = options_find_job(argc, argv), rest = 0, exit_code;
+    int at = options_find_job(NULL, argc, argv, 1), rest = 0, exit_code;
     const rp_job *job = at < argc ? find_job(argv[at]) : NULL;
+    rp_job joined = {0};
+    if (job == &tool_scale) {
+        if (scale_join(&joined, argc, argv, at + 1)) return complain(EXIT_ENVIRONMENT, rp_strerror(RP_ENOMEM));
+        job = &joined;
+    }
     if (options_from_environment(&options, &error)) {
         exit_code = complain(EXIT_USAGE, error.text);
     } else if (at < argc && !job) {
@@ -68,5 +73,6 @@ int main(int argc, char **arguments) {
         exit_code = plan_and_run(&options, job, rest, argv + at + 1, given);
     }
     free(given);
+    free((void *)joined.options);
     return exit_code;
 }

@@ -173,13 +173,14 @@ static bool is_option(const char *word) {
     return word[0] == '-' && word[1] && !isdigit((unsigned char)word[1]) && word[1] != '.';
 }
 
-int options_find_job(int argc, const char *const *argv) {
-    for (int i = 1; i < argc; i++) {
+int options_find_job(const rp_job *job, int argc, const char *const *argv, int from) {
+    for (int i = from; i < argc; i++) {
         if (!is_option(argv[i])) return i;
         const char *name = argv[i] + 2;
         if (strncmp(argv[i], "--", 2)) continue;
-        const struct pool_option *option = find(name, strcspn(name, "="));
-        if (option && option->value && !strchr(name, '=')) i++;
+        const rp_job_option *own = find_own(job, name, strcspn(name, "="));
+        const struct pool_option *option = own ? NULL : find(name, strcspn(name, "="));
+        if (((own && own->value) || (option && option->value)) && !strchr(name, '=')) i++;
     }
     return argc;
 }

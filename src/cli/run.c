@@ -51,9 +51,9 @@ static double now_s(void) {
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-static int collect(rp_job_run *run, double opened_s, const rp_result *result) {
+static int collect(const struct options *options, rp_job_run *run, double opened_s, const rp_result *result) {
     if (!run->job->collect) return fwrite(result->data, 1, result->size, run->out) == result->size ? 0 : RP_EOUTPUT;
-    run->seconds = now_s() - opened_s;
+    run->seconds = options->untimed ? 0 : now_s() - opened_s;
     return run->job->collect(run, result);
 }
 
@@ -64,7 +64,8 @@ static int next(rp_job_run *run, rp_map *map, double wait_s, rp_result *result) 
     return fflush(run->out) ? RP_EOUTPUT : rp_map_next(map, wait_s, result);
 }
 
-static void collect_all(rp_job_run *run, rp_map *map, struct progress *progress, struct outcome *outcome) {
+static void collect_all(const struct options *options, rp_job_run *run, rp_map *map, struct progress *progress,
+                        struct outcome *outcome) {
     double opened_s = now_s();
     rp_result result;
     for (unsigned count = 0; !outcome->rc; count++) {
@@ -81,7 +82,7 @@ static void collect_all(rp_job_run *run, rp_map *map, struct progress *progress,
         else if (result.status)
             show_failure(progress, outcome, &result);
         else
-            outcome->rc = collect(run, opened_s, &result);
+            outcome->rc = collect(options, run, opened_s, &result);
     }
 }
 
@@ -105,12 +106,12 @@ static int say(struct progress *progress, int exit_code, const char *text) {
 }
 
 /* How the run ended, in words and as an exit code. */
-static int judge(rp_job_run *run, rp_world *world, rp_map *map, struct progress *progress, struct outcome *outcome,
-                 int feed_rc) {
+static int judge(const struct options *options, rp_job_run *run, rp_world *world, rp_map *map,
+                 struct progress *progress, struct outcome *outcome, int feed_rc) {
     char text[512];
     rp_map_stats stats;
     rp_map_stats_get(map, &stats);
-    run->seconds = stats.seconds;
+    run->seconds = options->untimed ? 0 : stats.seconds;
     int rc = outcome->rc;
     if (rc == RP_END && feed_rc) return say(progress, EXIT_USAGE, run->message);
     if (rc == RP_END && !outcome->failed && run->job->finish) rc = run->job->finish(run);
@@ -140,7 +141,7 @@ static int judge(rp_job_run *run, rp_world *world, rp_map *map, struct progress 
     return EXIT_TASKS_FAILED;
 }
 
-static int run_map(const struct options *options, rp_job_run *run, rp_world *world, rp_pool *pool) {
+int run_map(const struct options *options, rp_job_run *run, rp_world *world, rp_pool *pool, rp_map_stats *stats) {
     rp_error error = {0};
     rp_map *map;
     struct progress progress;
@@ -159,15 +160,14 @@ static int run_map(const struct options *options, rp_job_run *run, rp_world *wor
     if (run->job->feed && !feeder.started)
         outcome.rc = RP_ESYSTEM;
     else
-        collect_all(run, map, &progress, &outcome);
-    rp_map_stats stats;
-    rp_map_stats_get(map, &stats);
+        collect_all(options, run, map, &progress, &outcome);
+    rp_map_stats_get(map, stats);
     if (feeder.started) { /* where the map ended early, the feeder may hang on its source */
         if (outcome.rc != RP_END) pthread_cancel(feeder.thread);
         pthread_join(feeder.thread, NULL);
     }
-    int exit_code = judge(run, world, map, &progress, &outcome, feeder.rc);
-    if (outcome.rc == RP_END && !feeder.rc && !options->quiet) summary_print(&stats, pool, rp_world_ranks(world));
+    int exit_code = judge(options, run, world, map, &progress, &outcome, feeder.rc);
+    if (outcome.rc == RP_END && !feeder.rc && !options->quiet) summary_print(stats, pool, rp_world_ranks(world));
     rp_map_close(map);
     return exit_code;
 }
@@ -193,9 +193,25 @@ static int exit_code_of(int rc) {
     return rc == RP_ESTOPPED ? EXIT_STOPPED : EXIT_ENVIRONMENT;
 }
 
-int run_job(const struct options *options, rp_job_run *run) {
-    rp_world *world = NULL;
+int run_failed(int rc, const rp_error *error) {
+    fprintf(stderr, "rankpool: %s\n", error->text[0] ? error->text : rp_strerror(rc));
+    return exit_code_of(rc);
+}
+
+int run_once(const struct options *options, rp_job_run *run, rp_world *world) {
     rp_pool *pool;
+    rp_error error = {0};
+    rp_map_stats stats;
+    int rc = rp_pool_open(world, &options->pool, &pool, &error);
+    if (rc) return run_failed(rc, &error);
+    if (!options->quiet) print_notes(pool);
+    int exit_code = run_map(options, run, world, pool, &stats);
+    rp_pool_free(pool);
+    return exit_code;
+}
+
+int run_job(const struct options *options, rp_job_run *run, run_body *body) {
+    rp_world *world = NULL;
     rp_error error = {0};
     const rp_kernel **kernels = all_kernels();
     int exit_code = 0;
@@ -207,15 +223,9 @@ int run_job(const struct options *options, rp_job_run *run) {
     }
     if (rc == 0) {
         exit_code = open_output(options, run);
-        if (!exit_code && (rc = rp_pool_open(world, &options->pool, &pool, &error)) == 0) {
-            if (!options->quiet) print_notes(pool);
-            exit_code = run_map(options, run, world, pool);
-            rp_pool_free(pool);
-        }
-    }
-    if (rc) {
-        exit_code = exit_code_of(rc);
-        fprintf(stderr, "rankpool: %s\n", error.text[0] ? error.text : rp_strerror(rc));
+        if (!exit_code) exit_code = body(options, run, world);
+    } else {
+        exit_code = run_failed(rc, &error);
     }
     if (run->out && run->out != stdout && fclose(run->out) && !exit_code) {
         fprintf(stderr, "rankpool: cannot write %s: %s\n", options->output, strerror(errno));

@@ -92,7 +92,7 @@ bool rp__master_pool_ready(const struct rp__master *master) {
 int rp__master_pool_close(struct rp__master *master) {
     for (uint32_t i = 0; i < master->ranks; i++)
         master->rank[i] = (struct rp__master_rank){.lost = master->rank[i].lost};
-    master->workers = master->ranks_up = 0;
+    master->workers = master->ranks_up = master->idle = 0;
     free(master->held);
     master->held = NULL;
     return tell_all(master, &(struct rp__frame){.type = RP__FRAME_POOL_END});
@@ -108,7 +108,7 @@ static int number_workers(struct rp__master *master) {
         master->rank[i].first = first;
         first += master->rank[i].workers;
     }
-    master->workers = first;
+    master->workers = master->idle = first;
     master->held = calloc(first ? first : 1, sizeof *master->held);
     if (!master->held) return RP_ENOMEM;
     for (uint32_t i = 0; i < master->ranks && rc == 0; i++)
@@ -149,7 +149,7 @@ struct rp__chunk *rp__chunk_new(struct rp__master *master, struct rp__master_map
                                 .counted = true,
                                 .dealt_ns = master->now_ns};
     map->out++;
-    master->rank[rank].held++;
+    if (master->rank[rank].held++ < master->rank[rank].workers) master->idle--;
     if (range->worker != RP__ANY_WORKER) master->held[range->worker]++;
     return chunk;
 }
@@ -164,7 +164,7 @@ static struct rp__chunk *find_chunk(struct rp__master *master, uint32_t rank, ui
 void rp__chunk_uncount(struct rp__master *master, struct rp__chunk *chunk) {
     if (!chunk->counted) return;
     chunk->counted = false;
-    master->rank[chunk->rank].held--;
+    if (--master->rank[chunk->rank].held < master->rank[chunk->rank].workers) master->idle++;
     if (chunk->range.worker != RP__ANY_WORKER && master->held[chunk->range.worker]) master->held[chunk->range.worker]--;
 }
 
@@ -195,6 +195,7 @@ int rp__master_map_open(struct rp__master *master, const struct rp__map_spec *sp
     if (!map) return RP_ENOMEM;
     const rp_map_options *options = &spec->options;
     map->number = ++master->next_map;
+    map->idle_from_ns = master->idle_ns;
     map->kernel = spec->kernel;
     map->range = spec->range;
     map->keep_all = spec->keep_all;
@@ -289,12 +290,23 @@ void rp__master_map_free(struct rp__master *master, struct rp__master_map *map) 
 
 size_t rp__master_map_held(const struct rp__master_map *map) { return map->items.bytes - map->items.grown; }
 
-void rp__master_map_stats(const struct rp__master *master, const struct rp__master_map *map, rp_map_stats *stats) {
+void rp__master_pass(struct rp__master *master, uint64_t now_ns) {
+    if (master->passed_ns && now_ns > master->passed_ns) master->idle_ns += master->idle * (now_ns - master->passed_ns);
+    master->passed_ns = now_ns;
+}
+
+void rp__master_map_stats(const struct rp__master *master, struct rp__master_map *map, rp_map_stats *stats) {
     *stats = map->stats;
     stats->tasks_done = map->ledger.done_tasks;
     stats->tasks_known = map->ledger.known;
     stats->tasks_final = map->ledger.final && (!map->ledger.map.grows || rp__ledger_complete(&map->ledger));
     stats->busy_seconds = (double)map->busy_ns * 1e-9;
+    const uint64_t idle_ns = map->idle_final ? map->idle_from_ns : master->idle_ns - map->idle_from_ns;
+    stats->idle_seconds = (double)idle_ns * 1e-9;
+    if (!map->idle_final && rp__master_map_complete(map)) {
+        map->idle_final = true;
+        map->idle_from_ns = idle_ns;
+    }
     stats->workers = master->workers;
     stats->tasks_partial = map->partial > 0 ? map->partial : 0;
 }

@@ -69,7 +69,7 @@ void rp__master_map_free(struct rp__master *master, struct rp__master_map *map);
 /* Bytes of inputs held that were fed; not what tasks have added. */
 size_t rp__master_map_held(const struct rp__master_map *map);
 /* Counts only; seconds and tasks_known's caller-side parts are the caller's. */
-void rp__master_map_stats(const struct rp__master *master, const struct rp__master_map *map, rp_map_stats *stats);
+void rp__master_map_stats(const struct rp__master *master, struct rp__master_map *map, rp_map_stats *stats);
 
 /* A frame came from `rank`. 0, RP_ENOMEM, RP_EPROTOCOL: the frame makes no sense and was ignored. */
 int rp__master_receive(struct rp__master *master, uint32_t rank, const struct rp__frame *frame);
@@ -80,6 +80,9 @@ void rp__master_stop(struct rp__master *master);
 
 /* The time now, of any clock that goes on. It is how the master learns that a chunk is late; without it none is. */
 void rp__master_tick(struct rp__master *master, uint64_t now_ns);
+/* The time now, of the same clock, before anything that has happened since the last call is told: meanwhile, idle workers
+ * have stayed so. It is how the master learns for how long they were. */
+void rp__master_pass(struct rp__master *master, uint64_t now_ns);
 /* The next frame to send, and to whom; false: nothing to do until the next event. The frame's bytes are lent until
  * the next call on the master. */
 bool rp__master_action(struct rp__master *master, uint32_t *rank, struct rp__frame *frame);

@@ -137,6 +137,7 @@ int rp__master_lose(struct rp__master *master, uint32_t lost) {
     for (struct rp__master_map *map = master->maps; map && rc == 0; map = map->next)
         for (uint32_t i = 0; i < rp__map_workers(master, map, lost); i++)
             rp__ledger_release(&map->ledger, rank->first + i);
+    if (rank->held < rank->workers) master->idle -= rank->workers - (uint32_t)rank->held;
     rank->lost = true;
     rank->up = false;
     rank->held = 0;

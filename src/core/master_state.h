@@ -68,6 +68,8 @@ struct rp__master_map {
     uint64_t cancels, refused; /* of chunks: asked and not answered; answered that they run */
     rp_map_stats stats;
     uint64_t busy_ns;
+    uint64_t idle_from_ns; /* what the master's idle_ns was when it opened; once it is complete, its own idle time */
+    bool idle_final;       /* it is */
     double partial; /* the sum of its chunks' progress */
 };
 
@@ -89,6 +91,9 @@ struct rp__master {
     struct rp__buffer pool_options, scratch;
     bool stopped, restless; /* restless: something happened since dealing came to rest */
     uint32_t cursor;        /* the rank whose turn it is */
+    uint32_t idle;          /* workers of all ranks that no chunk is out to */
+    uint64_t idle_ns;       /* summed over workers, up to passed_ns */
+    uint64_t passed_ns;     /* 0: no time has passed that anyone told of */
     uint64_t now_ns;        /* as of the last tick; 0: there was none */
     uint64_t looked_ns;     /* when a late chunk was looked for in vain */
     uint64_t late_ns;       /* when it is worth while again; UINT64_MAX: not before something happens */

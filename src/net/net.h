@@ -35,7 +35,7 @@ struct rp__net {
     int local_rank, local_size; /* among the ranks of this host */
     int hosts;
     int host;     /* 0..: which of them this rank is on, in order of their lowest rank */
-    int *host_of; /* [size] a number of each rank's host; the net's own. NULL: all are on one */
+    int *host_of; /* [size] the lowest rank of each rank's host; the net's own. NULL: all are on one */
 };
 
 /* What the net needs of the agent's doorbell (crew/bell.h), so that ranks of one host wake each other. */

@@ -164,7 +164,7 @@ struct rp__net_local *rp__net_local_new(int size, const struct rp__net_local_scr
     for (int rank = 0; rank < size; rank++) {
         int host = rank / per_host, first = host * per_host;
         hub->end[rank].hub = hub;
-        hub->host_of[rank] = host;
+        hub->host_of[rank] = first;
         hub->end[rank].net = (struct rp__net){.ops = &local_ops,
                                               .rank = rank,
                                               .size = size,

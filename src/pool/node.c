@@ -92,14 +92,24 @@ void rp__node_close(rp_world *world) {
     world->node = NULL;
 }
 
+/* How many of the ranks that have workers are before `rank`; false: it has none. */
+static bool find_place(const struct rp__pool_wish *wish, int rank, uint32_t *place) {
+    const rp_pool_options *options = &wish->options;
+    *place = (uint32_t)rank - wish->first_rank;
+    if (!options->ranks) return *place < wish->ranks;
+    for (*place = 0; *place < options->rank_count && options->ranks[*place] < rank; ++*place) continue;
+    return *place < options->rank_count && options->ranks[*place] == rank;
+}
+
 /* Workers that rank `rank` was asked for, as the options have it; false: none. */
 static bool wanted(const struct rp__pool_wish *wish, int rank, uint32_t *workers) {
     const rp_pool_options *options = &wish->options;
-    const uint32_t place = (uint32_t)rank - wish->first_rank;
+    const uint32_t ranks = options->ranks ? (uint32_t)options->rank_count : wish->ranks;
+    uint32_t place;
     *workers = options->crew;
-    if (place >= wish->ranks) return false;
+    if (!find_place(wish, rank, &place)) return false;
     if (!options->workers) return true;
-    *workers = options->workers / wish->ranks + (place < options->workers % wish->ranks);
+    *workers = options->workers / ranks + (place < options->workers % ranks);
     return *workers > 0;
 }
 
@@ -117,9 +127,9 @@ static int plan_host(rp_world *world, struct rp__rank_crew *crew, struct rp__top
         uint32_t workers;
         if (!wanted(&crew->wish, node->rank, &workers)) continue;
         if (i == world->net->local_rank) *own = ranks;
-        rank[ranks++] = (struct rp__topo_rank){.binding = workers == RP_CREW_CORES ? node->reach : node->binding,
-                                               .workers = workers,
-                                               .given = crew->wish.given};
+        const bool reaches = workers == RP_CREW_CORES || options->ranks;
+        rank[ranks++] = (struct rp__topo_rank){
+            .binding = reaches ? node->reach : node->binding, .workers = workers, .given = crew->wish.given};
         if (node->quota > 0 && (limits.quota <= 0 || node->quota < limits.quota)) limits.quota = node->quota;
         if (whole && node->granted > limits.granted) limits.granted = node->granted;
     }
@@ -230,7 +240,7 @@ int rp__node_start(rp_world *world, struct rp__rank_crew *crew, uint32_t first, 
     if (!crew->agent) return rp__fail(error, RP_ENOMEM, "out of memory for an agent");
     rp__agent_limit_tasks(crew->agent, crew->wish.options.maxtasksperchild);
     if (crew->wish.process) rp__agent_is_process(crew->agent, &crew->where);
-    const size_t head = sizeof crew->wish;
+    const size_t head = sizeof crew->wish + crew->wish.options.rank_count * sizeof(int);
     if (crew->wish.initializes)
         rp__agent_initialize(crew->agent, crew->wish.initializer, crew->wish_bytes.data + head,
                              crew->wish_bytes.size - head);

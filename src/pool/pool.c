@@ -72,10 +72,37 @@ static int check(const rp_world *world, const rp_pool_options *options, rp_error
     return 0;
 }
 
-/* The wish and the initializer's input, for ranks that have other addresses. */
+static int compare_ranks(const void *a, const void *b) {
+    const int x = *(const int *)a, y = *(const int *)b;
+    return (x > y) - (x < y);
+}
+
+/* The ranks that have workers, sorted. */
+static int pack_ranks(const rp_world *world, const rp_pool_options *options, struct rp__buffer *bytes,
+                      rp_error *error) {
+    const size_t at = bytes->size;
+    if (!options->rank_count != !options->ranks)
+        return rp__fail(error, RP_EINVAL, "ranks and rank_count must be given together: give both or neither");
+    if (!options->ranks) return 0;
+    if (rp__buffer_append(bytes, options->ranks, options->rank_count * sizeof *options->ranks))
+        return rp__fail(error, RP_ENOMEM, "out of memory for a pool");
+    int *rank = (int *)(bytes->data + at);
+    qsort(rank, options->rank_count, sizeof *rank, compare_ranks);
+    for (size_t i = 0; i < options->rank_count; i++) {
+        if (rank[i] < 0 || (uint32_t)rank[i] >= world->ranks)
+            return rp__fail(error, RP_EINVAL, "a pool was asked for on rank %d, and the world has ranks 0 to %u",
+                            rank[i], world->ranks - 1);
+        if (i && rank[i] == rank[i - 1])
+            return rp__fail(error, RP_EINVAL, "a pool was asked for on rank %d twice: name each rank once", rank[i]);
+    }
+    return 0;
+}
+
+/* The wish with what it points to, for ranks that have other addresses. */
 static int pack(const rp_world *world, const rp_pool_options *options, struct rp__buffer *bytes, rp_error *error) {
     struct rp__pool_wish wish = {.options = *options, .given = world->launch.cores, .ranks = world->ranks};
     wish.options.initializer = wish.options.init_args = NULL;
+    wish.options.ranks = NULL;
     if (options->initializer) {
         wish.initializes = true;
         if (rp__find_kernel(world, options->initializer, &wish.initializer) ||
@@ -86,6 +113,7 @@ static int pack(const rp_world *world, const rp_pool_options *options, struct rp
             return rp__fail(error, RP_EINVAL, "init_args_size is %zu and init_args is NULL", options->init_args_size);
     }
     int rc = rp__buffer_append(bytes, &wish, sizeof wish);
+    if (rc == 0 && (rc = pack_ranks(world, options, bytes, error))) return rc;
     if (rc == 0 && options->initializer) rc = rp__buffer_append(bytes, options->init_args, options->init_args_size);
     return rc ? rp__fail(error, rc, "out of memory for a pool") : 0;
 }
@@ -112,6 +140,20 @@ int rp__pool_start(rp_pool *pool, const struct rp__buffer *wish, rp_error *error
     return rc;
 }
 
+/* The hosts of the ranks that are listed. */
+static uint32_t count_hosts(const rp_world *world, const rp_pool_options *options) {
+    const int *host_of = world->net->host_of;
+    if (!options->ranks || !host_of) return (uint32_t)world->net->hosts;
+    uint32_t hosts = 0;
+    bool *seen = calloc(world->ranks, sizeof *seen);
+    for (size_t i = 0; seen && i < options->rank_count; i++) {
+        hosts += !seen[host_of[options->ranks[i]]];
+        seen[host_of[options->ranks[i]]] = true;
+    }
+    free(seen);
+    return hosts;
+}
+
 int rp_pool_open(rp_world *world, const rp_pool_options *options, rp_pool **out, rp_error *error) {
     static const rp_pool_options defaults = {0};
     if (!world || !out) return rp__fail(error, RP_EINVAL, "rp_pool_open needs a world and a result");
@@ -125,6 +167,8 @@ int rp_pool_open(rp_world *world, const rp_pool_options *options, rp_pool **out,
         rp__buffer_free(&wish);
         return rc ? rc : rp__fail(error, RP_ENOMEM, "out of memory for a pool");
     }
+    pool->hosts = count_hosts(world, options);
+    pool->options.ranks = NULL; /* lent */
     rp__world_lock(world);
     rc = rp__pool_start(pool, &wish, error);
     if (rc && !pool->ended) rp__pool_free(pool);
@@ -218,7 +262,7 @@ int rp_pool_free(rp_pool *pool) {
 
 uint32_t rp_pool_workers(const rp_pool *pool) { return pool ? rp__master_workers(pool->master) : 0; }
 
-uint32_t rp_pool_hosts(const rp_pool *pool) { return pool ? (uint32_t)pool->world->net->hosts : 0; }
+uint32_t rp_pool_hosts(const rp_pool *pool) { return pool ? pool->hosts : 0; }
 
 const char *rp_pool_note(const rp_pool *pool, size_t index) {
     if (!pool) return NULL;

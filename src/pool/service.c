@@ -95,6 +95,8 @@ static int pool_came(rp_world *world, const struct rp__frame *frame, rp_error *e
     if (frame->flags & RP__MORE) return 0;
     if (crew->wish_bytes.size < sizeof crew->wish) return rp__fail(error, RP_EPROTOCOL, "rank 0 runs another version");
     memcpy(&crew->wish, crew->wish_bytes.data, sizeof crew->wish);
+    const size_t listed = crew->wish.options.rank_count; /* of their own program, so that they are there */
+    crew->wish.options.ranks = listed ? (const int *)(crew->wish_bytes.data + sizeof crew->wish) : NULL;
     int rc = rp__node_plan(world, crew, error);
     if (rc) {
         fail_crew(world, crew, error);
@@ -304,6 +306,11 @@ static bool master_acts(rp_world *world, rp_pool *pool) {
     return count > 0;
 }
 
+static void pass_time(rp_world *world) {
+    const uint64_t now_ns = rp__now_ns();
+    for (rp_pool *pool = world->pools; pool; pool = pool->next) rp__master_pass(pool->master, now_ns);
+}
+
 static bool masters_act(rp_world *world) {
     bool busy = false;
     const uint64_t now_ns = rp__now_ns(); /* no sleep is long enough to miss by much that a chunk is late */
@@ -422,6 +429,7 @@ void rp__service_step(rp_world *world, int64_t most_ns) {
     uint32_t before = world->rung;
     world->rung = rp__bell_read(world->bell);
     lock_masters(world);
+    if (is_rank_0(world)) pass_time(world);
     bool busy = take_messages(world);
     unlock_masters(world);
     busy |= poll_crews(world);

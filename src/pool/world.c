@@ -318,6 +318,16 @@ void rp_world_close(rp_world *world, int exit_code) {
 
 int rp_world_ranks(const rp_world *world) { return world ? (int)world->ranks : 0; }
 
+int rp_world_hosts(const rp_world *world) { return world ? world->net->hosts : 0; }
+
+int rp_world_host(const rp_world *world, int rank) {
+    if (!world || rank < 0 || (uint32_t)rank >= world->ranks) return -1;
+    const int *host_of = world->net->host_of;
+    int before = 0; /* hosts whose lowest rank is lower */
+    for (int other = 0; host_of && other < host_of[rank]; other++) before += host_of[other] == other;
+    return before;
+}
+
 const char *rp_world_error(rp_world *world) {
     if (!world) return "";
     rp__world_lock(world); /* what it says is said once and stays */

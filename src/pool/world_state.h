@@ -38,8 +38,9 @@ struct rp__pool_wish {
     uint32_t given;
     uint32_t first_rank, ranks; /* where its crews are: in ranks [first_rank, first_rank + ranks) */
     bool process;               /* its one worker is a Process */
-    bool initializes;     /* pointers mean nothing to other ranks: the initializer's input follows in the frame, */
-    uint32_t initializer; /* and this is its kernel */
+    bool initializes;     /* pointers mean nothing to other ranks: options.rank_count numbers of type int follow in the
+                             frame, in ascending order, and the initializer's input, */
+    uint32_t initializer; /* whose kernel this is */
 };
 
 struct rp__collector; /* pool/collector.h */
@@ -51,6 +52,7 @@ struct rp_pool {
     uint32_t number; /* 1.. */
     rp_pool_options options;
     uint32_t first_rank, ranks; /* where its crews are; the master's rank 0 is the world's `first_rank` */
+    uint32_t hosts;             /* that its ranks are on */
     rp_process *process;        /* whose pool it is, until it is over; NULL: the program's */
     struct rp__master *master;
     struct rp__outbox *to;        /* [ranks] the master's */
@@ -67,8 +69,8 @@ struct rp_pool {
 struct rp__rank_crew {
     struct rp__rank_crew *next;
     uint32_t pool;
-    struct rp__buffer wish_bytes; /* as they came, with the initializer's input behind the wish */
-    struct rp__pool_wish wish;
+    struct rp__buffer wish_bytes; /* as they came, with ranks and the initializer's input behind the wish */
+    struct rp__pool_wish wish;    /* its options.ranks point into wish_bytes */
     struct rp__topo_plan plan;
     uint32_t first, workers; /* its own part of the plan; none: the pool has no worker here, nor crew and agent */
     struct rp__crew *crew;

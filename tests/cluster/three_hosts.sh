@@ -50,6 +50,16 @@ run on_hosts 2 primes 1e8
 claim "the summary counts workers" says "$err" '\b6 workers'
 claim "the summary counts hosts" says "$err" '\b3 hosts'
 
+# Sleeping scales on any number of cores: packed, and spread over as many nodes as there are.
+mapfile -t naps < <(yes 0.03 | head -n 96)
+run on_hosts 2 --quiet scale --csv sleep "${naps[@]}" --node-workers 8 --repeat 1:1 --min-time 0
+rows() { awk -F, -v row="$1" '($1 "," $2 "," $4) == row { rows++ } END { exit rows != 1 }' "$out"; }
+for row in sequential,1,1 threads,1,8 processes,1,8 packed,2,16 packed,3,24 spread,3,16 packed-ranks,3,6 spread-ranks,3,4; do
+    claim "scale measures $row" rows "$row"
+done
+efficient() { awk -F, '$1 == "spread" && $4 == 16 { good = $8 > 0.8 && $8 < 1.2 } END { exit !good }' "$out"; }
+claim "scale: the efficiency of sleeping on 16 workers of three hosts is more than 0.8" efficient
+
 # What a program uses of the library, between workers of different hosts: the same tests and examples as on one.
 # (lock_count goes over the network 200,000 times: it takes minutes, and test_shared makes its claim with fewer.)
 tests=(shared waiting process pure_pool future reduce)

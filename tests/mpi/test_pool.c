@@ -728,6 +728,73 @@ static void pinned_workers_never_migrate(void) {
     CU_ASSERT_TRUE(stats.migrations <= unbound);
 }
 
+/* Every worker of the pool answers from one of these ranks, which are in ascending order, and numbered in that. */
+static void workers_are_on(const int *rank, size_t count, uint32_t each) {
+    rp_map *map = NULL;
+    rp_result result;
+    uint64_t came = 0;
+    const rp_map_options options = {.kernel = "who", .count = rp_pool_workers(the.pool), .each_worker = true};
+    CU_ASSERT_EQUAL(rp_pool_workers(the.pool), count * each);
+    CU_ASSERT_EQUAL_FATAL(rp_map_open(the.pool, &options, &map, NULL), 0);
+    for (; rp_map_next(map, 60, &result) == 0 && came < count * each; came++) {
+        rp_where where;
+        CU_ASSERT_EQUAL_FATAL(result.size, sizeof where);
+        memcpy(&where, result.data, sizeof where);
+        CU_ASSERT_EQUAL(where.rank, rank[came / each]);
+        CU_ASSERT_EQUAL(where.worker, came);
+    }
+    rp_map_close(map);
+    CU_ASSERT_EQUAL(came, count * each);
+}
+
+static void only_the_ranks_that_are_named_have_workers(void) {
+    const int ranks = rp_world_ranks(the.world), last = ranks - 1, some[] = {0, 2}, mixed[] = {2, 0},
+              beyond[] = {ranks}, twice[] = {0, 0};
+    rp_pool_free(the.pool);
+    for (enum rp_workers kind = RP_WORKERS_PROCESS; kind <= RP_WORKERS_INLINE; kind++) {
+        rp_pool_options options = {.kind = kind, .crew = 2, .ranks = &last, .rank_count = 1};
+        CU_ASSERT_EQUAL_FATAL(rp_pool_open(the.world, &options, &the.pool, NULL), 0);
+        CU_ASSERT_EQUAL(rp_pool_hosts(the.pool), 1);
+        workers_are_on(&last, 1, 2);
+        rp_pool_free(the.pool);
+        if (ranks < 3) continue;
+        options = (rp_pool_options){.kind = kind, .workers = 6, .ranks = mixed, .rank_count = 2};
+        CU_ASSERT_EQUAL_FATAL(rp_pool_open(the.world, &options, &the.pool, NULL), 0);
+        workers_are_on(some, 2, 3);
+        rp_pool_free(the.pool);
+    }
+    rp_pool_options options = {
+        .initializer = "initialize", .init_args = "abc", .init_args_size = 3, .ranks = some, .rank_count = 1};
+    CU_ASSERT_EQUAL_FATAL(rp_pool_open(the.world, &options, &the.pool, NULL), 0);
+    rp_map *map = open_map("recall", rp_pool_workers(the.pool), &well, (rp_map_options){.each_worker = true});
+    rp_result result;
+    CU_ASSERT_EQUAL_FATAL(rp_map_next(map, 60, &result), 0);
+    CU_ASSERT_TRUE(result.size == 8 && !memcmp(result.data, &(uint64_t){'a' + 'b' + 'c'}, 8));
+    rp_map_close(map);
+    rp_pool_free(the.pool);
+
+    const struct {
+        const int *ranks;
+        size_t count;
+    } wrong[] = {{beyond, 1}, {twice, 2}, {some, 0}, {NULL, 1}};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        rp_error error = {0};
+        options = (rp_pool_options){.ranks = wrong[i].ranks, .rank_count = wrong[i].count};
+        CU_ASSERT_EQUAL(rp_pool_open(the.world, &options, &the.pool, &error), RP_EINVAL);
+        CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "rank"));
+    }
+    CU_ASSERT_EQUAL(rp_pool_open(the.world, NULL, &the.pool, NULL), 0);
+}
+
+static void ranks_are_on_hosts(void) {
+    const int ranks = rp_world_ranks(the.world);
+    CU_ASSERT_EQUAL(rp_world_hosts(the.world), 1);
+    CU_ASSERT_EQUAL(rp_world_host(the.world, 0), 0);
+    CU_ASSERT_EQUAL(rp_world_host(the.world, ranks - 1), 0);
+    CU_ASSERT_EQUAL(rp_world_host(the.world, ranks), -1);
+    CU_ASSERT_EQUAL(rp_world_host(the.world, -1), -1);
+}
+
 int main(void) {
     static const struct unit_test tests[] = {UNIT(results_come_in_order_whatever_the_schedule),
                                              UNIT(an_error_fails_its_own_task_with_its_message),
@@ -758,6 +825,8 @@ int main(void) {
                                              UNIT(a_worker_that_had_its_share_of_tasks_is_replaced),
                                              UNIT(a_task_is_told_the_machine_that_it_runs_on),
                                              UNIT(pinned_workers_never_migrate),
+                                             UNIT(only_the_ranks_that_are_named_have_workers),
+                                             UNIT(ranks_are_on_hosts),
                                              {NULL, NULL}};
     return run_on_a_pool("pool", kernels, tests, &the.world, &the.pool);
 }

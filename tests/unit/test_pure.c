@@ -31,6 +31,7 @@ struct cluster {
 static void act(struct cluster *cluster) {
     uint32_t rank;
     struct rp__frame frame;
+    rp__master_pass(cluster->master, cluster->now_ns);
     rp__master_tick(cluster->master, cluster->now_ns);
     while (rp__master_action(cluster->master, &rank, &frame)) {
         if (frame.type == RP__FRAME_MAP) cluster->told[rank] = true;
@@ -450,6 +451,34 @@ static void progress_that_is_no_number_makes_no_sense(void) {
     close_pool(&cluster);
 }
 
+static void time_without_a_chunk_adds_up_over_workers_until_the_last_task(void) {
+    struct cluster cluster;
+    open_pool(&cluster, 2, 2);
+    rp__master_pass(cluster.master, cluster.now_ns);
+    cluster.now_ns += TASK_NS; /* of before the map */
+    rp__master_pass(cluster.master, cluster.now_ns);
+    open_map(&cluster, false, &(rp_map_options){.count = 3});
+    for (unsigned i = 0; i < 3; i++) { /* 1, 2 and 3 workers have nothing to do, a second each */
+        wait(&cluster, TASK_NS);
+        answer(&cluster, i);
+        CU_ASSERT_EQUAL(stats_of(&cluster).idle_seconds, (i + 1) * (i + 2) / 2);
+    }
+    wait(&cluster, HOUR_NS);
+    CU_ASSERT_EQUAL(stats_of(&cluster).idle_seconds, 6);
+    close_pool(&cluster);
+}
+
+static void workers_of_a_lost_rank_are_not_idle(void) {
+    struct cluster cluster;
+    open_pool(&cluster, 2, 3);
+    open_map(&cluster, false, &(rp_map_options){.count = 2});
+    CU_ASSERT_EQUAL(rp__master_lose(cluster.master, 1), 0);
+    act(&cluster);
+    wait(&cluster, TASK_NS); /* two tasks, three workers left */
+    CU_ASSERT_EQUAL(stats_of(&cluster).idle_seconds, 1);
+    close_pool(&cluster);
+}
+
 int main(void) {
     static const struct unit_test tests[] = {
         UNIT(a_late_chunk_of_a_pure_map_is_dealt_twice_and_the_first_answer_counts),
@@ -468,6 +497,8 @@ int main(void) {
         UNIT(what_is_undealt_comes_before_what_is_late),
         UNIT(progress_is_the_sum_over_chunks_that_are_out),
         UNIT(progress_that_is_no_number_makes_no_sense),
+        UNIT(time_without_a_chunk_adds_up_over_workers_until_the_last_task),
+        UNIT(workers_of_a_lost_rank_are_not_idle),
         {NULL, NULL}};
     return unit_run("pure", tests);
 }
