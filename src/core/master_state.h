@@ -70,7 +70,7 @@ struct rp__master_map {
     uint64_t busy_ns;
     uint64_t idle_from_ns; /* what the master's idle_ns was when it opened; once it is complete, its own idle time */
     bool idle_final;       /* it is */
-    double partial; /* the sum of its chunks' progress */
+    double partial;        /* the sum of its chunks' progress */
 };
 
 struct rp__control {
