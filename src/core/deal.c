@@ -56,6 +56,18 @@ struct rp__chunk *rp__deal_work(struct rp__master *master, struct rp__master_map
     return chunk;
 }
 
+void rp__tell(struct rp__master *master, struct rp__master_map *map, uint32_t at, struct rp__frame *frame) {
+    map->rank[at].told = true;
+    *frame = (struct rp__frame){.type = RP__FRAME_MAP,
+                                .flags = map->ledger.map.grows ? RP__GROWS : 0,
+                                .map = map->number,
+                                .kernel = map->kernel,
+                                .worker = rp__map_workers(master, map, at),
+                                .count = map->ledger.map.reduce,
+                                .data = map->args,
+                                .size = map->args_size};
+}
+
 /* A frame that gives `rank` a chunk, if it may hold `credit` of them a worker and there is one for it. */
 static bool deal_to(struct rp__master *master, uint32_t at, uint64_t credit, struct rp__frame *frame) {
     for (struct rp__master_map *map = master->maps; map; map = map->next) {
@@ -63,15 +75,7 @@ static bool deal_to(struct rp__master *master, uint32_t at, uint64_t credit, str
         if (map->closing || fed_up(map)) continue;
         if (!map->rank[at].told) { /* before its first chunk, a rank hears of the map */
             if (!rp__ledger_undealt(&map->ledger) || !rp__map_workers(master, map, at)) continue;
-            map->rank[at].told = true;
-            *frame = (struct rp__frame){.type = RP__FRAME_MAP,
-                                        .flags = map->ledger.map.grows ? RP__GROWS : 0,
-                                        .map = map->number,
-                                        .kernel = map->kernel,
-                                        .worker = rp__map_workers(master, map, at),
-                                        .count = map->ledger.map.reduce,
-                                        .data = map->args,
-                                        .size = map->args_size};
+            rp__tell(master, map, at, frame);
             return true;
         }
         if (!take_for_rank(master, map, at, credit, &range)) continue;
@@ -90,6 +94,7 @@ static bool deal_to(struct rp__master *master, uint32_t at, uint64_t credit, str
 static bool ask_back(struct rp__master *master, uint32_t *to, struct rp__frame *frame) {
     uint64_t idle = 0, most = 0;
     uint32_t from = 0;
+    if (!master->idle) return false;
     for (struct rp__master_map *map = master->maps; map; map = map->next)
         if (map->closing || fed_up(map) || rp__ledger_undealt(&map->ledger)) return false;
     for (uint32_t i = 0; i < master->ranks; i++) {
@@ -109,15 +114,64 @@ static bool ask_back(struct rp__master *master, uint32_t *to, struct rp__frame *
     return true;
 }
 
+/* ---- Whose turn it is ---------------------------------------------------------------------------------- */
+
+static void put_in_set(uint64_t *set, uint32_t rank, bool is_in) {
+    const uint64_t bit = UINT64_C(1) << rank % 64;
+    set[rank / 64] = is_in ? set[rank / 64] | bit : set[rank / 64] & ~bit;
+}
+
+void rp__rank_changed(struct rp__master *master, uint32_t at) {
+    const struct rp__master_rank *rank = &master->rank[at];
+    put_in_set(master->set[RP__UP], at, rank->up);
+    put_in_set(master->set[RP__IDLE], at, rank->up && rank->held < rank->workers);
+    put_in_set(master->set[RP__ROOMY], at, rank->up && rank->held < (uint64_t)rank->depth * rank->workers);
+}
+
+/* The first of the set in [begin, end), or end. */
+static uint32_t next_in_set(const uint64_t *set, uint32_t begin, uint32_t end) {
+    for (uint32_t at = begin; at < end; at = (at / 64 + 1) * 64) {
+        const uint64_t left = set[at / 64] >> at % 64;
+        if (!left) continue;
+        const uint32_t found = at + (uint32_t)__builtin_ctzll(left);
+        return found < end ? found : end;
+    }
+    return end;
+}
+
+/* A chunk for one of [begin, end), up to its credit or, where `idle`, only if it has a place without work. */
+static bool deal_among(struct rp__master *master, uint32_t begin, uint32_t end, const uint64_t *set, bool idle,
+                       uint32_t *to, struct rp__frame *frame) {
+    for (uint32_t at = next_in_set(set, begin, end); at < end; at = next_in_set(set, at + 1, end)) {
+        master->cursor = at + 1 < master->ranks ? at + 1 : 0;
+        if (!deal_to(master, at, idle ? 1 : master->rank[at].depth, frame)) continue;
+        *to = at;
+        return true;
+    }
+    return false;
+}
+
+/* Is there something to deal? *fixed: some of it belongs to workers, whose own credit counts and not their rank's. */
+static bool is_any_undealt(const struct rp__master *master, bool *fixed) {
+    bool any = false;
+    *fixed = false;
+    for (const struct rp__master_map *map = master->maps; map; map = map->next) {
+        if (map->closing || fed_up(map) || !rp__ledger_undealt(&map->ledger)) continue;
+        any = true;
+        *fixed |= map->ledger.fixed;
+    }
+    return any;
+}
+
 bool rp__deal(struct rp__master *master, uint32_t *to, struct rp__frame *frame) {
-    for (int pass = 0; pass < 2; pass++)
-        for (uint32_t turn = 0; turn < master->ranks; turn++) {
-            uint32_t at = master->cursor;
-            master->cursor = at + 1 < master->ranks ? at + 1 : 0;
-            const struct rp__master_rank *rank = &master->rank[at];
-            if (!rank->up || !deal_to(master, at, pass ? rank->depth : 1, frame)) continue;
-            *to = at;
-            return true;
+    bool fixed;
+    if (is_any_undealt(master, &fixed))
+        for (int pass = 0; pass < 2; pass++) {
+            const uint64_t *set = master->set[fixed ? RP__UP : pass ? RP__ROOMY : RP__IDLE];
+            const uint32_t turn = master->cursor;
+            if (deal_among(master, turn, master->ranks, set, pass == 0, to, frame) ||
+                deal_among(master, 0, turn, set, pass == 0, to, frame))
+                return true;
         }
     if (ask_back(master, to, frame) || rp__deal_twice(master, to, frame)) return true;
     master->restless = false;

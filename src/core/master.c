@@ -14,9 +14,11 @@ static const double HOLD_NS = 20e6, LONG_NS = 500e6;
 struct rp__master *rp__master_new(uint32_t ranks) {
     struct rp__master *master = calloc(1, sizeof *master);
     if (!master) return NULL;
-    master->rank = calloc(ranks, sizeof *master->rank);
-    if (!master->rank) {
-        free(master);
+    bool complete = (master->rank = calloc(ranks, sizeof *master->rank)) != NULL;
+    for (int i = 0; i < RP__RANK_SETS && complete; i++)
+        complete = (master->set[i] = calloc(ranks / 64 + 1, sizeof *master->set[i])) != NULL;
+    if (!complete) {
+        rp__master_free(master);
         return NULL;
     }
     master->ranks = ranks;
@@ -34,6 +36,7 @@ void rp__master_free(struct rp__master *master) {
     rp__buffer_free(&master->scratch);
     free(master->control);
     free(master->chunk);
+    for (int i = 0; i < RP__RANK_SETS; i++) free(master->set[i]);
     free(master->held);
     free(master->rank);
     free(master);
@@ -92,6 +95,7 @@ bool rp__master_pool_ready(const struct rp__master *master) {
 int rp__master_pool_close(struct rp__master *master) {
     for (uint32_t i = 0; i < master->ranks; i++)
         master->rank[i] = (struct rp__master_rank){.lost = master->rank[i].lost};
+    for (uint32_t i = 0; i < master->ranks; i++) rp__rank_changed(master, i);
     master->workers = master->ranks_up = master->idle = 0;
     free(master->held);
     master->held = NULL;
@@ -123,6 +127,7 @@ static int crew_came(struct rp__master *master, uint32_t from, uint32_t workers)
     rank->up = true;
     rank->workers = workers;
     rank->depth = 1;
+    rp__rank_changed(master, from);
     master->ranks_up++;
     return master->ranks_up == master->ranks ? number_workers(master) : 0;
 }
@@ -150,6 +155,7 @@ struct rp__chunk *rp__chunk_new(struct rp__master *master, struct rp__master_map
                                 .dealt_ns = master->now_ns};
     map->out++;
     if (master->rank[rank].held++ < master->rank[rank].workers) master->idle--;
+    rp__rank_changed(master, rank);
     if (range->worker != RP__ANY_WORKER) master->held[range->worker]++;
     return chunk;
 }
@@ -165,6 +171,7 @@ void rp__chunk_uncount(struct rp__master *master, struct rp__chunk *chunk) {
     if (!chunk->counted) return;
     chunk->counted = false;
     if (--master->rank[chunk->rank].held < master->rank[chunk->rank].workers) master->idle++;
+    rp__rank_changed(master, chunk->rank);
     if (chunk->range.worker != RP__ANY_WORKER && master->held[chunk->range.worker]) master->held[chunk->range.worker]--;
 }
 
@@ -437,6 +444,7 @@ static void learn(struct rp__master *master, const struct rp__chunk *chunk, size
     uint32_t most = map->ledger.map.schedule.kind == RP_AUTO ? RP__DEPTH_AUTO : RP__DEPTH_MAX;
     uint32_t wanted = rank->chunk_ns > LONG_NS ? 1 : extra > most - 2 ? most : 2 + (uint32_t)extra;
     rank->depth = wanted < 2 * rank->depth ? wanted : 2 * rank->depth;
+    rp__rank_changed(master, chunk->rank);
 }
 
 static int result_came(struct rp__master *master, struct rp__chunk *chunk, const struct rp__frame *frame) {

@@ -141,6 +141,7 @@ int rp__master_lose(struct rp__master *master, uint32_t lost) {
     rank->lost = true;
     rank->up = false;
     rank->held = 0;
+    rp__rank_changed(master, lost);
     master->restless = true;
     bool left = false;
     for (uint32_t i = 0; i < master->ranks; i++) left |= !master->rank[i].lost;

@@ -38,7 +38,7 @@ static uint64_t late_from(const struct rp__master *master, const struct rp__chun
 
 static bool is_idle(const struct rp__master *master, const struct rp__master_map *map, uint32_t at) {
     const struct rp__master_rank *rank = &master->rank[at];
-    return rank->up && map->rank[at].told && rank->held < rp__map_workers(master, map, at);
+    return rank->up && rank->held < rp__map_workers(master, map, at);
 }
 
 /* A rank that can begin it now: another one, or its own, whose agent gives it to a worker that has nothing. */
@@ -53,12 +53,10 @@ static bool find_place(const struct rp__master *master, const struct rp__chunk *
 }
 
 static bool is_a_tail(const struct rp__master *master) {
-    bool idle = false, pure = false;
-    for (uint32_t i = 0; i < master->ranks && !idle; i++)
-        idle = master->rank[i].up && master->rank[i].held < master->rank[i].workers;
-    for (const struct rp__master_map *map = master->maps; map && idle && !pure; map = map->next)
+    bool pure = false;
+    for (const struct rp__master_map *map = master->maps; map && master->idle && !pure; map = map->next)
         pure = map->pure && map->out && !map->closing;
-    return idle && pure;
+    return pure;
 }
 
 /* Of the chunks that are late and for which there is a place, the one that is out for longest; NULL: there is none, and
@@ -93,6 +91,10 @@ bool rp__deal_twice(struct rp__master *master, uint32_t *to, struct rp__frame *f
     const struct rp__range range = late->range;
     const uint32_t slot = (uint32_t)(late - master->chunk), lost = late->twins_lost;
     *to = at;
+    if (!map->rank[at].told) {
+        rp__tell(master, map, at, frame);
+        return true;
+    }
     *frame = (struct rp__frame){.type = RP__FRAME_WORK};
     if (map->items.count &&
         rp__items_get(&map->items, range.begin, range.end, &master->scratch, &frame->data, &frame->size))

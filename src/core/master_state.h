@@ -73,6 +73,14 @@ struct rp__master_map {
     double partial;        /* the sum of its chunks' progress */
 };
 
+/* Sets of ranks, so that to deal one chunk costs the same with ten ranks and with ten thousand. */
+enum rp__rank_set {
+    RP__UP,    /* its crew is there */
+    RP__IDLE,  /* and a place in it has nothing */
+    RP__ROOMY, /* and it holds less than its credit */
+    RP__RANK_SETS
+};
+
 struct rp__control {
     uint32_t rank;
     struct rp__frame frame;
@@ -89,16 +97,21 @@ struct rp__master {
     struct rp__control *control; /* [control_from, control_to) are to be sent, before any work */
     size_t control_from, control_to, control_capacity;
     struct rp__buffer pool_options, scratch;
-    bool stopped, restless; /* restless: something happened since dealing came to rest */
-    uint32_t cursor;        /* the rank whose turn it is */
-    uint32_t idle;          /* workers of all ranks that no chunk is out to */
-    uint64_t idle_ns;       /* summed over workers, up to passed_ns */
-    uint64_t passed_ns;     /* 0: no time has passed that anyone told of */
-    uint64_t now_ns;        /* as of the last tick; 0: there was none */
-    uint64_t looked_ns;     /* when a late chunk was looked for in vain */
-    uint64_t late_ns;       /* when it is worth while again; UINT64_MAX: not before something happens */
+    bool stopped, restless;       /* restless: something happened since dealing came to rest */
+    uint32_t cursor;              /* the rank whose turn it is */
+    uint64_t *set[RP__RANK_SETS]; /* [ranks / 64, rounded up] a bit a rank: see enum rp__rank_set */
+    uint32_t idle;                /* workers of all ranks that no chunk is out to */
+    uint64_t idle_ns;             /* summed over workers, up to passed_ns */
+    uint64_t passed_ns;           /* 0: no time has passed that anyone told of */
+    uint64_t now_ns;              /* as of the last tick; 0: there was none */
+    uint64_t looked_ns;           /* when a late chunk was looked for in vain */
+    uint64_t late_ns;             /* when it is worth while again; UINT64_MAX: not before something happens */
 };
 
+/* deal.c. The frame that tells a rank of a map, before its first chunk. */
+void rp__tell(struct rp__master *master, struct rp__master_map *map, uint32_t rank, struct rp__frame *frame);
+/* What the rank holds, or may hold, has changed. */
+void rp__rank_changed(struct rp__master *master, uint32_t rank);
 int rp__master_control(struct rp__master *master, uint32_t rank, const struct rp__frame *frame);
 struct rp__chunk *rp__chunk_new(struct rp__master *master, struct rp__master_map *map, const struct rp__range *range,
                                 uint32_t rank);
