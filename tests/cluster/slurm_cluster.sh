@@ -115,6 +115,12 @@ done
 claim "slurm/multi-node.sbatch runs as it stands" batch multi-node.sbatch --
 claim "and shows a worker a core" says "$tmp/batch" 'host[12]' 8
 
+mapfile -t naps < <(yes 0.05 | head -n 24)
+claim "slurm/scaling.sbatch runs" batch scaling.sbatch --nodes=3 --cpus-per-task=2 -- \
+    --repeat 1:1 --min-time 0 sleep "${naps[@]}"
+claim "and has a row for three nodes" says "$tmp/batch" '^packed +3 '
+claim "and leaves a picture, or what draws it" compgen -G "$tmp/scaling-*.gp"
+
 claim "slurm/array.sbatch runs" batch array.sbatch --array=2-8:2 --cpus-per-task=1 -o "$tmp/batch.%a" -- \
     primes --twins 7 1e8
 run bare primes --twins 7 1e8
