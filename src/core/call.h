@@ -27,6 +27,20 @@ struct rp__call_head {
     uint64_t size; /* of the bytes that follow, in as many pieces as it takes */
 };
 
+/* The request that a call of type REQUEST makes of the home's machine. */
+static inline struct rp__request rp__call_request(struct rp__caller from, const struct rp__call_head *head,
+                                                  const uint8_t *data) {
+    return (struct rp__request){.from = from,
+                                .object = head->object,
+                                .op = (enum rp__op)head->op,
+                                .try_only = head->flags & RP__CALL_TRY,
+                                .silent = head->flags & RP__CALL_SILENT,
+                                .a = head->a,
+                                .b = head->b,
+                                .data = data,
+                                .size = head->size};
+}
+
 /* What a worker is told: the end of its open call. Ranks tell each other the other kinds of answers too. */
 struct rp__answer_head {
     uint8_t kind; /* enum rp__answer_kind */

@@ -88,14 +88,6 @@ static int check(const rp_pool *pool, const rp_map_options *options, struct rp__
     return 0;
 }
 
-void rp__condition_init(pthread_cond_t *condition) {
-    pthread_condattr_t clock;
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(condition, &clock);
-    pthread_condattr_destroy(&clock);
-}
-
 static rp_map *new_map(rp_pool *pool) {
     rp_map *map = calloc(1, sizeof *map);
     if (!map) return NULL;
@@ -383,19 +375,6 @@ static void hand_over(rp_map *map) {
     map->consumed_bytes += map->read_bytes;
     map->read = NULL;
     map->read_parts = map->read_bytes = 0;
-}
-
-struct timespec rp__time_after(double seconds) {
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    double whole = seconds > 1e9 ? 1e9 : seconds;
-    at.tv_sec += (time_t)whole;
-    at.tv_nsec += (long)((whole - (double)(time_t)whole) * 1e9);
-    if (at.tv_nsec >= 1000000000) {
-        at.tv_sec++;
-        at.tv_nsec -= 1000000000;
-    }
-    return at;
 }
 
 int rp__map_cancel(rp_map *map, uint64_t begin, uint64_t end, bool kill, bool *refused) {

@@ -6,6 +6,7 @@
 #include "pool/router_state.h"
 
 #include "crew/arena.h"
+#include "pool/clock.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -107,11 +108,16 @@ static void started(void *context, uint32_t worker) {
     pthread_mutex_unlock(&of->router->lock);
 }
 
+/* false: these bytes are not a call's head and what it says follows. */
+static bool read_call(const uint8_t *bytes, size_t size, struct rp__call_head *head) {
+    if (size < sizeof *head) return false;
+    memcpy(head, bytes, sizeof *head);
+    return head->size == size - sizeof *head;
+}
+
 static int take_call(struct rp__router *router, struct rp__line *line, const uint8_t *bytes, size_t size) {
     struct rp__call_head head;
-    if (size < sizeof head) return RP_EPROTOCOL;
-    memcpy(&head, bytes, sizeof head);
-    if (head.size != size - sizeof head) return RP_EPROTOCOL;
+    if (!read_call(bytes, size, &head)) return RP_EPROTOCOL;
     return rp__router_make(router, line, &head, bytes + sizeof head);
 }
 
@@ -250,9 +256,7 @@ static int take_frame(struct rp__router *router, uint32_t source, enum rp__frame
     if (local >> 40) return RP_EPROTOCOL;
     if (type == RP__FRAME_CALL) {
         struct rp__call_head head;
-        if (size < sizeof head) return RP_EPROTOCOL;
-        memcpy(&head, bytes, sizeof head);
-        if (head.size != size - sizeof head) return RP_EPROTOCOL;
+        if (!read_call(bytes, size, &head)) return RP_EPROTOCOL;
         if (rp__router_is_remote(router, source)) router->heard_remote = true;
         return rp__router_serve(router, (struct rp__caller){source, local}, &head, bytes + sizeof head);
     }
@@ -346,11 +350,7 @@ static struct rp__line *main_line(struct rp__router *router, uint64_t local) {
         free(call);
         return NULL;
     }
-    pthread_condattr_t clock;
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&call->answered, &clock);
-    pthread_condattr_destroy(&clock);
+    rp__condition_init(&call->answered);
     line->main = call;
     return line;
 }

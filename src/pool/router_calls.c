@@ -45,15 +45,7 @@ int rp__router_answer(struct rp__router *router) {
 /* A silent call's item that finds no memory would be lost unseen: the rank cannot go on. */
 static int request(struct rp__router *router, struct rp__caller from, const struct rp__call_head *head,
                    const uint8_t *data) {
-    const struct rp__request wish = {.from = from,
-                                     .object = head->object,
-                                     .op = (enum rp__op)head->op,
-                                     .try_only = head->flags & RP__CALL_TRY,
-                                     .silent = head->flags & RP__CALL_SILENT,
-                                     .a = head->a,
-                                     .b = head->b,
-                                     .data = data,
-                                     .size = head->size};
+    const struct rp__request wish = rp__call_request(from, head, data);
     const int code = rp__home_request(router->home, &wish);
     if (code == 0) return 0;
     if (wish.silent) return code == RP_ENOMEM ? code : 0;

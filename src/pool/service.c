@@ -13,12 +13,6 @@
 
 enum { MESSAGES_MAX = 64, ACTIONS_MAX = 4096 };
 
-uint64_t rp__now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static bool is_rank_0(const rp_world *world) { return world->net->rank == 0; }
 
 /* This pool, or every one if it is NULL. World lock held. */

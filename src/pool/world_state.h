@@ -13,6 +13,7 @@
 #include "crew/crew.h"
 #include "net/net.h"
 #include "pool/agent.h"
+#include "pool/clock.h"
 #include "pool/launch.h"
 #include "pool/print.h"
 #include "pool/router.h"
@@ -230,8 +231,6 @@ static inline void rp__service_ring(rp_world *world) { rp__bell_ring(world->bell
 /* The program's way to the world's lock: announced, so that a busy service lets go of it. */
 void rp__world_lock(rp_world *world);
 void rp__world_unlock(rp_world *world);
-uint64_t rp__now_ns(void);
-/* By the monotonic clock, on which all conditions wait. */
 /* Any thread: a signal came. */
 void rp__service_stop(rp_world *world);
 
@@ -274,9 +273,6 @@ void rp__map_free(rp_map *map);
 int rp__map_cancel(rp_map *map, uint64_t begin, uint64_t end, bool kill, bool *refused);
 /* The next record of a part, whose records are of so many tasks each (0: its one record is of all): 1; 0: it has none left; RP_EPROTOCOL. *at and *task begin as 0 and the part's begin. */
 int rp__part_read(const struct rp__part *part, uint64_t tasks, size_t *at, uint64_t *task, rp_result *result);
-/* When `seconds` from now will be, by the monotonic clock; a condition that understands it. */
-struct timespec rp__time_after(double seconds);
-void rp__condition_init(pthread_cond_t *condition);
 
 /* map.c, for the service under the world's lock: move what the program put to the master and what is due to it. */
 int rp__map_exchange(rp_map *map);

@@ -100,15 +100,7 @@ static inline void listen_to_home(struct stage *stage) {
 
 static inline void request(struct stage *stage, uint32_t worker, const struct rp__call_head *head,
                            const uint8_t *data) {
-    const struct rp__request request = {.from = patron_of(stage, worker),
-                                        .object = head->object,
-                                        .op = (enum rp__op)head->op,
-                                        .try_only = head->flags & RP__CALL_TRY,
-                                        .silent = head->flags & RP__CALL_SILENT,
-                                        .a = head->a,
-                                        .b = head->b,
-                                        .data = data,
-                                        .size = head->size};
+    const struct rp__request request = rp__call_request(patron_of(stage, worker), head, data);
     stage->patron[worker].calls++;
     stage->patron[worker].lent_object = head->object;
     CU_ASSERT_EQUAL(rp__home_request(stage->home, &request), 0);
