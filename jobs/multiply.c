@@ -76,6 +76,7 @@ const rp_job rp__job_multiply = {
     .plan = plan,
     .feed = rp__words_feed,
     .release = rp__words_release,
+    .size = RP_SIZE_LATER_TASKS,
 #else
     .needs = "libflint-dev",
 #endif

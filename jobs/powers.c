@@ -199,7 +199,8 @@ static const rp_kernel cubes_kernel = POWERS_KERNEL("cubes");
 static const rp_kernel powers_kernel = POWERS_KERNEL("powers");
 
 #define POWERS_BUILT(job)                                                                                              \
-    .kernel = &job##_kernel, .plan = plan_##job, .collect = collect, .finish = finish, .release = release
+    .kernel = &job##_kernel, .plan = plan_##job, .collect = collect, .finish = finish, .release = release,             \
+    .size = RP_SIZE_INCLUSIVE_RANGE
 
 #else
 

@@ -28,7 +28,9 @@ typedef struct rp_job_option {
 enum rp_job_size {
     RP_SIZE_FIXED, /* it cannot be, in a way that is the same for every job */
     RP_SIZE_RANGE, /* the last of its arguments, which are [FIRST] LAST, moves so that the range is W times as long */
-    RP_SIZE_TASKS  /* its arguments are its tasks: they are given W times */
+    RP_SIZE_TASKS, /* its arguments are its tasks: they are given W times */
+    RP_SIZE_INCLUSIVE_RANGE, /* as RP_SIZE_RANGE, but LAST counts: a range of one number is one of W numbers then */
+    RP_SIZE_LATER_TASKS      /* as RP_SIZE_TASKS, but for its first argument, which stays and is given once */
 };
 
 /* A job. All of it is lent for the whole program. */

@@ -73,18 +73,9 @@ static int read_options(rp_job_run *run, struct scale *scale) {
     return 0;
 }
 
-/* The bounds of the range that the job's last arguments are. */
-static int read_range(const struct scale *scale, uint64_t *first, uint64_t *last) {
-    *first = 0;
-    if (scale->argc < 1 || rp_read_uint64(scale->argv[scale->argc - 1], last, NULL)) return RP_ENUMBER;
-    if (scale->argc > 1 && rp_read_uint64(scale->argv[scale->argc - 2], first, NULL)) return RP_ENUMBER;
-    return *first <= *last ? 0 : RP_ENUMBER;
-}
-
 /* Can it be measured at all? */
 static int check_job(rp_job_run *run, const struct scale *scale) {
     const rp_job *job = scale->job;
-    uint64_t first, last;
     if (job->needs) return rp_job_fail(run, "%s: not built: needs %s", job->name, job->needs);
     for (int i = 0; i < scale->argc; i++)
         if (!strcmp(scale->argv[i], "-"))
@@ -97,14 +88,7 @@ static int check_job(rp_job_run *run, const struct scale *scale) {
     if (job->release) job->release(&own);
     if (own.each_worker)
         return rp_job_fail(run, "%s has a task for each worker, however many: there is nothing to scale", job->name);
-    if (scale->weak && job->size == RP_SIZE_FIXED)
-        return rp_job_fail(run,
-                           "--weak needs a job whose work grows with an argument, and %s has no such: leave it out, "
-                           "or measure count, primes, isprime or sleep",
-                           job->name);
-    if (scale->weak && job->size == RP_SIZE_RANGE && read_range(scale, &first, &last))
-        return rp_job_fail(run, "--weak needs %s with %s as plain numbers", job->name, job->arguments);
-    return 0;
+    return scale->weak ? scale_weak_check(run, scale) : 0;
 }
 
 static int plan(rp_job_run *run, int argc, const char *const argv[]) {
@@ -134,27 +118,6 @@ static void release(rp_job_run *run) {
 
 /* ---- The job once ---- */
 
-/* Its arguments for `times` the work: what they point to and the list are one piece of memory, the caller's to free. */
-static const char **scaled_arguments(const struct scale *scale, uint32_t times, int *argc) {
-    enum { NUMBER = 32 };
-    const bool repeats = scale->job->size == RP_SIZE_TASKS;
-    const size_t count = (size_t)scale->argc * (repeats ? times : 1);
-    const char **argv = count < INT32_MAX ? malloc((count + 1) * sizeof *argv + NUMBER) : NULL;
-    if (!argv) return NULL;
-    for (size_t i = 0; i < count; i++) argv[i] = scale->argv[i % (size_t)scale->argc];
-    *argc = (int)count;
-    uint64_t first, last;
-    if (times == 1 || repeats || read_range(scale, &first, &last)) return argv;
-    char *text = (char *)(argv + count + 1);
-    const double most = (double)first + (double)times * (double)(last - first);
-    if (most < 1.8e19)
-        snprintf(text, NUMBER, "%llu", (unsigned long long)(first + times * (last - first)));
-    else
-        strcpy(text, "2^64"); /* which the job refuses, in its own words */
-    argv[count - 1] = text;
-    return argv;
-}
-
 struct output {
     uint64_t hash, size;
 };
@@ -181,7 +144,7 @@ static int run_planned(const struct options *options, rp_job_run *run, rp_world 
 static int run_on(const struct options *options, const struct scale *scale, const rp_job_given *given, uint32_t times,
                   rp_world *world, rp_pool *pool, struct output *output, rp_map_stats *stats) {
     int argc, exit_code;
-    const char **argv = scaled_arguments(scale, times, &argc);
+    const char **argv = scale_arguments(scale, times, &argc);
     rp_job_run run = {.job = scale->job, .given = given};
     if (!argv) return run_failed(RP_ENOMEM, &(rp_error){0});
     if (scale->job->plan(&run, argc, argv)) {
@@ -341,7 +304,12 @@ static int look_around(struct scale *scale, rp_world *world) {
                  : RP_ENOMEM;
     free(host_of);
     if (rc == 0 && !(scale->layout = scale_layouts(&scale->site, &scale->layouts))) rc = RP_ENOMEM;
-    return rc ? run_failed(rc, &error) : 0;
+    if (rc) return run_failed(rc, &error);
+    const uint32_t beyond = scale->weak ? scale_weak_beyond(scale) : 0;
+    if (!beyond) return 0;
+    fprintf(stderr, "rankpool: --weak: for %u workers the range of %s would end beyond 2^64: give a shorter one\n",
+            beyond, scale->job->name);
+    return EXIT_USAGE;
 }
 
 int scale_run(const struct options *options, rp_job_run *run, rp_world *world) {

@@ -1,5 +1,5 @@
 /* What the files of `rankpool scale` share: scale.c reads the arguments and measures, scale_layout.c says on what,
- * scale_report.c prints, scale_plot.c draws, scale_fit.c fits. */
+ * scale_weak.c lets the work grow, scale_report.c prints, scale_plot.c draws, scale_fit.c fits. */
 #ifndef RP_CLI_SCALE_H
 #define RP_CLI_SCALE_H
 
@@ -86,6 +86,15 @@ size_t scale_curve(const struct scale *scale, enum scale_series series, struct s
                    const struct scale_layout **of);
 /* 0 or RP_EOUTPUT. */
 int scale_report(FILE *out, const struct scale *scale);
+
+/* scale_weak.c */
+/* Can the job's work grow with the workers? 0 or rp_job_fail(). */
+int scale_weak_check(rp_job_run *run, const struct scale *scale);
+/* The number of workers of a layout for which the job's range would pass 2^64, or 0. */
+uint32_t scale_weak_beyond(const struct scale *scale);
+/* The job's arguments for `times` the work: what they point to and the list are one piece of memory, the caller's to
+ * free. NULL: out of memory. */
+const char **scale_arguments(const struct scale *scale, uint32_t times, int *argc);
 
 /* scale_plot.c */
 /* Is the ending one that can be drawn? */

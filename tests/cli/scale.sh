@@ -41,6 +41,13 @@ if command -v python3 >/dev/null; then claim "json: it parses, and has all round
 run rankpool --quiet scale --weak --csv sleep 0.05 "${once[@]}"
 as_long() { awk -F, 'NR > 1 && ($5 < 0.045 || $5 > 0.1) { exit 1 }' "$out"; }
 claim "weak: four workers sleep four times as much, in as much time" as_long
+if ! rankpool multiply 1 1 2>&1 | grep -q 'not built'; then
+    for job in "squares 1 1000" "cubes --sum 1 1000" "powers --exponent 4 1 1000" "multiply 2^521-1 2^127-1 2^89-1"; do
+        read -ra words <<<"$job"
+        run rankpool --quiet scale --weak "${words[@]}" "${once[@]}"
+        claim "weak: $job grows" test "$code" = 0
+    done
+fi
 
 run rankpool --quiet scale count 1e6 --times 2 "${once[@]}"
 claim "a job with options of its own, which prints times, gives the same everywhere" test "$code" = 0
@@ -79,7 +86,9 @@ claim "standard input is refused" refused "standard input" scale sleep -
 claim "what the job refuses is refused" refused soon scale sleep soon
 claim "an option of another job is refused" refused times scale sleep 1 --times 2
 claim "a picture of another kind is refused" refused bmp scale sleep 1 --plot x.bmp
-claim "weak scaling of a job that does not grow is refused" refused weak scale --weak multiply 2 3
+claim "weak scaling of no range is refused" refused "empty range" scale --weak primes 7 7
+claim "weak scaling of words in a file is refused" refused "in a file" scale --weak isprime --file "$0"
+claim "weak scaling beyond 2^64 is refused" refused 2.64 --quiet scale --weak --node-workers 4 count 2^63
 claim "csv and json together are refused" refused json scale --csv --json sleep 1
 claim "no rounds are refused" refused repeat scale --repeat 0 sleep 1
 claim "fewer rounds than the least are refused" refused repeat scale --repeat 4:2 sleep 1
