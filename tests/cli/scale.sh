@@ -59,9 +59,17 @@ run rankpool --quiet scale sleep "${naps[@]}" "${once[@]}" --plot "$picture.svg"
 claim "plot: it ends with 0" test "$code" = 0
 claim "plot: the data has a row for each layout of a curve" test "$(grep -c '^[0-9]' "$picture.dat")" = 8
 claim "plot: the script names the data" says "$picture.gp" naps.dat
+begins_with() { head -c 4 "$2" | grep -aq "$1"; } # after at most one other byte
 if command -v gnuplot >/dev/null; then
     claim "plot: gnuplot draws it" says "$picture.svg" '</svg>'
     claim "plot: nothing is said" empty "$err"
+    for kind in png pdf; do
+        run rankpool --quiet scale sleep 0 "${once[@]}" --plot "$picture.$kind"
+        claim "plot: gnuplot draws a $kind, and it is one" begins_with "${kind^^}" "$picture.$kind"
+        claim "plot: nothing is said of the $kind" empty "$err"
+    done
+else
+    echo "skipped: pictures: there is no gnuplot (package gnuplot-nox)"
 fi
 mkdir "$tmp/no-gnuplot"
 run env PATH="$tmp/no-gnuplot" "$RANKPOOL" --quiet scale sleep "${naps[@]}" "${once[@]}" --plot "$tmp/none.pdf"
