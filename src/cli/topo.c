@@ -165,6 +165,8 @@ const rp_job tool_topo = {
         "as\n"
         "it reads that back from the system. Cores that nobody uses, or that were not given to this run, have a sign,\n"
         "which the last line explains. Hosts that are alike are drawn once.\n"
+        "An agent has a hardware thread of its own where its first worker's core has one to spare; else agents float\n"
+        "over their workers' cores.\n"
         "With --list one line a worker: its number, rank and host; package, NUMA node, core and PU (- where it may "
         "use\n"
         "several); whether it is pinned; the CPUs that it may use.\n"

@@ -290,7 +290,9 @@ static void draw_head(FILE *out, const struct map *map) {
 /* What the signs of this map mean, those that it has. */
 static void draw_legend(FILE *out, const struct map *maps, size_t count) {
     bool unused = false, denied = false, agent = false, floating = false, several = false, parts = false;
-    for (size_t m = 0; m < count; m++)
+    bool settled = false; /* is there an agent with a hardware thread of its own? */
+    for (size_t m = 0; m < count; m++) {
+        for (size_t i = 0; i < maps[m].host->pus; i++) settled |= maps[m].host->pu[i].agent;
         for (size_t at = 0, end; at < maps[m].host->pus; at = end) {
             struct words cell = {.length = 0};
             end = end_of_core(maps[m].host, at);
@@ -302,9 +304,10 @@ static void draw_legend(FILE *out, const struct map *maps, size_t count) {
             several |= strchr(cell.text, '!') != NULL;
             parts |= strchr(cell.text, '+') != NULL;
         }
-    fprintf(out, "N: worker N pinned%s%s%s%s%s%s\n", unused ? "  .: unused" : "", denied ? "  x: not allowed" : "",
-            agent ? "  a: agent" : "", floating ? "  ~: workers not pinned" : "", several ? "  !: several workers" : "",
-            parts ? "  +: threads of a core" : "");
+    }
+    fprintf(out, "N: worker N pinned%s%s%s%s%s%s%s\n", unused ? "  .: unused" : "", denied ? "  x: not allowed" : "",
+            agent ? "  a: agent" : "", floating ? "  ~: not pinned" : "", several ? "  !: several workers" : "",
+            parts ? "  +: threads of a core" : "", settled ? "" : "  agents float");
 }
 
 static int draw(FILE *out, struct map *maps, size_t count, size_t workers) {

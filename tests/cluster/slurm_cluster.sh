@@ -39,6 +39,18 @@ claim "srun with a crew of two a node counts the primes" gave 5761455
 srun -N3 --ntasks-per-node=2 "$RANKPOOL" hello
 for host in host1 host2 host3; do claim "hello shows two workers on $host" says "$out" "\b$host\b" 2; done
 
+# More ranks than were asked for CPUs, as on a cluster that has too few.
+srun -N3 -n6 --overcommit "$RANKPOOL" topo
+claim "topo ends well with two ranks a node" test "$code" = 0
+claim "topo draws a node with its two workers" says "$out" '^  workers 0-1 of ranks 0-1$' 1
+claim "and the others, which are the same" says "$out" '^host2-host3: the same$' 1
+mapfile -t naps < <(yes 0.02 | head -n 24)
+srun -N3 -n6 --overcommit "$RANKPOOL" --quiet scale --csv sleep "${naps[@]}" --node-workers 2 --repeat 1:1 --min-time 0
+claim "scale ends well with two ranks a node" test "$code" = 0
+for row in processes,1,1,2 packed,3,3,6 spread,2,2,2 packed-ranks,1,2,2 packed-ranks,3,6,6 spread-ranks,3,4,4; do
+    claim "scale measures $row" says "$out" "^$row," 1
+done
+
 seq 1000000000000000000 1000000000002621440 >"$tmp/numbers"
 run bare isprime - <"$tmp/numbers"
 cp "$out" "$tmp/verdicts"

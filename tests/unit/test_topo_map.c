@@ -76,7 +76,7 @@ static void small_host_takes_four_lines(void) {
     CU_ASSERT_TRUE(draws("a: 1 package, 1 NUMA node, 4 cores\n"
                          "  workers 0-3 of ranks 0-3\n"
                          "  package 0  NUMA 0   0: 0 1 2 3\n"
-                         "N: worker N pinned\n"));
+                         "N: worker N pinned  agents float\n"));
 }
 
 static void hosts_that_are_alike_are_drawn_once(void) {
@@ -97,7 +97,7 @@ static void hosts_that_are_alike_are_drawn_once(void) {
                          "  workers 6-8 of rank 2\n"
                          "  package 0  NUMA 0   0: x 6\n"
                          "  package 1  NUMA 0   2: 7 8\n"
-                         "N: worker N pinned  .: unused  x: not allowed\n"));
+                         "N: worker N pinned  .: unused  x: not allowed  agents float\n"));
 }
 
 static void hardware_threads_are_told_apart_where_they_differ(void) {
@@ -125,7 +125,7 @@ static void workers_that_are_not_pinned_have_a_line(void) {
                          "  workers 0-7 of ranks 0-1, 4 each\n"
                          "  package 0  NUMA 0   0: ~ ~ ~ ~\n"
                          "  not pinned, on CPUs 0-3: workers 0-7 of ranks 0-1, 4 each\n"
-                         "N: worker N pinned  ~: workers not pinned\n"));
+                         "N: worker N pinned  ~: not pinned  agents float\n"));
 }
 
 static void a_cpu_of_two_workers_is_marked(void) {
@@ -136,7 +136,7 @@ static void a_cpu_of_two_workers_is_marked(void) {
     CU_ASSERT_TRUE(draws("twice: 1 package, 1 NUMA node, 4 cores\n"
                          "  workers 0-3 of ranks 0-1, 2 each\n"
                          "  package 0  NUMA 0   0: 0 ! 2 .\n"
-                         "N: worker N pinned  .: unused  !: several workers\n"));
+                         "N: worker N pinned  .: unused  !: several workers  agents float\n"));
 }
 
 static void host_of_128_cores_is_readable(void) {
@@ -153,11 +153,11 @@ static void host_of_128_cores_is_readable(void) {
                          "                     80:  80  81  82  83  84  85  86  87  88  89  90  91  92  93  94  95\n"
                          "             NUMA 3  96:  96  97  98  99 100 101 102 103 104 105 106 107 108 109 110 111\n"
                          "                    112: 112 113 114 115 116 117 118 119 120 121 122 123   .   .   .   .\n"
-                         "N: worker N pinned  .: unused\n"));
+                         "N: worker N pinned  .: unused  agents float\n"));
 }
 
 /* Wide cells, every sign, the longest names, and many sets of unpinned workers. */
-static void no_line_is_longer_than_120_columns(void) {
+static void add_everything(bool agent) {
     static const char name[] = "a-host-with-the-longest-name-that-a-host-can-have.of-some.cluster";
     const struct rp__cpuset all = from_to(0, 253);
     begin();
@@ -169,11 +169,18 @@ static void no_line_is_longer_than_120_columns(void) {
         for (size_t cpu = i % 10; cpu < 250; cpu += 3) CPU_SET(cpu, &worker[i].mask);
     }
     worker[41].mask = worker[42].mask;
-    host[0].pu[251].agent = true;
+    host[0].pu[251].agent = agent;
+}
+
+static void no_line_is_longer_than_120_columns(void) {
+    add_everything(true);
     CU_ASSERT_TRUE(draws(NULL));
-    CU_ASSERT_PTR_NOT_NULL(strstr(drawn, "N: worker N pinned  .: unused  x: not allowed  a: agent  ~: workers not "
-                                         "pinned  !: several workers  +: threads of a core\n"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(drawn, "N: worker N pinned  .: unused  x: not allowed  a: agent  ~: not pinned  "
+                                         "!: several workers  +: threads of a core\n"));
     CU_ASSERT_PTR_NOT_NULL(strstr(drawn, "and others that are not pinned"));
+    add_everything(false);
+    CU_ASSERT_TRUE(draws(NULL));
+    CU_ASSERT_PTR_NOT_NULL(strstr(drawn, "!: several workers  +: threads of a core  agents float\n"));
 }
 
 static void hundred_hosts_of_128_cores_take_few_lines(void) {
@@ -197,7 +204,7 @@ static void hundred_hosts_of_128_cores_take_few_lines(void) {
                          "                    112: 112 113 114 115 116 117 118 119 120 121 122 123 124 125 126 127\n"
                          "n2.cluster-n100.cluster: the same\n"
                          "  workers 128-12799 of ranks 128-12799\n"
-                         "N: worker N pinned\n"));
+                         "N: worker N pinned  agents float\n"));
 }
 
 int main(void) {
