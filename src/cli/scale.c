@@ -97,6 +97,7 @@ static int plan(rp_job_run *run, int argc, const char *const argv[]) {
     read.job = find_job(argv[0]);
     read.argc = argc - 1;
     read.argv = argv + 1;
+    read.given = run->given;
     if (!read.job) return rp_job_fail(run, "there is no job \"%.60s\" to measure: rankpool --help lists them", argv[0]);
     if (read.job == &tool_scale)
         return rp_job_fail(run, "scale cannot measure scale: name a job, as in rankpool scale primes 1e10");

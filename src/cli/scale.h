@@ -60,6 +60,7 @@ struct scale {
     const rp_job *job;
     int argc; /* of the job */
     const char *const *argv;
+    const rp_job_given *given;                        /* options, of the job and of scale */
     uint64_t repeat_least, repeat_most, node_workers; /* node_workers 0: one a core */
     double min_time_s;
     bool weak, csv, json;
@@ -78,6 +79,8 @@ struct scale_row {
 
 /* scale_report.c */
 const char *scale_series_name(enum scale_series series);
+/* Hands on the words by which the job was asked for: its name, its own options, and its arguments. */
+void scale_each_word(const struct scale *scale, void (*take)(void *self, const char *word), void *self);
 double scale_median(const double *seconds, size_t count);
 struct scale_row scale_row(const struct scale *scale, const struct scale_layout *layout);
 /* The points of a curve in the order of their workers; of packed nodes, those of the first node come before. Room for

@@ -83,15 +83,27 @@ static void print_quoted(FILE *out, const char *text) {
     fputc('\'', out);
 }
 
-static void print_title(FILE *out, const struct scale *scale) {
+struct title {
+    char text[160];
+    size_t length;
+    bool cut; /* words were left out */
+};
+
+static void add_word(void *self, const char *word) {
     enum { WIDE = 40 }; /* so many letters have room */
-    char title[160];
-    int length = snprintf(title, sizeof title, "rankpool %s", scale->job->name);
-    for (int i = 0; i < scale->argc && length < WIDE; i++)
-        length += snprintf(title + length, sizeof title - (size_t)length, " %.20s", scale->argv[i]);
-    snprintf(title + length, sizeof title - (size_t)length, "%s, %s scaling", length < WIDE ? "" : " ...",
+    struct title *title = self;
+    title->cut |= title->length >= WIDE;
+    if (!title->cut)
+        title->length += (size_t)snprintf(title->text + title->length, sizeof title->text - title->length,
+                                          strlen(word) > 20 ? " %.20s..." : " %s", word);
+}
+
+static void print_title(FILE *out, const struct scale *scale) {
+    struct title title = {.text = "rankpool", .length = strlen("rankpool")};
+    scale_each_word(scale, add_word, &title);
+    snprintf(title.text + title.length, sizeof title.text - title.length, "%s, %s scaling", title.cut ? " ..." : "",
              scale->weak ? "weak" : "strong");
-    print_quoted(out, title);
+    print_quoted(out, title.text);
 }
 
 static void print_curves(FILE *out, const char *what, int column, const enum scale_series *curve, int curves) {

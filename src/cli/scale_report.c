@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const double NO_LOSS = 1e-6; /* no table of seconds can tell a smaller part from none */
 static const double PAYS = 0.5;     /* of a speed-up for each worker that a step adds */
@@ -11,6 +12,21 @@ const char *scale_series_name(enum scale_series series) {
     static const char *const names[SCALE_SERIES] = {"sequential", "threads",      "processes",   "packed",
                                                     "spread",     "packed-ranks", "spread-ranks"};
     return names[series];
+}
+
+static void take_option(const rp_job_given *given, void (*take)(void *self, const char *word), void *self) {
+    char name[64];
+    snprintf(name, sizeof name, "--%s", given->name);
+    take(self, name);
+    if (given->value[0]) take(self, given->value);
+}
+
+void scale_each_word(const struct scale *scale, void (*take)(void *self, const char *word), void *self) {
+    take(self, scale->job->name);
+    for (const rp_job_given *given = scale->given; given && given->name; given++)
+        for (const rp_job_option *own = scale->job->options; own && own->name; own++)
+            if (!strcmp(own->name, given->name)) take_option(given, take, self);
+    for (int i = 0; i < scale->argc; i++) take(self, scale->argv[i]);
 }
 
 /* ---- Numbers ---- */
@@ -294,13 +310,21 @@ static void print_json_fit(FILE *out, const struct scale *scale, const struct fi
     }
 }
 
+struct json_list {
+    FILE *out;
+    bool begun;
+};
+
+static void print_json_word(void *self, const char *word) {
+    struct json_list *list = self;
+    if (list->begun) fputs(", ", list->out);
+    list->begun = true;
+    print_json_text(list->out, word);
+}
+
 static void print_json(FILE *out, const struct scale *scale, struct scale_point *point) {
     fputs("{\"job\": [", out);
-    print_json_text(out, scale->job->name);
-    for (int i = 0; i < scale->argc; i++) {
-        fputs(", ", out);
-        print_json_text(out, scale->argv[i]);
-    }
+    scale_each_word(scale, print_json_word, &(struct json_list){.out = out});
     fprintf(out, "], \"scaling\": \"%s\", \"layouts\": [", scale->weak ? "weak" : "strong");
     for (size_t i = 0; i < scale->layouts; i++) {
         fputs(i ? ",\n  " : "\n  ", out);

@@ -37,6 +37,9 @@ assert [r["workers"] for r in rows] == [1, 1, 2, 1, 2], rows
 assert all(len(r["rounds"]) == 2 for r in rows), rows
 assert all(f["usl"] is None for f in scale["fits"]), "two points make no fit"' <"$out"; }
 if command -v python3 >/dev/null; then claim "json: it parses, and has all rounds" rounds_of; fi
+run rankpool --quiet scale --json count 1e6 --times 2 "${once[@]}" --plot "$tmp/count.svg"
+claim "json: the job is there with its own options" says "$out" '"job": ."count", "--times", "2", "1e6"'
+claim "plot: so it is in the title" says "$tmp/count.gp" 'rankpool count --times 2 1e6, strong scaling'
 
 run rankpool --quiet scale --weak --csv sleep 0.05 "${once[@]}"
 as_long() { awk -F, 'NR > 1 && ($5 < 0.045 || $5 > 0.1) { exit 1 }' "$out"; }
