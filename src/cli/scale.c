@@ -332,7 +332,7 @@ int scale_run(const struct options *options, rp_job_run *run, rp_world *world) {
 static const rp_job_option options[] = {
     {"repeat", "N[:M]", "at least N rounds (default 3), and at most M (default 5 N) until the medians settle"},
     {"min-time", "SECONDS", "measure each layout for so long in all, however many rounds it takes (default 0.5)"},
-    {"weak", NULL, "weak scaling: the job's work grows with the number of workers"},
+    {"weak", NULL, "weak scaling: the work grows with the workers, by a longer range or by the tasks given again"},
     {"node-workers", "N", "go up to N workers a node (default: one for every core)"},
     {"csv", NULL, "print the table as comma-separated values, with all rounds"},
     {"json", NULL, "print everything as JSON, with all rounds"},
