@@ -14,7 +14,8 @@ static uint64_t tasks_in(double amount, double per_task) {
 static uint64_t auto_size(const struct rp__schedule_ask *ask) {
     uint64_t size = most(ask->grown, 1);
     if (ask->ns_per_task > 0) {
-        size = least(size, most(tasks_in(RP__AUTO_TARGET_NS, ask->ns_per_task), 1));
+        const uint64_t target_ns = most(RP__AUTO_TARGET_NS, ask->workers * RP__AUTO_WORKER_NS);
+        size = least(size, most(tasks_in((double)target_ns, ask->ns_per_task), 1));
         /* The tail: half of what is left is dealt in one round, so what stays out shrinks with what remains. */
         uint64_t tail = divide_up(ask->remaining, 2 * ask->workers);
         size = least(size, most(tail, tasks_in(RP__AUTO_LEAST_NS, ask->ns_per_task)));

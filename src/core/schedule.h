@@ -20,6 +20,7 @@ struct rp__schedule_ask {
 
 enum {
     RP__AUTO_TARGET_NS = 40 * 1000 * 1000, /* a chunk's length: long against dealing it, short against the run */
+    RP__AUTO_WORKER_NS = 2000,             /* and no less than this for each worker: all chunks pass one master */
     RP__AUTO_LEAST_NS = 200 * 1000,        /* and in the tail: still long against dealing it */
     RP__AUTO_BYTES = 128 * 1024            /* and its bytes: a message carries it whole */
 };
