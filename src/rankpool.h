@@ -376,7 +376,7 @@ enum rp_cause {
 
 /* How a task failed, and where. */
 typedef struct rp_failure {
-    enum rp_cause cause;
+    enum rp_cause cause;   /* of its last attempt */
     int exit_code, signal; /* 0: none */
     int rank;              /* its agent's */
     uint32_t worker;       /* 0.. over the whole pool */
@@ -387,10 +387,10 @@ typedef struct rp_failure {
 
 /* One record: of one task, of a block of a reduced map, or of a whole run for a range kernel. */
 typedef struct rp_result {
-    uint64_t begin, end; /* its tasks */
-    int status;          /* 0, or RP_ETASK, RP_EDIED: then data is a message, not ended by 0 */
-    const void *data;    /* lent until the next rp_map_next or rp_map_close; not aligned */
-    size_t size;         /* bytes of data */
+    uint64_t begin, end;       /* its tasks */
+    int status;                /* 0, or RP_ETASK, RP_EDIED: then data is a message, not ended by 0 */
+    const void *data;          /* lent until the next rp_map_next or rp_map_close; not aligned */
+    size_t size;               /* bytes of data */
     const rp_failure *failure; /* where status is not 0: how; else NULL. Lent as data is */
 } rp_result;
 
