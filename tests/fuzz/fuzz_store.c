@@ -13,20 +13,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { TASKS = 40, FILE_MAX = 1 << 16 };
 
+static char folder[64], path[80], output[80]; /* for all inputs, until the end */
+
 static void require(bool true_claim) {
     if (!true_claim) abort();
 }
 
 static int save(void *context, FILE *to) { return fputs("state", to) < 0; }
 
-static rp_store_options options_for(const char *path, const char *output) {
+static rp_store_options options_for(void) {
     static const rp_store_word word = {"job", "fuzz"};
     return (rp_store_options){.path = path, .words = &word, .word_count = 1, .output = output, .save = save};
 }
 
 /* A store with a bit of everything: done tasks, results that wait, failures, a point before the first. */
-static size_t make_store(const char *path, const char *output, uint8_t *bytes) {
-    const rp_store_options options = options_for(path, output);
+static size_t make_store(uint8_t *bytes) {
+    const rp_store_options options = options_for();
     rp_store *store;
     rp_result result;
     require(rp_store_open(&options, &store, NULL) == 0);
@@ -48,7 +50,7 @@ static size_t make_store(const char *path, const char *output, uint8_t *bytes) {
     return (size_t)size;
 }
 
-static void write_store(const char *path, const uint8_t *bytes, size_t size) {
+static void write_store(const uint8_t *bytes, size_t size) {
     const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
     require(fd >= 0 && write(fd, bytes, size) == (ssize_t)size && close(fd) == 0);
 }
@@ -74,8 +76,18 @@ static void use_store(rp_store *store) {
     (void)rp_store_close(store, RP_STORE_STOPPED, NULL, NULL);
 }
 
+static void remove_all(void) {
+    const char *endings[] = {"", "-journal", ".lock", ".status"};
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        char name[96];
+        snprintf(name, sizeof name, "%s%s", path, endings[i]);
+        unlink(name);
+    }
+    unlink(output);
+    rmdir(folder);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static char folder[64], path[80], output[80];
     static uint8_t original[FILE_MAX], bytes[FILE_MAX];
     static size_t length;
     if (!length) {
@@ -83,14 +95,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         require(mkdtemp(folder) != NULL);
         snprintf(path, sizeof path, "%s/s", folder);
         snprintf(output, sizeof output, "%s/o", folder);
-        length = make_store(path, output, original);
+        length = make_store(original);
+        atexit(remove_all);
     }
     if (size < 1) return 0;
     memcpy(bytes, original, length);
     for (size_t at = 1; at + 2 < size; at += 3) bytes[(data[at] | (size_t)data[at + 1] << 8) % length] = data[at + 2];
-    write_store(path, bytes, data[0] & 1 ? length : length - data[0] * 16 % length);
+    write_store(bytes, data[0] & 1 ? length : length - data[0] * 16 % length);
     rp_store_summary summary;
-    rp_store_options options = options_for(path, output);
+    rp_store_options options = options_for();
     options.retry_failed = data[0] & 2;
     if (data[0] & 4) (void)rp_store_look(path, &summary, see_failure, NULL, NULL);
     rp_store *store;
