@@ -20,6 +20,23 @@ static void play_to_end(struct stage *stage, uint64_t *random) {
     stage->kill_step = stage->stop_step = 0;
 }
 
+/* Each line of the expected ones once, in any order; the sum follows the order. */
+static void check_unordered(const struct stage *stage) {
+    char *found = stage_read(stage->output), *at = found;
+    bool seen[256] = {false};
+    uint64_t lines = 0, number;
+    unsigned long long task, value;
+    for (; sscanf(at, "%llu %llu", &task, &value) == 2; at = strchr(at, '\n') + 1, lines++) {
+        CU_ASSERT_FATAL(task < stage->tasks && !seen[task]);
+        CU_ASSERT_EQUAL(value, stage_value(task));
+        seen[task] = true;
+    }
+    CU_ASSERT_EQUAL(sscanf(at, "sum %*u of %" SCNu64, &number), 1);
+    CU_ASSERT_EQUAL(lines, stage->tasks);
+    CU_ASSERT_EQUAL(number, lines);
+    free(found);
+}
+
 static void play_rounds(struct stage stage, int rounds) {
     uint64_t random = stage.tasks + stage.failing * 7 + stage.to_stdout;
     stage_open(&stage);
@@ -58,11 +75,26 @@ static void what_failed_is_computed_again_in_its_place(void) {
     play_rounds((struct stage){.tasks = 1, .failing = 3, .no_state = true}, 20);
 }
 
+static void results_that_are_due_as_they_come_come_once(void) {
+    struct stage stage = {.unordered = true};
+    uint64_t random = 1;
+    stage_open(&stage);
+    for (int round = 0; round < 30; round++) {
+        stage_begin_anew(&stage);
+        stage.tasks = random_below(&random, 200);
+        stage.no_state = round % 3 == 2;
+        play_to_end(&stage, &random);
+        check_unordered(&stage);
+    }
+    stage_close(&stage);
+}
+
 int main(void) {
     static const struct unit_test tests[] = {UNIT(runs_that_are_killed_leave_the_output_file_of_one_run),
                                              UNIT(runs_that_are_killed_print_what_one_run_prints),
                                              UNIT(without_a_state_all_results_are_handed_out_again),
                                              UNIT(what_failed_is_computed_again_in_its_place),
+                                             UNIT(results_that_are_due_as_they_come_come_once),
                                              {NULL, NULL}};
     return unit_run("store", tests);
 }
