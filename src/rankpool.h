@@ -357,12 +357,41 @@ typedef struct rp_map_options {
     void *source_context;          /* what it is called with */
 } rp_map_options;
 
+/* A run of tasks. */
+typedef struct rp_span {
+    uint64_t begin, end; /* tasks [begin, end) */
+} rp_span;
+
+/* Why a task failed. */
+enum rp_cause {
+    RP_CAUSE_ERROR,    /* the kernel returned an error */
+    RP_CAUSE_EXIT,     /* its worker exited */
+    RP_CAUSE_SIGNAL,   /* a signal ended its worker */
+    RP_CAUSE_MEMORY,   /* the OOM killer did */
+    RP_CAUSE_TIMEOUT,  /* it computed for too long */
+    RP_CAUSE_RANK,     /* its rank was lost */
+    RP_CAUSE_CANCELED, /* it was not to be computed any more */
+    RP_CAUSE_OTHER     /* nobody knows */
+};
+
+/* How a task failed, and where. */
+typedef struct rp_failure {
+    enum rp_cause cause;   /* of its last attempt */
+    int exit_code, signal; /* 0: none */
+    int rank;              /* its agent's */
+    uint32_t worker;       /* 0.. over the whole pool */
+    int core;              /* logical index; -1: not known */
+    char host[64];         /* the node's name */
+    uint32_t attempts;     /* how often it was computed */
+} rp_failure;
+
 /* One record: of one task, of a block of a reduced map, or of a whole run for a range kernel. */
 typedef struct rp_result {
-    uint64_t begin, end; /* its tasks */
-    int status;          /* 0, or RP_ETASK, RP_EDIED: then data is a message, not ended by 0 */
-    const void *data;    /* lent until the next rp_map_next or rp_map_close; not aligned */
-    size_t size;         /* bytes of data */
+    uint64_t begin, end;       /* its tasks */
+    int status;                /* 0, or RP_ETASK, RP_EDIED: then data is a message, not ended by 0 */
+    const void *data;          /* lent until the next rp_map_next or rp_map_close; not aligned */
+    size_t size;               /* bytes of data */
+    const rp_failure *failure; /* where status is not 0: how; else NULL. Lent as data is */
 } rp_result;
 
 /* How far a map is. */
