@@ -399,17 +399,6 @@ static int answer(struct rp__master_map *map, struct rp__part *part) {
     return rc;
 }
 
-rp_failure rp__failure(const struct rp__master *master, const struct rp__chunk *chunk, uint32_t worker,
-                       enum rp_cause cause) {
-    const struct rp__master_rank *rank = &master->rank[chunk->rank];
-    const bool known = worker < rank->workers;
-    return (rp_failure){.cause = cause,
-                        .rank = (int)chunk->rank,
-                        .worker = known ? rank->first + worker : UINT32_MAX,
-                        .core = known ? master->core[rank->first + worker] : -1,
-                        .attempts = chunk->range.runs + chunk->twins_lost + 1};
-}
-
 /* The tasks get a failure for an answer: a worker died of it, or its answer made no sense, too often; or canceled. */
 int rp__give_up(struct rp__master_map *map, const struct rp__range *range, const rp_failure *how, const char *words,
                 size_t size) {

@@ -14,6 +14,17 @@ bool rp__has_effects(const struct rp__chunk *chunk) {
     return !chunk->map->may_repeat && (chunk->synced || chunk->map->once);
 }
 
+rp_failure rp__failure(const struct rp__master *master, const struct rp__chunk *chunk, uint32_t worker,
+                       enum rp_cause cause) {
+    const struct rp__master_rank *rank = &master->rank[chunk->rank];
+    const bool known = worker < rank->workers;
+    return (rp_failure){.cause = cause,
+                        .rank = (int)chunk->rank,
+                        .worker = known ? rank->first + worker : UINT32_MAX,
+                        .core = known ? master->core[rank->first + worker] : -1,
+                        .attempts = chunk->range.runs + chunk->twins_lost + 1};
+}
+
 /* Answered by a failure: the last task, or where that cannot be told from the others all of them, block by block. */
 static int fail_effects(const struct rp__chunk *chunk, const rp_failure *how, const char *words) {
     struct rp__master_map *map = chunk->map;

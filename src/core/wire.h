@@ -36,17 +36,17 @@ enum rp__frame_type {
     RP__FRAME_RETURNED, /* chunk: not computed; with LAST: the end of the answer to TAKE_BACK */
     RP__FRAME_RUNS,     /* chunk: it cannot be taken back, and goes on */
     RP__FRAME_PROGRESS, /* chunk, count = bits of a double: how many of its tasks are done, in part too */
-    RP__FRAME_DIED, /* kernel = why, an rp_cause; worker, chunk, begin and end = the tasks it may have died of, data = cause, count = how: its exit code, or
-                           256 + the signal that killed it; flag IN_HAND.
+    RP__FRAME_DIED,     /* worker, chunk, begin and end = the tasks it may have died of, data = cause, kernel = why: an
+                           rp_cause, count = how: its exit code, or 256 + the signal that killed it; flag IN_HAND.
                            KILLED: by the agent, and not for what it computed.
                            LAST: of the pool of a Process, whose crew is closed: no more comes of it */
-    RP__FRAME_FAILED,  /* count = code, data = words: this rank cannot go on */
-    RP__FRAME_SHARED,  /* worker = number of the shared data that this rank has now, whole */
-    RP__FRAME_SIGNAL,  /* count = its number: someone wants the run to stop */
-    RP__FRAME_CUT,     /* chunk, begin and end = what it is now: its last task has effects and must not run again; what
+    RP__FRAME_FAILED,   /* count = code, data = words: this rank cannot go on */
+    RP__FRAME_SHARED,   /* worker = number of the shared data that this rank has now, whole */
+    RP__FRAME_SIGNAL,   /* count = its number: someone wants the run to stop */
+    RP__FRAME_CUT,      /* chunk, begin and end = what it is now: its last task has effects and must not run again; what
                            was behind it is not computed here */
-    RP__FRAME_BLOCKED, /* chunk: its worker waits, and another may have work in its place */
-    RP__FRAME_PRINT,   /* data = whole lines for the program's standard output */
+    RP__FRAME_BLOCKED,  /* chunk: its worker waits, and another may have work in its place */
+    RP__FRAME_PRINT,    /* data = whole lines for the program's standard output */
     /* between any two ranks (pool/router.h) */
     RP__FRAME_CALL,   /* chunk = the caller's number; data = struct rp__call_head and bytes */
     RP__FRAME_ANSWER, /* chunk = the caller's number; data = struct rp__answer_head and bytes */
