@@ -30,19 +30,31 @@ static void *feed(void *self) {
 struct outcome {
     int rc; /* RP_END, or why it ended early */
     uint64_t failed;
+    int ranks;
 };
+
+/* " (rank 3, worker 5 on host n2, 3 attempts)": the place where there are several, and attempts where there were. */
+static void describe(char *text, size_t size, const rp_failure *failure, int ranks) {
+    const bool place = ranks > 1 && failure->rank >= 0, again = failure->attempts > 1;
+    char worker[32] = "", where[128] = "", attempts[32] = "";
+    if (failure->worker != UINT32_MAX) snprintf(worker, sizeof worker, ", worker %u", failure->worker);
+    if (place) snprintf(where, sizeof where, "rank %d%s on host %s", failure->rank, worker, failure->host);
+    if (again) snprintf(attempts, sizeof attempts, "%s%u attempts", place ? ", " : "", failure->attempts);
+    snprintf(text, size, place || again ? " (%s%s)" : "", where, attempts);
+}
 
 static void show_failure(struct progress *progress, struct outcome *outcome, const rp_result *result) {
     progress_clear(progress);
     outcome->failed += result->end - result->begin;
     if (outcome->failed > FAILURES_SHOWN) return;
-    char tasks[64];
+    char tasks[64], where[192];
     if (result->end - result->begin == 1)
         snprintf(tasks, sizeof tasks, "task %llu", (unsigned long long)result->begin);
     else
         snprintf(tasks, sizeof tasks, "tasks %llu to %llu", (unsigned long long)result->begin,
                  (unsigned long long)result->end - 1);
-    fprintf(stderr, "rankpool: %s failed: %.*s\n", tasks, (int)result->size, (const char *)result->data);
+    describe(where, sizeof where, result->failure, outcome->ranks);
+    fprintf(stderr, "rankpool: %s failed: %.*s%s\n", tasks, (int)result->size, (const char *)result->data, where);
 }
 
 static double now_s(void) {
@@ -145,7 +157,7 @@ int run_map(const struct options *options, rp_job_run *run, rp_world *world, rp_
     rp_error error = {0};
     rp_map *map;
     struct progress progress;
-    struct outcome outcome = {0};
+    struct outcome outcome = {.ranks = rp_world_ranks(world)};
     progress_begin(&progress, options);
     set_map(options, run, pool);
     int rc = rp_map_open(pool, &run->map, &map, &error);
