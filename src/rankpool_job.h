@@ -56,12 +56,12 @@ typedef struct rp_job {
     /* Free run->state. Called once after a plan that succeeded, also when the run failed. */
     void (*release)(rp_job_run *run);
     enum rp_job_size size; /* how its work grows */
-    /* What collect has made so far, for a run with a store: save writes it to `to`, and load, which is called before
-     * any collect, makes the job what it was when save ran; what was printed by then is not its business. Plain bytes
-     * of this machine's layout will do. Both or neither: of a job that collects and has neither, the store keeps
-     * every result, and collect is given all of them again. save returns 0 or RP_EOUTPUT, load 0, RP_EPROTOCOL (that
-     * is no such state) or RP_ENOMEM. */
+    /* For a run with a store: write to `to` what collect has made so far; what was printed is not its business. Plain
+     * bytes of this machine's layout will do. 0 or RP_EOUTPUT. NULL: of a job that collects, the store keeps every
+     * result then, and collect is given all of them again. */
     int (*save)(const rp_job_run *run, FILE *to);
+    /* Make the job what it was when save ran; called before any collect. 0, RP_EPROTOCOL (that is no such state) or
+     * RP_ENOMEM. With save or not at all. */
     int (*load)(rp_job_run *run, const void *data, size_t size);
 } rp_job;
 
