@@ -225,6 +225,7 @@ int rp__master_map_open(struct rp__master *master, const struct rp__map_spec *sp
     if (options->args_size) memcpy(map->args, options->args, options->args_size);
     map->args_size = options->args_size;
     map->ledger.single = map->once && !map->range; /* what was done in a chunk before its worker died must count */
+    map->window.due = rp__skip_gap(&map->ledger.skip, 0).begin;
     for (uint32_t i = 0; i < master->ranks; i++) map->rank[i].grown = 1;
     struct rp__master_map **last = &master->maps;
     while (*last) last = &(*last)->next;
@@ -238,10 +239,16 @@ int rp__master_map_feed(struct rp__master *master, struct rp__master_map *map, u
                         struct rp__buffer *records) {
     int rc = rp__items_add(&map->items, map->ledger.known, tasks, records);
     if (rc) return rc;
-    map->ledger.known += tasks;
+    const uint64_t begin = map->ledger.known, end = begin + tasks;
+    rp__ledger_feed(&map->ledger, tasks);
+    for (struct rp__interval skip = rp__skip_next(&map->ledger.skip, begin); skip.begin < skip.end && skip.begin < end;
+         skip = rp__skip_next(&map->ledger.skip, skip.end))
+        rp__items_done(&map->items, skip.begin > begin ? skip.begin : begin, skip.end < end ? skip.end : end);
     master->restless = true;
     return 0;
 }
+
+const struct rp__skip *rp__master_map_skip(const struct rp__master_map *map) { return &map->ledger.skip; }
 
 void rp__master_map_final(struct rp__master *master, struct rp__master_map *map) {
     map->ledger.final = true;
@@ -378,6 +385,7 @@ static int answer(struct rp__master_map *map, struct rp__part *part) {
     }
     if (map->items.count) rp__items_done(&map->items, begin, end);
     while ((rc = rp__window_next(&map->window, &part)) == 0 && part) {
+        map->window.due = rp__skip_gap(&map->ledger.skip, map->window.due).begin;
         map->unread += part->size + sizeof *part;
         *map->ready_tail = part;
         map->ready_tail = &part->next;

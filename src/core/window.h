@@ -38,7 +38,7 @@ struct rp__window_aside {
 
 struct rp__window {
     bool unordered; /* everything is due */
-    uint64_t due;   /* the task whose part goes out next */
+    uint64_t due;   /* the task whose part goes out next: whoever knows that one is skipped moves it on */
     size_t limit, bytes;
     size_t aside_count;
     struct rp__window_aside aside; /* write NULL: nothing can be put aside */
