@@ -45,6 +45,7 @@ int main(int argc, char **arguments) {
     rp_error error = {0};
     char text[320];
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of the write */
+    signal(SIGXFSZ, SIG_IGN); /* and so is the limit of a file's size */
     rp_job_given *given = calloc((size_t)argc + 1, sizeof *given);
     if (!given) return complain(EXIT_ENVIRONMENT, rp_strerror(RP_ENOMEM));
     int at = options_find_job(NULL, argc, argv, 1), rest = 0, exit_code;
