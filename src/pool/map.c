@@ -253,6 +253,13 @@ static int feed_master(rp_map *map) {
     return rc;
 }
 
+/* The master numbers the pool's ranks, and knows no hosts. */
+static void say_where(const rp_pool *pool, rp_failure *how) {
+    if (how->rank < 0) return;
+    how->rank += (int)pool->first_rank;
+    if (pool->world->hosts) memcpy(how->host, pool->world->hosts[how->rank], sizeof how->host);
+}
+
 int rp__map_exchange(rp_map *map) {
     struct rp__master *master = map->pool->master;
     int rc = 0;
@@ -265,6 +272,7 @@ int rp__map_exchange(rp_map *map) {
     map->spent = NULL;
     bool was_complete = map->complete, news = false;
     for (struct rp__part *part; (part = rp__master_map_take(map->state));) {
+        if (part->how) say_where(map->pool, part->how);
         *map->ready_tail = part;
         map->ready_tail = &part->next;
         news = true;
@@ -323,7 +331,8 @@ int rp__part_read(const struct rp__part *part, uint64_t tasks, size_t *at, uint6
                                     : part->failure ? part->failure
                                                     : RP_ETASK,
                           .data = data,
-                          .size = size};
+                          .size = size,
+                          .failure = failed ? part->how : NULL};
     *task = result->end;
     *at += length;
     return 1;

@@ -180,6 +180,7 @@ struct rp_world {
     bool closing;             /* the ranks are to be told to quit */
     bool closed;              /* and were */
     uint32_t hellos;
+    char (*hosts)[64];                /* [ranks] their names, which come with the hellos; NULL: out of memory */
     const struct rp__frame *to_share; /* asked of the service */
     uint32_t shared_ranks;            /* that have what was shared last */
     bool sharing;
