@@ -1,6 +1,6 @@
 /* The store of a run: what it is called there, how it opens, and what is said of it at the end. The words of a store are
- * what the results depend on: the job, its arguments as they were typed, its own options, and whether results are due as
- * they come. How many ranks and workers compute it, and in which chunks, may differ each time. */
+ * what the results depend on: the job, its arguments as they were typed, its own options. (That output goes to a
+ * file, and that results are due as they come, the store itself compares.) How many ranks and workers compute it, and in which chunks, may differ each time. */
 #include "stored.h"
 
 #include <stdlib.h>
@@ -36,13 +36,13 @@ static void add_word(struct words *words, const char *name, const char *value) {
     words->word[words->count++] = (rp_store_word){.name = name, .value = value};
 }
 
-/* Every option of the job has a word, given or not, so that what differs is named by what it was and is. */
+/* Options in the order of the job's table, whatever the order in which they were given. */
 static bool make_words(struct words *words, const struct options *options, const rp_job_run *run) {
     const rp_job_option *own = run->job->options;
     size_t own_count = 0;
     while (own && own[own_count].name) own_count++;
     size_t names = (size_t)options->argc + own_count;
-    *words = (struct words){.word = calloc(names + 2, sizeof *words->word), .name = calloc(names + 1, NAME_SIZE)};
+    *words = (struct words){.word = calloc(names + 1, sizeof *words->word), .name = calloc(names + 1, NAME_SIZE)};
     if (!words->word || !words->name) return false;
     add_word(words, "job", run->job->name);
     for (int i = 0; i < options->argc; i++) {
@@ -53,9 +53,8 @@ static bool make_words(struct words *words, const struct options *options, const
         char *name = words->name[(size_t)options->argc + i];
         const char *value = rp_job_option_value(run, own[i].name);
         snprintf(name, NAME_SIZE, "--%s", own[i].name);
-        add_word(words, name, own[i].value ? (value ? value : "") : value ? "yes" : "no");
+        if (value) add_word(words, name, own[i].value ? value : "given");
     }
-    add_word(words, "--unordered", options->unordered && !run->ordered ? "yes" : "no");
     return true;
 }
 
