@@ -1,6 +1,7 @@
 /* The store of a run: what it is called there, how it opens, and what is said of it at the end. The words of a store are
- * what the results depend on: the job, its arguments as they were typed, its own options. (That output goes to a
- * file, and that results are due as they come, the store itself compares.) How many ranks and workers compute it, and in which chunks, may differ each time. */
+ * what the results depend on: the job, its arguments as they were typed, its own options. (That output goes to a file, and
+ * that results are due as they come, the store itself compares.) How many ranks and workers compute it, and in which chunks,
+ * may differ each time. */
 #include "stored.h"
 
 #include <stdlib.h>

@@ -366,7 +366,7 @@ static void a_repetition_with_a_hole_prints_no_line(void) {
     const uint64_t chunks[][2] = {{0, 4}, {14, 20}, {20, 25}, {25, 30}}; /* 4-10 and 10-14 failed */
     for (size_t i = 0; i < 4; i++) {
         uint64_t counted = chunks[i][1] - chunks[i][0];
-        rp_result result = {chunks[i][0], chunks[i][1], 0, &counted, sizeof counted};
+        rp_result result = {.begin = chunks[i][0], .end = chunks[i][1], .data = &counted, .size = sizeof counted};
         CU_ASSERT_EQUAL(rp__job_count.collect(&run, &result), 0);
     }
     rp__job_count.release(&run);
