@@ -44,6 +44,7 @@ typedef struct rp_store_options {
     void *context; /* what it is called with */
 } rp_store_options;
 
+/* Any, one thread, all of these. */
 /* Opens or makes the store, and its output: cut to what was committed, or, of standard output, printed again up to there.
  * RP_EMISMATCH: of other words (the first that differs is named) or of an output that is shorter than was committed.
  * RP_EBUSY: another run has it, on a host and with a pid that are named. RP_EUNSUPPORTED: built without SQLite, or the store
@@ -108,7 +109,7 @@ typedef struct rp_store_summary {
     uint32_t runs, workers;                         /* how often it was opened; workers of the last run */
 } rp_store_summary;
 
-/* Look into a store, while a run has it open or not, from any process of any host that sees the file. `failure` (may be
+/* Any. Look into a store, while a run has it open or not, from any process of any host that sees the file. `failure` (may be
  * NULL) is called for each failure, the lowest task first (while a run is on: of the first 100 only). RP_EINVAL: no store;
  * RP_ESYSTEM: there is no such file, or it cannot be read; RP_EUNSUPPORTED as above. */
 RP_API int rp_store_look(const char *path, rp_store_summary *summary,

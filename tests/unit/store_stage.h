@@ -23,11 +23,12 @@ struct stage {
     unsigned window;  /* how far results come out of order */
     unsigned failing; /* every so many-th task fails; 0: none */
     bool to_stdout, unordered, retry, no_state, steal;
-    unsigned kill_step; /* the step before which it is killed; 0: never */
-    unsigned stop_step; /* the step before which it stops and closes; 0: never */
-    size_t result_size; /* bytes more in each result */
-    bool every_second;  /* commits as in earnest, not at every tick */
-    int committed;      /* a pipe that is told what surely is on disk; 0: none */
+    unsigned kill_step;   /* the step before which it is killed; 0: never */
+    unsigned stop_step;   /* the step before which it stops and closes; 0: never */
+    size_t result_size;   /* bytes more in each result */
+    bool every_second;    /* commits as in earnest, not at every tick */
+    void (*before)(void); /* in the child, before its run, whose errors are expected */
+    int committed;        /* a pipe that is told what surely is on disk; 0: none */
 };
 
 struct stage_state {
@@ -184,6 +185,8 @@ static inline int stage_play(const struct stage *stage, uint64_t *random) {
     if (child == 0) {
         const int fd = open(stage->printed, O_WRONLY | O_CREAT | O_TRUNC, 0666);
         dup2(fd, STDOUT_FILENO);
+        if (stage->before) dup2(fd, STDERR_FILENO);
+        if (stage->before) stage->before();
         rp_error error = {0};
         uint64_t own = seed;
         const int code = stage_run(stage, &own, &error);
