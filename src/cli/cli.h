@@ -72,7 +72,14 @@ void progress_show(struct progress *progress, const rp_map_stats *stats);
 /* Take the bar away, before anything else is written. */
 void progress_clear(struct progress *progress);
 /* A line about tasks that failed, unless there were many before; they are added to *failed. */
-void failure_show(FILE *out, uint64_t *failed, uint64_t begin, uint64_t end, const char *message, size_t size);
+struct failed_tasks {
+    uint64_t begin, end;
+    const char *message;
+    size_t size;
+    const rp_failure *how;
+    int ranks; /* of several the place is told */
+};
+void failure_show(FILE *out, uint64_t *failed, const struct failed_tasks *what);
 /* And how many there were in all. */
 void failures_sum_up(uint64_t failed, uint64_t tasks);
 /* `before`: of the tasks done, those that earlier runs have done. */

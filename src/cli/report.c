@@ -117,15 +117,27 @@ void summary_print(const rp_map_stats *stats, uint64_t before, const rp_pool *po
                 (unsigned long long)stats->migrations, plural(stats->migrations));
 }
 
-void failure_show(FILE *out, uint64_t *failed, uint64_t begin, uint64_t end, const char *message, size_t size) {
-    *failed += end - begin;
+/* " (rank 3, worker 5 on host n2, 3 attempts)": the place where there are several, and attempts where there were. */
+static void describe(char *text, size_t size, const rp_failure *failure, int ranks) {
+    const bool place = ranks > 1 && failure->rank >= 0, again = failure->attempts > 1;
+    char worker[32] = "", where[128] = "", attempts[32] = "";
+    if (failure->worker != UINT32_MAX) snprintf(worker, sizeof worker, ", worker %u", failure->worker);
+    if (place) snprintf(where, sizeof where, "rank %d%s on host %s", failure->rank, worker, failure->host);
+    if (again) snprintf(attempts, sizeof attempts, "%s%u attempts", place ? ", " : "", failure->attempts);
+    snprintf(text, size, place || again ? " (%s%s)" : "", where, attempts);
+}
+
+void failure_show(FILE *out, uint64_t *failed, const struct failed_tasks *what) {
+    *failed += what->end - what->begin;
     if (*failed > FAILURES_SHOWN) return;
-    char tasks[64];
-    if (end - begin == 1)
-        snprintf(tasks, sizeof tasks, "task %llu", (unsigned long long)begin);
+    char tasks[64], where[192];
+    if (what->end - what->begin == 1)
+        snprintf(tasks, sizeof tasks, "task %llu", (unsigned long long)what->begin);
     else
-        snprintf(tasks, sizeof tasks, "tasks %llu to %llu", (unsigned long long)begin, (unsigned long long)end - 1);
-    fprintf(out, "rankpool: %s failed: %.*s\n", tasks, (int)size, message);
+        snprintf(tasks, sizeof tasks, "tasks %llu to %llu", (unsigned long long)what->begin,
+                 (unsigned long long)what->end - 1);
+    describe(where, sizeof where, what->how, what->ranks);
+    fprintf(out, "rankpool: %s failed: %.*s%s\n", tasks, (int)what->size, what->message, where);
 }
 
 void failures_sum_up(uint64_t failed, uint64_t tasks) {

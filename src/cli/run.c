@@ -68,7 +68,14 @@ static int collect_due(struct course *course, bool last) {
 }
 
 static int take(struct course *course, const rp_result *result) {
-    if (result->status) failure_show(stderr, &course->failed, result->begin, result->end, result->data, result->size);
+    if (result->status)
+        failure_show(stderr, &course->failed,
+                     &(struct failed_tasks){.begin = result->begin,
+                                            .end = result->end,
+                                            .message = result->data,
+                                            .size = result->size,
+                                            .how = result->failure,
+                                            .ranks = rp_world_ranks(course->world)});
     if (!course->stored) return result->status ? 0 : collect(course, result);
     int rc = rp_store_put(course->stored->store, result);
     return rc ? rc : collect_due(course, false);
@@ -292,7 +299,7 @@ static int repeat_end(const struct stored *stored) {
 int run_once(const struct options *options, rp_job_run *run, rp_world *world) {
     struct stored stored;
     if (!options->store) return run_on_pool(options, run, world, NULL);
-    int exit_code = stored_open(&stored, options, run);
+    int exit_code = stored_open(&stored, options, run, rp_world_ranks(world));
     bool computes = !exit_code && !stored.done;
     if (computes) exit_code = run_on_pool(options, run, world, &stored);
     /* Where it did not come to that, the store is as it was. */

@@ -82,6 +82,7 @@ static int load(struct stored *stored, rp_job_run *run) {
 struct earlier {
     rp_store_summary summary;
     uint64_t failed;
+    int ranks;
     FILE *out;
     char *text;
     size_t size;
@@ -89,14 +90,19 @@ struct earlier {
 
 static void note_failure(void *context, const rp_store_failure *failure) {
     struct earlier *earlier = context;
-    failure_show(earlier->out, &earlier->failed, failure->begin, failure->end, failure->message,
-                 strlen(failure->message));
+    failure_show(earlier->out, &earlier->failed,
+                 &(struct failed_tasks){.begin = failure->begin,
+                                        .end = failure->end,
+                                        .message = failure->message,
+                                        .size = strlen(failure->message),
+                                        .how = failure->how,
+                                        .ranks = earlier->ranks});
 }
 
 /* All zero where there is no store yet. */
-static bool look(struct earlier *earlier, const char *path) {
+static bool look(struct earlier *earlier, const char *path, int ranks) {
     rp_error error;
-    *earlier = (struct earlier){.failed = 0};
+    *earlier = (struct earlier){.ranks = ranks};
     earlier->out = open_memstream(&earlier->text, &earlier->size);
     if (!earlier->out) return false;
     if (rp_store_look(path, &earlier->summary, note_failure, earlier, &error)) /* which opening it will tell */
@@ -124,11 +130,11 @@ static int open_store(struct stored *stored, const struct options *options, rp_j
     return rc;
 }
 
-int stored_open(struct stored *stored, const struct options *options, rp_job_run *run) {
+int stored_open(struct stored *stored, const struct options *options, rp_job_run *run, int ranks) {
     rp_error error = {0};
     struct earlier earlier;
     *stored = (struct stored){.path = options->store};
-    int rc = look(&earlier, options->store) ? open_store(stored, options, run, &error) : RP_ENOMEM;
+    int rc = look(&earlier, options->store, ranks) ? open_store(stored, options, run, &error) : RP_ENOMEM;
     if (!rc && !options->retry_failed) fwrite(earlier.text, 1, earlier.size, stderr);
     free(earlier.text);
     if (rc) return say(rc, &error);

@@ -22,7 +22,7 @@ struct stored {
 int stored_check(rp_job_run *run);
 /* Opens it for the run: its job has the state that it had, run->out takes the output, run->map what is left to compute.
  * Failures of earlier runs are listed. 0 or an exit code, with a line on stderr; stored->store may be open then. */
-int stored_open(struct stored *stored, const struct options *options, rp_job_run *run);
+int stored_open(struct stored *stored, const struct options *options, rp_job_run *run, int ranks);
 /* Have the inputs of earlier runs been put again? Before that no result may be used. 0; RP_ETIMEDOUT: not all, yet;
  * RP_EMISMATCH: they are others. */
 int stored_inputs(struct stored *stored, rp_map *map);
