@@ -86,6 +86,7 @@ static uint64_t process_started(uint64_t pid) {
     snprintf(path, sizeof path, "/proc/%" PRIu64 "/stat", pid);
     if (!read_text(path, text)) return 0;
     const char *at = strrchr(text, ')');
+    if (at && strncmp(at, ") Z", 3) == 0) return 0;
     for (int field = 2; at && field < 22; field++) at = strchr(at + 1, ' ');
     return at ? strtoull(at, NULL, 10) : 0;
 }
