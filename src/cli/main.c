@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* Every rank finds the same mistake; one tells. */
-static bool speaks(void) {
+bool is_first_rank(void) {
     static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const char *rank = getenv(names[i]);
@@ -16,7 +16,7 @@ static bool speaks(void) {
 }
 
 static int complain(int exit_code, const char *text) {
-    if (speaks()) fprintf(stderr, "rankpool: %s\n", text);
+    if (is_first_rank()) fprintf(stderr, "rankpool: %s\n", text);
     return exit_code;
 }
 

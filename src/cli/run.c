@@ -127,7 +127,8 @@ static int judge(const struct options *options, rp_job_run *run, rp_world *world
     case RP_EUSAGE:
         return say(progress, EXIT_TASKS_FAILED, run->message);
     case RP_ESTOPPED:
-        snprintf(text, sizeof text, "stopped by a signal after %.1f s: %llu of %llu%s tasks were done", stats.seconds,
+        snprintf(text, sizeof text, "stopped by %s after %.1f s: %llu of %llu%s tasks were done",
+                 strcmp(rp_world_error(world), rp_strerror(rc)) ? "the time limit" : "a signal", stats.seconds,
                  (unsigned long long)stats.tasks_done, (unsigned long long)stats.tasks_known,
                  stats.tasks_final ? "" : " or more");
         return say(progress, EXIT_STOPPED, text);
@@ -213,6 +214,8 @@ int run_once(const struct options *options, rp_job_run *run, rp_world *world) {
 int run_job(const struct options *options, rp_job_run *run, run_body *body) {
     rp_world *world = NULL;
     rp_error error = {0};
+    struct deadline deadline;
+    deadline_find(&deadline, options);
     const rp_kernel **kernels = all_kernels();
     int exit_code = 0;
     rp_world_options world_options = {.kernels = kernels, .mpi = options->mpi, .catch_signals = true};
@@ -222,6 +225,7 @@ int run_job(const struct options *options, rp_job_run *run, run_body *body) {
         return exit_code;
     }
     if (rc == 0) {
+        deadline_set(&deadline, options, world);
         exit_code = open_output(options, run);
         if (!exit_code) exit_code = body(options, run, world);
     } else {

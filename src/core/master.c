@@ -70,7 +70,7 @@ bool rp__master_action(struct rp__master *master, uint32_t *rank, struct rp__fra
         *frame = control->frame;
         return true;
     }
-    return !master->stopped && master->restless && rp__deal(master, rank, frame);
+    return !master->stopped && !master->draining && master->restless && rp__deal(master, rank, frame);
 }
 
 void rp__master_stop(struct rp__master *master) { master->stopped = true; }
