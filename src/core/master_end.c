@@ -27,17 +27,20 @@ uint64_t rp__end_room(const struct rp__master *master, const struct rp__master_m
     if (!master->end_ns) return UINT64_MAX;
     if (master->draining || master->now_ns >= master->end_ns) return 0;
     if (ns <= 0) return 1;
-    const double queued_ns = rank->held < rank->workers ? 0 : rank->chunk_ns * (double)rank->held / rank->workers;
+    const double queued_ns = rank->held < rank->workers ? 0 : rank->expected_ns / rank->workers;
     const double tasks = ((double)(master->end_ns - master->now_ns) / RESERVE - queued_ns) / ns;
     return tasks < 1 ? 0 : tasks >= 1e18 ? UINT64_MAX : (uint64_t)tasks;
 }
 
+/* Half of what would fit, where there can be so little: so chunks get shorter towards the end, and what they show of their
+ * length counts for the next. Where nothing is known yet, the least. */
 bool rp__end_fit(struct rp__master *master, struct rp__master_map *map, uint32_t at, struct rp__range *range) {
     if (!master->end_ns) return true;
-    uint64_t room = rp__end_room(master, map, at);
-    /* Where nothing is known yet, as little as can be. */
+    const uint64_t room = rp__end_room(master, map, at);
     const bool least = room == 1 && ns_per_task(master, map, at) <= 0;
-    if (rp__ledger_cut(&map->ledger, range, room, least)) return true;
+    if ((!least && rp__ledger_cut(&map->ledger, range, room / 2, false)) ||
+        rp__ledger_cut(&map->ledger, range, room, least))
+        return true;
     master->refused = true;
     rp__ledger_again(&map->ledger, range);
     return false;
@@ -66,8 +69,8 @@ int rp__master_drain(struct rp__master *master, uint64_t end_ns) {
 static bool ends_in_time(const struct rp__master *master, const struct rp__chunk *chunk) {
     const double tasks = (double)(chunk->range.end - chunk->range.begin);
     const double room_ns = (double)master->end_ns - (double)chunk->dealt_ns;
-    const double ns = ns_per_task(master, chunk->map, chunk->rank);
-    if (ns > 0 && ns * tasks <= room_ns) return true;
+    const double ns = ns_per_task(master, chunk->map, chunk->rank) * tasks;
+    if (ns > 0 && ns <= room_ns) return true;
     if (chunk->progress <= 0) return ns <= 0;
     return (double)(master->now_ns - chunk->dealt_ns) * tasks / chunk->progress <= room_ns;
 }

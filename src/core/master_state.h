@@ -27,6 +27,7 @@ struct rp__chunk {
     uint32_t twins_lost; /* so often a twin of it died */
     bool copy;           /* the later one of the two */
     bool surplus;        /* its twin has answered: whatever becomes of it is of no interest */
+    double expected_ns;  /* as it was dealt; 0: nothing was known */
     double progress;     /* tasks of it that are done, as its worker shows them; 0 where its twin's count */
 };
 
@@ -34,10 +35,11 @@ struct rp__master_rank {
     bool up, lost;
     uint32_t workers, first; /* how many; the pool's number of the first */
     uint32_t started;
-    uint64_t held;   /* chunks out here */
-    uint32_t depth;  /* chunks that each worker may hold: credit, grown while chunks prove short */
-    double chunk_ns; /* how long a chunk takes here, a moving mean; 0: not known */
-    bool asked_back; /* a TAKE_BACK is not answered yet */
+    uint64_t held;      /* chunks out here */
+    uint32_t depth;     /* chunks that each worker may hold: credit, grown while chunks prove short */
+    double chunk_ns;    /* how long a chunk takes here, a moving mean; 0: not known */
+    double expected_ns; /* of the chunks out here, summed; what was unknown is not in it */
+    bool asked_back;    /* a TAKE_BACK is not answered yet */
 };
 
 /* What one map has seen of one rank. */
