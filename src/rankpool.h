@@ -245,7 +245,8 @@ RP_API int rp_world_share(rp_world *world, const void *data, size_t size, uint32
  * RP_ESTOPPED, after the results that are there. A later call replaces it. Does not block.
  * Signals, where the world catches them, are such a deadline of `drain` seconds, after which what has not started is not
  * dealt any more: USR1, and without a launcher INT and TERM, too. Launchers do not wait: under one, INT and TERM end the
- * maps at once, and so does a second INT or TERM, and the first of any where workers are inline. RP_EINVAL. */
+ * maps at once, and so does TERM in a Slurm job, a second INT or TERM, and the first of any where workers are inline.
+ * RP_EINVAL. */
 RP_API int rp_world_set_deadline(rp_world *world, double seconds);
 /* Rank 0. Why the world cannot go on (a map then ends with the code), in words that name the rank; "" while it can.
  * Lent until the world closes. */

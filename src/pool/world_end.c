@@ -36,7 +36,9 @@ int rp__world_tell_end(const rp_world *world, struct rp__master *master) {
 }
 
 bool rp__world_drains_at(const rp_world *world, int number) {
-    const bool waits = number == SIGUSR1 || !world->launch.launched;
+    const bool in_slurm =
+        world->launch.allocation[0] != '\0'; /* whose TERM comes before a KILL, nobody knows how long */
+    const bool waits = number == SIGUSR1 || !(world->launch.launched || (in_slurm && number == SIGTERM));
     return waits && !world->inline_crews && world->options.drain >= 0;
 }
 
