@@ -50,7 +50,7 @@ extern "C" {
     X(RP_EMPI, -13, "MPI failed")                                                                                      \
     X(RP_ESYSTEM, -14, "the operating system refused")                                                                 \
     X(RP_EPROTOCOL, -15, "a message makes no sense")                                                                   \
-    X(RP_EMISMATCH, -16, "the ranks do not run the same program")                                                      \
+    X(RP_EMISMATCH, -16, "this is not the same program, or not the same input")                                        \
     X(RP_EUNSUPPORTED, -17, "this kind of worker cannot do that")                                                      \
     X(RP_ELOST, -18, "a rank was lost")                                                                                \
     X(RP_EBUSY, -19, "already in use")                                                                                 \
@@ -337,6 +337,11 @@ typedef struct rp_schedule {
  * rp_map_next then whatever its time limit. It must not use the map. */
 typedef int rp_source(void *context, const void **input, size_t *size);
 
+/* Some of a map's tasks: [begin, end). */
+typedef struct rp_span {
+    uint64_t begin, end; /* the first, and the one behind the last */
+} rp_span;
+
 /* How a map is opened. */
 typedef struct rp_map_options {
     const char *kernel; /* by name, from the world's table */
@@ -365,19 +370,53 @@ typedef struct rp_map_options {
                                       their numbers, so another run may number them otherwise */
     rp_source *source;             /* tasks come from here instead of rp_map_put; count must be RP_FED then */
     void *source_context;          /* what it is called with */
+    /* Tasks that are not computed and have no record, since an earlier run has them: spans in ascending order, none of
+     * them empty, no two of them touching. They count as done, and an ordered map goes on behind them. No chunk crosses
+     * one. Of a fed map their inputs are put as all others are, for the numbers' sake, and not kept; spans may go beyond
+     * what is put. With `reduce`, whole blocks (the last of a map of a known count may be short). Not with each_worker or
+     * grows. Copied */
+    const rp_span *skip;
+    size_t skip_count; /* how many spans; a million are no burden */
+    /* Of a fed map: its first `inputs` inputs must be those of which rp_map_inputs gave the digest `inputs_digest`, or
+     * the map ends with RP_EMISMATCH; also where there are fewer of them. 0 inputs: any may come. */
+    uint64_t inputs, inputs_digest;
 } rp_map_options;
+
+/* Why a task failed. */
+enum rp_cause {
+    RP_CAUSE_ERROR,    /* its kernel returned an error */
+    RP_CAUSE_EXIT,     /* its worker exited */
+    RP_CAUSE_SIGNAL,   /* its worker was killed by a signal */
+    RP_CAUSE_MEMORY,   /* and by the OOM killer, for using too much memory */
+    RP_CAUSE_TIMEOUT,  /* it took too long */
+    RP_CAUSE_RANK,     /* the rank that computed it was lost */
+    RP_CAUSE_CANCELED, /* nobody wanted it any more */
+    RP_CAUSE_OTHER     /* its worker could not be started, or answered nonsense, ...: the message has the words */
+};
+
+/* How a task failed: of all that the program can know, besides the message, which is the record's data. */
+typedef struct rp_failure {
+    enum rp_cause cause;   /* why */
+    int exit_code, signal; /* of its worker's process; 0: none */
+    int rank;              /* where it was computed last; -1: nowhere, or it is not known */
+    uint32_t worker;       /* which one of the pool's; UINT32_MAX: it is not known */
+    int core;              /* as in rp_where; -1: it is not known */
+    char host[64];         /* the rank's; "": it is not known */
+    uint32_t attempts;     /* how often it was computed, alone or with others, as far as is known; 0: never */
+} rp_failure;
 
 /* One record: of one task, of a block of a reduced map, or of a whole run for a range kernel. */
 typedef struct rp_result {
-    uint64_t begin, end; /* its tasks */
-    int status;          /* 0, or RP_ETASK, RP_EDIED: then data is a message, not ended by 0 */
-    const void *data;    /* lent until the next rp_map_next or rp_map_close; not aligned */
-    size_t size;         /* bytes of data */
+    uint64_t begin, end;       /* its tasks */
+    int status;                /* 0, or RP_ETASK, RP_EDIED, RP_ECANCELED: then data is a message, not ended by 0 */
+    const void *data;          /* lent until the next rp_map_next or rp_map_close; not aligned */
+    size_t size;               /* bytes of data */
+    const rp_failure *failure; /* where status is not 0: how it failed; else NULL. Lent as data is */
 } rp_result;
 
 /* How far a map is. */
 typedef struct rp_map_stats {
-    uint64_t tasks_done, tasks_failed, tasks_known; /* known: the count, or those fed so far */
+    uint64_t tasks_done, tasks_failed, tasks_known; /* known: the count, or those fed so far; what is skipped is both */
     bool tasks_final;                               /* no more will be fed */
     uint64_t chunks, chunks_again;                  /* answered; dealt once more after a death or an error */
     uint64_t chunks_twice;                          /* dealt to a second worker because they were late (RP_PURE) */
@@ -399,12 +438,18 @@ typedef struct rp_map_stats {
 RP_API int rp_map_open(rp_pool *pool, const rp_map_options *options, rp_map **map, rp_error *error);
 /* Add the next task; the input is copied. Blocks while the inputs put and not done reach 16 MiB (not inside a reduced
  * map's block). What tasks add does not count here: it waits in rank 0's memory, however much it is.
- * Errors: RP_ECLOSED (ended, stopped or closed), RP_ENOMEM, RP_EINVAL (not a map that is fed). */
+ * Errors: RP_ECLOSED (ended, stopped or closed), RP_EMISMATCH (these are not the inputs that the options name),
+ * RP_ENOMEM, RP_EINVAL (not a map that is fed). */
 RP_API int rp_map_put(rp_map *map, const void *input, size_t size);
 /* No more tasks. Does not block. */
 RP_API void rp_map_end(rp_map *map);
+/* How many inputs were put (or came from the source), and in `*digest`, which may be NULL, a number that stands for their
+ * sizes and bytes: another run that puts the same has the same. It finds mistakes, not forgers. Does not block. 0 of a
+ * map that is not fed. */
+RP_API uint64_t rp_map_inputs(rp_map *map, uint64_t *digest);
 /* The next record, in task order unless the map is unordered. Blocks for at most `timeout_s` (negative: for
- * ever). Returns 0, RP_END, RP_ETIMEDOUT, or why the map cannot go on: RP_ESTOPPED, RP_ELOST, RP_ENOWORKERS. */
+ * ever). Returns 0, RP_END, RP_ETIMEDOUT, or why the map cannot go on: RP_ESTOPPED, RP_ELOST, RP_ENOWORKERS,
+ * RP_EMISMATCH. */
 RP_API int rp_map_next(rp_map *map, double timeout_s, rp_result *result);
 /* Folds every record of an ordered map of an item kernel with `combine`, in task order, into `into`, of `size` bytes:
  * a copy of the first, then the others combined with it. The same bits for every number of ranks and every schedule;

@@ -56,6 +56,13 @@ typedef struct rp_job {
     /* Free run->state. Called once after a plan that succeeded, also when the run failed. */
     void (*release)(rp_job_run *run);
     enum rp_job_size size; /* how its work grows */
+    /* For a run with a store: write to `to` what collect has made so far; what was printed is not its business. Plain
+     * bytes of this machine's layout will do. 0 or RP_EOUTPUT. NULL: of a job that collects, the store keeps every
+     * result then, and collect is given all of them again. */
+    int (*save)(const rp_job_run *run, FILE *to);
+    /* Make the job what it was when save ran; called before any collect. 0, RP_EPROTOCOL (that is no such state) or
+     * RP_ENOMEM. With save or not at all. */
+    int (*load)(rp_job_run *run, const void *data, size_t size);
 } rp_job;
 
 /* An option as the user gave it. */
@@ -71,7 +78,8 @@ struct rp_job_run {
     bool ordered;              /* set by plan: collect needs its records in task order, even with --unordered */
     void *state;               /* the job's own */
     FILE *out;                 /* results: stdout, or the file of --output. Set before collect and finish */
-    double seconds;            /* since the map opened; set before each collect and finish */
+    double seconds;            /* since the map opened, and of earlier runs from the same store; set before each collect
+                                  and finish */
     char message[256];         /* of rp_job_fail */
     const rp_job_given *given; /* ended by a zero entry; see rp_job_option_value */
 };

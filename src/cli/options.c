@@ -111,6 +111,16 @@ static int set_output(struct options *options, const char *name, const char *val
     return 0;
 }
 
+static int set_store(struct options *options, const char *name, const char *value, rp_error *error) {
+    if (!*value) return wrong(error, name, value, "the name of a file");
+    options->store = value;
+    return 0;
+}
+
+static int set_max_failures(struct options *options, const char *name, const char *value, rp_error *error) {
+    return read_count(name, value, 1, UINT64_MAX, &options->max_failures, error);
+}
+
 static int set_time_limit(struct options *options, const char *name, const char *value, rp_error *error) {
     if (!read_time_limit(value, &options->time_limit))
         return wrong(error, name, value, "a time such as 90s, 30m or 2h, or as Slurm has it, 90:00 or 1-12:00:00");
@@ -124,6 +134,12 @@ static int set_switch(bool *what, const char *value) {
 }
 static int set_unordered(struct options *options, const char *name, const char *value, rp_error *error) {
     return set_switch(&options->unordered, value);
+}
+static int set_steal(struct options *options, const char *name, const char *value, rp_error *error) {
+    return set_switch(&options->steal, value);
+}
+static int set_retry_failed(struct options *options, const char *name, const char *value, rp_error *error) {
+    return set_switch(&options->retry_failed, value);
 }
 static int set_quiet(struct options *options, const char *name, const char *value, rp_error *error) {
     return set_switch(&options->quiet, value);
@@ -157,6 +173,11 @@ static const struct pool_option {
      "(default: when Slurm ends the job, less 10 s)"},
     {"unordered", NULL, set_unordered, true, "print results as they come"},
     {"output", "FILE", set_output, true, "results go to FILE instead of standard output"},
+    {"store", "FILE", set_store, true,
+     "keep what is done in FILE: the same command goes on from there,\nwhatever ended it, on any number of ranks"},
+    {"steal", NULL, set_steal, false, "take the store from a run that says it has it, which must be dead"},
+    {"retry-failed", NULL, set_retry_failed, true, "compute again what the store says has failed"},
+    {"max-failures", "N", set_max_failures, true, "stop when N tasks have failed, those in the store included"},
     {"progress", "KIND", set_progress, true, "auto (default), bar, lines or none, on standard error"},
     {"quiet", NULL, set_quiet, true, "no progress and no summary"},
     {"mpi", "WHEN", set_mpi, true, "auto (default): when started by a launcher; yes; no"},

@@ -44,6 +44,8 @@ int rp__master_map_open(struct rp__master *master, const struct rp__map_spec *sp
 /* Tasks for a fed map: so many records; takes the bytes. 0, RP_ENOMEM, RP_EPROTOCOL. */
 int rp__master_map_feed(struct rp__master *master, struct rp__master_map *map, uint64_t tasks,
                         struct rp__buffer *records);
+/* What is skipped of it, which never changes; lent while the map is. Any thread. */
+const struct rp__skip *rp__master_map_skip(const struct rp__master_map *map);
 void rp__master_map_final(struct rp__master *master, struct rp__master_map *map);
 /* The next part of the results, given; NULL: none is due. What the caller holds unread is counted until it says
  * that it was consumed, and past 64 MiB of it no more is dealt, unless the map keeps all. */

@@ -91,6 +91,7 @@ struct rp__control {
 struct rp__master {
     uint32_t ranks, ranks_up, workers, next_map;
     struct rp__master_rank *rank; /* [ranks] */
+    int *core;                    /* [workers] as in rp_where */
     uint32_t *held;               /* [workers] chunks out that belong to one worker (fixed maps) */
     struct rp__master_map *maps;
     struct rp__chunk *chunk;
@@ -123,13 +124,18 @@ struct rp__chunk *rp__chunk_new(struct rp__master *master, struct rp__master_map
 void rp__chunk_free(struct rp__master *master, struct rp__chunk *chunk);
 /* It counts no longer as one that its rank and worker hold. */
 void rp__chunk_uncount(struct rp__master *master, struct rp__chunk *chunk);
+/* What is known of a failure of the chunk that is out, or was until now: `worker` is its rank's, RP__ANY_WORKER: not
+ * known. */
+rp_failure rp__failure(const struct rp__master *master, const struct rp__chunk *chunk, uint32_t worker,
+                       enum rp_cause cause);
 /* Answer the tasks with a failure: a worker died of it, or its answer made no sense, too often; or canceled. */
-int rp__give_up(struct rp__master_map *map, const struct rp__range *range, int code, const char *cause, size_t size);
+int rp__give_up(struct rp__master_map *map, const struct rp__range *range, const rp_failure *how, const char *words,
+                size_t size);
 int rp__cancel(struct rp__master_map *map, const struct rp__range *range);
 
 /* master_lost.c. Those of an int free the chunk, but for rp__suspect and rp__chunk_cut. */
 bool rp__has_effects(const struct rp__chunk *chunk);
-int rp__suspect(struct rp__chunk *chunk, const char *cause);
+int rp__suspect(struct rp__chunk *chunk, const rp_failure *how, const char *words);
 int rp__chunk_returned(struct rp__master *master, struct rp__chunk *chunk);
 int rp__chunk_cut(struct rp__master *master, struct rp__chunk *chunk, const struct rp__frame *frame);
 int rp__worker_died(struct rp__master *master, struct rp__chunk *chunk, const struct rp__frame *frame);

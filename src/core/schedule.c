@@ -61,6 +61,13 @@ static uint64_t part_size(const rp_schedule *schedule, const rp_map_options *map
     return over ? add_capped(schedule->chunk, map->edge - over) : schedule->chunk;
 }
 
+uint64_t rp__schedule_part_of(const rp_schedule *schedule, const rp_map_options *map, uint64_t count, uint64_t workers,
+                              uint64_t task) {
+    /* Edges move bounds up by less than a part, or by so much that the parts between are empty. */
+    const uint64_t size = part_size(schedule, map, count, workers), moved = map->edge > 1 ? map->edge : 0;
+    return task > moved ? (task - moved) / size : 0;
+}
+
 void rp__schedule_part(const rp_schedule *schedule, const rp_map_options *map, uint64_t count, uint64_t workers,
                        uint64_t index, uint64_t *begin, uint64_t *end) {
     uint64_t size = part_size(schedule, map, count, workers);

@@ -31,6 +31,9 @@ uint64_t rp__schedule_size(const rp_schedule *schedule, const rp_map_options *ma
  * a wall or `limit` (the end of the map, or of what was fed). */
 uint64_t rp__schedule_end(const rp_map_options *map, uint64_t begin, uint64_t size, uint64_t limit);
 
+/* static: the lowest part that may hold tasks from `task` on. */
+uint64_t rp__schedule_part_of(const rp_schedule *schedule, const rp_map_options *map, uint64_t count, uint64_t workers,
+                              uint64_t task);
 /* static: the bounds of part `index` (part i belongs to worker i mod workers). begin == end: an empty part;
  * begin >= count: there are no more. count is the whole map's. */
 void rp__schedule_part(const rp_schedule *schedule, const rp_map_options *map, uint64_t count, uint64_t workers,

@@ -26,17 +26,17 @@ enum rp__frame_type {
     RP__FRAME_QUIT,      /* count = exit code */
     RP__FRAME_SHARE,     /* worker = number of the shared data, count = its size, data = of it; pass it on */
     /* to the master */
-    RP__FRAME_HELLO,  /* begin = hash of program and tables; data = host name */
-    RP__FRAME_CREW,   /* worker = how many; data = notes for the user, a line each */
-    RP__FRAME_WORKER, /* worker: it has started for the first time; count = its pid; of the pool of a Process, data = its
-                           rp_where */
-    RP__FRAME_RESULT,   /* chunk, count = busy ns; data = records. Without MORE the chunk is answered.
+    RP__FRAME_HELLO, /* begin = hash of program and tables; data = host name */
+    RP__FRAME_CREW,  /* worker = how many; data = notes for the user, a line each */
+    RP__FRAME_WORKER, /* worker: it has started for the first time; chunk = 1 + its core, 0: not known; count = its pid; of
+                           the pool of a Process, data = its rp_where */
+    RP__FRAME_RESULT,   /* worker, chunk, count = busy ns; data = records. Without MORE the chunk is answered.
                            MIGRATED: not all of it on the core where its worker's chunk before ended */
     RP__FRAME_CHILDREN, /* chunk; data = inputs of tasks that its tasks add, once it is answered */
     RP__FRAME_RETURNED, /* chunk: not computed; with LAST: the end of the answer to TAKE_BACK */
     RP__FRAME_RUNS,     /* chunk: it cannot be taken back, and goes on */
     RP__FRAME_PROGRESS, /* chunk, count = bits of a double: how many of its tasks are done, in part too */
-    RP__FRAME_DIED, /* worker, chunk, begin and end = the tasks it may have died of, data = cause, count = how: its exit code, or
+    RP__FRAME_DIED, /* kernel = why, an rp_cause; worker, chunk, begin and end = the tasks it may have died of, data = cause, count = how: its exit code, or
                            256 + the signal that killed it; flag IN_HAND.
                            KILLED: by the agent, and not for what it computed.
                            LAST: of the pool of a Process, whose crew is closed: no more comes of it */

@@ -349,6 +349,7 @@ static bool accept_start(struct rp__crew_worker *worker, const struct rp__result
     event->type = RP__CREW_STARTED;
     event->worker = worker->index;
     event->pid = head->pid;
+    event->core = worker->where.core;
     memcpy(&event->binding, data, size);
     return true;
 }
@@ -403,6 +404,7 @@ static bool accept(struct rp__crew *crew, struct rp__crew_worker *worker, size_t
     if (head.type == RP__RESULT_INIT) {
         event->type = RP__CREW_INITIALIZED;
         event->worker = worker->index;
+        event->core = worker->where.core;
         event->failed = head.number != 0;
         event->data = data;
         event->size = size;
@@ -448,9 +450,10 @@ bool rp__crew_progress(struct rp__crew *crew, uint32_t index, uint64_t *chunk, d
 
 static void end(struct rp__crew *crew, struct rp__crew_worker *worker, struct rp__crew_event *event) {
     struct rp__slot *slot = rp__crew_slot(crew, worker->index);
-    struct rp__crew_end how = {0};
+    struct rp__crew_end how = {.why = RP_CAUSE_OTHER};
     crew->kind->describe(crew, worker->index, &how);
     *event = (struct rp__crew_event){.type = RP__CREW_ENDED, .worker = worker->index, .pid = how.pid, .how = how.how};
+    event->why = how.by_us ? RP_CAUSE_OTHER : how.why;
     event->stream = atomic_load(&slot->stream);
     const bool our_reason = how.by_us && worker->cause[0];
     snprintf(event->cause, sizeof event->cause, "%s", our_reason ? worker->cause : how.cause);

@@ -75,16 +75,18 @@ struct rp__crew_event {
     uint64_t chunk;            /* RESULT, CHILDREN; ENDED: chunk in hand, if in_hand */
     const uint8_t *data;       /* RESULT, CHILDREN, CALL, PRINT: lent until the next rp__crew_poll */
     size_t size;
-    bool last;        /* RESULT: the chunk is answered; CALL */
-    bool failed;      /* INITIALIZED */
-    uint64_t busy_ns; /* RESULT, last: how long the kernel computed */
-    bool migrated;    /* RESULT, last: its worker was not all the time on the core where the chunk before ended */
-    bool in_hand;     /* ENDED: it was computing `chunk`, its oldest unanswered one */
-    bool task_known;  /* ENDED: and within it, the item numbered `task`; never known of ranges and setup */
-    uint64_t task;    /* CUT, too */
-    uint64_t stream;  /* ENDED: the slot's word of that name, as the worker left it */
-    uint32_t how;     /* ENDED: its exit code, or 256 + the signal that killed it; 0 where it is no process */
-    char cause[96];   /* ENDED: "killed by signal 11 (Segmentation fault)", "wrote over its ring", ... */
+    bool last;         /* RESULT: the chunk is answered; CALL */
+    bool failed;       /* INITIALIZED */
+    uint64_t busy_ns;  /* RESULT, last: how long the kernel computed */
+    bool migrated;     /* RESULT, last: its worker was not all the time on the core where the chunk before ended */
+    bool in_hand;      /* ENDED: it was computing `chunk`, its oldest unanswered one */
+    bool task_known;   /* ENDED: and within it, the item numbered `task`; never known of ranges and setup */
+    uint64_t task;     /* CUT, too */
+    uint64_t stream;   /* ENDED: the slot's word of that name, as the worker left it */
+    int core;          /* STARTED, INITIALIZED: as in rp_where */
+    enum rp_cause why; /* ENDED */
+    uint32_t how;      /* ENDED: its exit code, or 256 + the signal that killed it; 0 where it is no process */
+    char cause[96];    /* ENDED: "killed by signal 11 (Segmentation fault)", "wrote over its ring", ... */
 };
 
 struct rp__crew_options {

@@ -13,6 +13,7 @@ struct rp__crew_end {
     int pid;
     /* Its exit code, or 256 + the signal; 0: no process. */
     uint32_t how;
+    enum rp_cause why;
     bool by_us; /* as we asked: then the reason is ours to tell */
     char cause[96];
 };

@@ -14,6 +14,7 @@ static int result(struct rp__agent *agent, const struct rp__crew_event *event) {
     struct rp__agent_life *life = &agent->life[event->worker];
     struct rp__frame frame = {.type = RP__FRAME_RESULT,
                               .flags = event->last ? (event->migrated ? RP__MIGRATED : 0) : RP__MORE,
+                              .worker = life->place,
                               .chunk = event->chunk,
                               .count = event->busy_ns,
                               .data = event->data,
@@ -130,6 +131,7 @@ static struct rp__frame tell_death(const struct rp__agent_life *life, const stru
                                    const struct rp__held *guilty) {
     struct rp__frame died = {.type = RP__FRAME_DIED,
                              .flags = life->killed ? RP__KILLED : 0,
+                             .kernel = (uint32_t)event->why,
                              .worker = life->place,
                              .count = event->how,
                              .data = (const uint8_t *)event->cause,
@@ -174,8 +176,10 @@ static int ready(struct rp__agent *agent, const struct rp__crew_event *event) {
     life->ready = true;
     if (place->ever_started) return 0;
     place->ever_started = true;
-    struct rp__frame frame = {
-        .type = RP__FRAME_WORKER, .worker = life->place, .count = event->pid > 0 ? (uint64_t)event->pid : 0};
+    struct rp__frame frame = {.type = RP__FRAME_WORKER,
+                              .worker = life->place,
+                              .chunk = event->core < 0 ? 0 : 1 + (uint64_t)event->core,
+                              .count = event->pid > 0 ? (uint64_t)event->pid : 0};
     if (agent->process) {
         frame.data = (const uint8_t *)agent->process;
         frame.size = sizeof *agent->process;

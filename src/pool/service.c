@@ -189,6 +189,12 @@ static void pass_signal_on(rp_world *world) {
     if (rp__outbox_put(&world->out, &frame)) world->net->ops->abort(world->net, 3);
 }
 
+static void note_host(rp_world *world, int rank, const struct rp__frame *hello) {
+    if (!world->hosts) world->hosts = calloc(world->ranks, sizeof *world->hosts);
+    const size_t most = sizeof *world->hosts - 1;
+    if (world->hosts) memcpy(world->hosts[rank], hello->data, hello->size < most ? hello->size : most);
+}
+
 /* World lock held. */
 static void to_master(rp_world *world, int source, const struct rp__frame *frame) {
     char text[sizeof world->error.text];
@@ -198,6 +204,7 @@ static void to_master(rp_world *world, int source, const struct rp__frame *frame
     switch (frame->type) {
     case RP__FRAME_HELLO:
         world->hellos++;
+        note_host(world, source, frame);
         if (frame->begin != world->hash)
             fail_world(world, RP_EMISMATCH,
                        "ranks run different programs, or have different kernels or options for the world: start the "

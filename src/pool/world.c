@@ -72,6 +72,8 @@ static int start(rp_world *world, rp_error *error) {
     if (rc) return rc;
     struct rp__frame hello = {.type = RP__FRAME_HELLO, .begin = world->hash, .end = world->hash};
     rc = rp__node_open(world, error);
+    hello.data = (const uint8_t *)world->host;
+    hello.size = strlen(world->host);
     if (rc == 0 && rp__outbox_put(&world->out, &hello)) rc = rp__fail(error, RP_ENOMEM, "out of memory");
     world->ranks = (uint32_t)world->net->size;
     if (rc == 0) rc = rp__node_open_router(world, error);
@@ -119,6 +121,7 @@ static void free_world(rp_world *world) {
     rp__node_close(world);
     if (world->nursery) rp__nursery_stop(world->nursery);
     rp__share_free(world);
+    free(world->hosts);
     if (world->abandoned) return; /* the process is about to end, with the threads that still compute */
     rp__arena_free(world->arena);
     rp__bell_free(world->bell);

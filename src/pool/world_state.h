@@ -106,6 +106,9 @@ struct rp_map {
     size_t whole_size;    /* and their bytes */
     size_t held;          /* bytes of inputs that the master holds */
     bool fed, ended;
+    const struct rp__skip *skip;    /* the master's, which never changes */
+    uint64_t digest;                /* of the inputs put so far, */
+    uint64_t wanted, wanted_digest; /* and what it must be after so many; 0: anything */
     struct rp__part *ready, **ready_tail;
     struct rp__part *spent; /* read; the service frees what it has made, which malloc likes better */
     size_t consumed_parts, consumed_bytes;
@@ -177,6 +180,7 @@ struct rp_world {
     bool closing;             /* the ranks are to be told to quit */
     bool closed;              /* and were */
     uint32_t hellos;
+    char (*hosts)[64];                /* [ranks] their names, which come with the hellos; NULL: out of memory */
     const struct rp__frame *to_share; /* asked of the service */
     uint32_t shared_ranks;            /* that have what was shared last */
     bool sharing;
@@ -271,6 +275,13 @@ int rp__pool_start(rp_pool *pool, const struct rp__buffer *wish, rp_error *error
 void rp__pool_free(rp_pool *pool);
 /* A line for the user. Hosts say the same in the same words: once is enough. Out of memory, it is lost. */
 void rp__pool_keep_note(rp_pool *pool, const char *text, size_t length);
+/* inputs.c: what the options tell of an earlier run makes sense, or RP_EINVAL with words for it. */
+int rp__check_resume(const rp_map_options *options, rp_error *error);
+/* Map lock held: count one more input. 0, or RP_EMISMATCH: it is not what it should be. */
+int rp__count_input(rp_map *map, const void *input, size_t size);
+/* Map lock held: would the next input be of a task that is skipped? */
+bool rp__is_input_skipped(const rp_map *map);
+
 /* map.c: a map whose results the collector takes. It is never held up by what nobody has read or computed. */
 int rp__map_open(rp_pool *pool, const rp_map_options *options, struct rp__collector *collector, rp_map **map,
                  rp_error *error);

@@ -40,9 +40,9 @@ static unsigned carries(enum rp__frame_type type) {
     case RP__FRAME_CREW:
         return WORKER | DATA;
     case RP__FRAME_WORKER:
-        return WORKER | COUNT | DATA;
+        return WORKER | CHUNK | COUNT | DATA;
     case RP__FRAME_RESULT:
-        return CHUNK | COUNT | DATA;
+        return WORKER | CHUNK | COUNT | DATA;
     case RP__FRAME_CHILDREN:
         return CHUNK | DATA;
     case RP__FRAME_RETURNED:
@@ -50,7 +50,7 @@ static unsigned carries(enum rp__frame_type type) {
     case RP__FRAME_RUNS:
         return CHUNK;
     case RP__FRAME_DIED:
-        return WORKER | CHUNK | RANGE | COUNT | DATA;
+        return KERNEL | WORKER | CHUNK | RANGE | COUNT | DATA;
     case RP__FRAME_CUT:
         return CHUNK | RANGE;
     case RP__FRAME_BLOCKED:
