@@ -28,7 +28,7 @@ static int plan_and_run(const struct options *options, const rp_job *job, int ar
         return complain(EXIT_ENVIRONMENT, text);
     }
     rp_job_run run = {.job = job, .given = given};
-    if (job == &tool_report) return speaks() ? store_report(&run, argc, argv) : EXIT_DONE;
+    if (job == &tool_report) return is_first_rank() ? store_report(&run, argc, argv) : EXIT_DONE;
     if (job->plan(&run, argc, argv)) return complain(EXIT_USAGE, run.message);
     if (options->store && stored_check(&run)) {
         if (job->release) job->release(&run);
