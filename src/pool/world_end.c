@@ -1,6 +1,6 @@
 /* Ends that come early: a signal, a deadline. The masters deal what can still be over in time, or nothing any more, and
- * the world stops when none of them waits for anything that can. All but the first call here are
- * made with the world's lock held.
+ * the world stops when none of them waits for anything that can. All but the first call here are made with the world's
+ * lock held.
  *
  * Launchers do not wait: mpirun kills a second after it has asked ranks to end. So there, and where a kernel holds up
  * the service that would have to see the end, INT and TERM end at once what USR1, and without a launcher all of them,
