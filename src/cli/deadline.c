@@ -16,6 +16,7 @@
 extern char **environ;
 
 static const double SLURM_RESERVE_S = 10, SLURM_RESERVE_SHARE = 0.1; /* before its end, to write what was computed */
+static const double SLURM_FOR_EVER_S = 300 * 86400.0; /* what has no limit ends in a year, to Slurm */
 static const int ANSWER_MS = 5000;
 
 static double clock_s(clockid_t clock) {
@@ -116,7 +117,7 @@ void deadline_find(struct deadline *deadline, const struct options *options) {
     if (options->time_limit > 0) return;
     const double end_s = job && is_first_rank() ? slurm_end_s(job) : 0;
     const double left_s = end_s - clock_s(CLOCK_REALTIME), tenth_s = left_s * SLURM_RESERVE_SHARE;
-    if (end_s <= 0 || left_s > 1e9) {
+    if (end_s <= 0 || left_s > SLURM_FOR_EVER_S) {
         deadline->at_s = 0;
         return;
     }

@@ -112,7 +112,10 @@ for answer in 'echo N/A' 'echo NONE' 'exit 1' 'exec sleep 1000'; do
     claim "where squeue says \"$answer\" there is no limit" gave 'Done 0.1'
     claim "nor a word of it" says "$err" 'ends this job' 0
 done
-unset SLURM_JOB_ID
+export SLURM_JOB_END_TIME=$(($(date +%s) + 365 * 86400))
+run rankpool --crew 2 sleep 0.1
+claim "what ends in a year is what Slurm does not limit" says "$err" 'ends this job' 0
+unset SLURM_JOB_ID SLURM_JOB_END_TIME
 
 # shellcheck disable=SC2016
 run timeout 30 bash -c '{ "$0" squares 1 1e7 2>"$1/stderr"; echo $? >"$1/code"; } | head -n 1' "$RANKPOOL" "$tmp"

@@ -168,6 +168,7 @@ run slurm scontrol show job "$job"
 node=$(grep -o ' BatchHost=[a-z0-9]*' "$out")
 "$here/hosts" kill "${node#*=}"
 run slurm scontrol update nodename="${node#*=}" state=down reason=crash
+wait_for 40 is_over # tries, of which each asks Slurm
 claim "having lost a node, too, it is done" ended COMPLETED 0:0
 claim "it was requeued twice" says "$out" 'Restarts=2 '
 claim "it gives the number, once" diff <(echo 4118054813) "$tmp/rankpool-$job.results"
