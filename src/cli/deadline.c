@@ -16,7 +16,7 @@
 extern char **environ;
 
 static const double SLURM_RESERVE_S = 10, SLURM_RESERVE_SHARE = 0.1; /* before its end, to write what was computed */
-static const double SLURM_FOR_EVER_S = 300 * 86400.0; /* what has no limit ends in a year, to Slurm */
+static const double SLURM_FOR_EVER_S = 300 * 86400.0;                /* what has no limit ends in a year, to Slurm */
 static const int ANSWER_MS = 5000;
 
 static double clock_s(clockid_t clock) {
