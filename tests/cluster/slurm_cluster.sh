@@ -172,5 +172,6 @@ wait_for 40 is_over # tries, of which each asks Slurm
 claim "having lost a node, too, it is done" ended COMPLETED 0:0
 claim "it was requeued twice" says "$out" 'Restarts=2 '
 claim "it gives the number, once" diff <(echo 4118054813) "$tmp/rankpool-$job.results"
-claim "its store is done" bare report "$tmp/rankpool-$job.store" --status
+run bare report "$tmp/rankpool-$job.store" --status
+claim "its store is done" test "$code" = 0
 claim "nothing of it is left on any host" wait_for 5 nobody_left "$mark"
