@@ -208,6 +208,8 @@ typedef struct rp_world_options {
     enum rp_mpi mpi;                 /* whether to start MPI */
     bool catch_signals;              /* take INT, TERM and USR1 from the program: maps then end with RP_ESTOPPED.
                                         Ranks that have served keep TERM blocked until they exit */
+    double drain;                    /* seconds that what was dealt may take after a signal, see rp_world_set_deadline;
+                                        0: 10; negative: none */
 } rp_world_options;
 
 /* Collective, first thing in main. Forks the nursery, then starts MPI when launched. On rank 0 it returns 0
@@ -238,6 +240,14 @@ RP_API int rp_world_host(const rp_world *world, int rank);
  * until every rank has it. Lasts until the world closes; a world can share 64 times.
  * Errors: RP_EINVAL (nothing to share), RP_ERANGE (64 were), or why the world cannot go on. */
 RP_API int rp_world_share(rp_world *world, const void *data, size_t size, uint32_t *share, rp_error *error);
+/* Rank 0, any thread. The world is to be over `seconds` from now; negative: whenever. No task is dealt then that would not
+ * end by it, as far as the measured times tell, and when nothing is left that can, or at the deadline, maps end with
+ * RP_ESTOPPED, after the results that are there. A later call replaces it. Does not block.
+ * Signals, where the world catches them, are such a deadline of `drain` seconds, after which what has not started is not
+ * dealt any more: USR1, and without a launcher INT and TERM, too. Launchers do not wait: under one, INT and TERM end the
+ * maps at once, and so does TERM in a Slurm job, a second INT or TERM, and the first of any where workers are inline.
+ * RP_EINVAL. */
+RP_API int rp_world_set_deadline(rp_world *world, double seconds);
 /* Rank 0. Why the world cannot go on (a map then ends with the code), in words that name the rank; "" while it can.
  * Lent until the world closes. */
 RP_API const char *rp_world_error(rp_world *world);

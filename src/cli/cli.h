@@ -23,6 +23,7 @@ struct options {
     uint64_t max_failures; /* 0: any number */
     int argc;              /* of the job: its arguments as they were typed, without options */
     const char *const *argv;
+    double time_limit; /* seconds; 0: none was given */
 };
 
 /* options.c: one table makes parsing, variables and help. */
@@ -35,6 +36,9 @@ int options_read(struct options *options, const rp_job *job, int argc, const cha
 int options_find_job(const rp_job *job, int argc, const char *const *argv, int from);
 int options_from_environment(struct options *options, rp_error *error);
 void options_print(FILE *out);
+
+/* main.c: by what the launcher says, is this rank 0? Alone one is. */
+bool is_first_rank(void);
 
 /* help.c */
 void help_print(FILE *out);
@@ -88,6 +92,18 @@ void summary_print(const rp_map_stats *stats, uint64_t before, const rp_pool *po
 const char *number_text(double n, char text[32]);
 /* "12.3 s", "4 min 05 s"; lent from `text`. */
 const char *time_text(double seconds, char text[32]);
+
+/* deadline.c: until when the run may last. */
+struct deadline {
+    double at_s;         /* of the monotonic clock; 0: as long as it takes */
+    double slurm_left_s; /* until Slurm ends the job; 0: it does not, or has no say */
+};
+/* "30s", "2h", or as Slurm writes it: "90:00", "2-12:00:00". */
+bool read_time_limit(const char *word, double *seconds);
+/* Begins now. May start Slurm's squeue: before a world is open. */
+void deadline_find(struct deadline *deadline, const struct options *options);
+/* Rank 0: the world keeps to it, and the user hears of what Slurm said. */
+void deadline_set(const struct deadline *deadline, const struct options *options, rp_world *world);
 
 /* topo.c: the tool that proves where the workers are, a job like any other. */
 extern const rp_job tool_topo;

@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* Every rank finds the same mistake; one tells. */
-static bool speaks(void) {
+bool is_first_rank(void) {
     static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const char *rank = getenv(names[i]);
@@ -16,7 +16,7 @@ static bool speaks(void) {
 }
 
 static int complain(int exit_code, const char *text) {
-    if (speaks()) fprintf(stderr, "rankpool: %s\n", text);
+    if (is_first_rank()) fprintf(stderr, "rankpool: %s\n", text);
     return exit_code;
 }
 
@@ -28,7 +28,7 @@ static int plan_and_run(const struct options *options, const rp_job *job, int ar
         return complain(EXIT_ENVIRONMENT, text);
     }
     rp_job_run run = {.job = job, .given = given};
-    if (job == &tool_report) return speaks() ? store_report(&run, argc, argv) : EXIT_DONE;
+    if (job == &tool_report) return is_first_rank() ? store_report(&run, argc, argv) : EXIT_DONE;
     if (job->plan(&run, argc, argv)) return complain(EXIT_USAGE, run.message);
     if (options->store && stored_check(&run)) {
         if (job->release) job->release(&run);

@@ -121,6 +121,12 @@ static int set_max_failures(struct options *options, const char *name, const cha
     return read_count(name, value, 1, UINT64_MAX, &options->max_failures, error);
 }
 
+static int set_time_limit(struct options *options, const char *name, const char *value, rp_error *error) {
+    if (!read_time_limit(value, &options->time_limit))
+        return wrong(error, name, value, "a time such as 90s, 30m or 2h, or as Slurm has it, 90:00 or 1-12:00:00");
+    return 0;
+}
+
 /* Switches: in a variable, 0 and the empty word mean no. */
 static int set_switch(bool *what, const char *value) {
     *what = !value || (*value && strcmp(value, "0"));
@@ -162,6 +168,9 @@ static const struct pool_option {
     {"chunk", "N", set_chunk, true, "tasks a chunk; alone it means --schedule dynamic,N"},
     {"active", "N", set_active, true, "only the first N workers compute"},
     {"retries", "N", set_retries, true, "try a task that killed its worker N times more (default 2)"},
+    {"time-limit", "TIME", set_time_limit, true,
+     "end by then, with what can be done in time: 30m, 2h, 1-12:00:00\n"
+     "(default: when Slurm ends the job, less 10 s)"},
     {"unordered", NULL, set_unordered, true, "print results as they come"},
     {"output", "FILE", set_output, true, "results go to FILE instead of standard output"},
     {"store", "FILE", set_store, true,
@@ -261,7 +270,8 @@ int options_from_environment(struct options *options, rp_error *error) {
     for (int i = 0; i < OPTIONS; i++) {
         char name[40] = "RANKPOOL_";
         size_t length = strlen(name);
-        for (const char *c = table[i].name; *c; c++) name[length++] = (char)toupper((unsigned char)*c);
+        for (const char *c = table[i].name; *c; c++)
+            name[length++] = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
         const char *value = table[i].variable ? getenv(name) : NULL;
         if (!value || (!*value && table[i].value)) continue;
         if (table[i].set(options, name, value, error)) return RP_EUSAGE;

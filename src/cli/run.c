@@ -190,7 +190,8 @@ static int judge(struct course *course, int rc, const rp_map_stats *stats) {
         snprintf(text, sizeof text, "stopped after %llu failures", (unsigned long long)course->failed);
         return judge_stopped(course, text, stats, EXIT_TASKS_FAILED);
     case RP_ESTOPPED:
-        snprintf(text, sizeof text, "stopped by a signal after %.1f s", stats->seconds);
+        snprintf(text, sizeof text, "stopped by %s after %.1f s",
+                 strcmp(why, rp_strerror(rc)) ? "the time limit" : "a signal", stats->seconds);
         return judge_stopped(course, text, stats, EXIT_STOPPED);
     case RP_EMISMATCH:
         if (!course->stored || *why) break;
@@ -311,6 +312,8 @@ int run_once(const struct options *options, rp_job_run *run, rp_world *world) {
 int run_job(const struct options *options, rp_job_run *run, run_body *body) {
     rp_world *world = NULL;
     rp_error error = {0};
+    struct deadline deadline;
+    deadline_find(&deadline, options);
     const rp_kernel **kernels = all_kernels();
     int exit_code = 0;
     rp_world_options world_options = {.kernels = kernels, .mpi = options->mpi, .catch_signals = true};
@@ -320,6 +323,7 @@ int run_job(const struct options *options, rp_job_run *run, run_body *body) {
         return exit_code;
     }
     if (rc == 0) {
+        deadline_set(&deadline, options, world);
         exit_code = options->store ? 0 : open_output(options, run);
         if (!exit_code) exit_code = body(options, run, world);
     } else {

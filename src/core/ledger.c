@@ -255,6 +255,19 @@ bool rp__ledger_take(struct rp__ledger *ledger, uint32_t worker, struct rp__sche
     return true;
 }
 
+bool rp__ledger_cut(struct rp__ledger *ledger, struct rp__range *range, uint64_t most, bool least) {
+    const uint64_t over = ledger->map.edge > 1 ? ledger->map.edge - 1 : 0; /* that an edge may add */
+    uint64_t size = least || most <= over ? 1 : most - over;
+    struct rp__range rest = *range;
+    if (!least && range->end - range->begin <= most) return true;
+    if (size < ledger->map.chunk_min) size = ledger->map.chunk_min;
+    rest.begin = first_cut(ledger, range, size);
+    if (!least && rest.begin - range->begin > most) return false;
+    if (rp__ledger_again(ledger, &rest)) return false;
+    range->end = rest.begin;
+    return true;
+}
+
 int rp__ledger_done(struct rp__ledger *ledger, uint64_t begin, uint64_t end) {
     const struct rp__interval done = rp__skip_join(&ledger->skip, begin, end);
     int rc = rp__intervals_add(&ledger->done, done.begin, done.end);

@@ -54,6 +54,9 @@ bool rp__ledger_complete(const struct rp__ledger *ledger);
 /* Deal the next chunk to worker `worker` (fixed) or to anybody; the schedule's view of the asker is in `ask`, of which
  * remaining, workers and batch are filled in here. false: nothing for it now. */
 bool rp__ledger_take(struct rp__ledger *ledger, uint32_t worker, struct rp__schedule_ask *ask, struct rp__range *range);
+/* Cut what was just taken to at most `most` tasks, or to the least there can be; what is cut off comes back. false: no
+ * part of it, as edges and the job's least chunk have it, is so short; it is as it was. */
+bool rp__ledger_cut(struct rp__ledger *ledger, struct rp__range *range, uint64_t most, bool least);
 /* Take a run of undealt tasks of [begin, end) out of their turn, to answer them at once: the caller must say done of it
  * before anything else. false: none is undealt (of a fixed map: none has come back), or no memory, which *code tells. */
 bool rp__ledger_drop(struct rp__ledger *ledger, uint64_t begin, uint64_t end, struct rp__range *range, int *code);

@@ -72,7 +72,7 @@ bool rp__master_action(struct rp__master *master, uint32_t *rank, struct rp__fra
         *frame = control->frame;
         return true;
     }
-    return !master->stopped && master->restless && rp__deal(master, rank, frame);
+    return !master->stopped && !master->draining && master->restless && rp__deal(master, rank, frame);
 }
 
 void rp__master_stop(struct rp__master *master) { master->stopped = true; }
@@ -158,8 +158,10 @@ struct rp__chunk *rp__chunk_new(struct rp__master *master, struct rp__master_map
                                 .range = *range,
                                 .rank = rank,
                                 .counted = true,
-                                .dealt_ns = master->now_ns};
+                                .dealt_ns = master->now_ns,
+                                .expected_ns = map->rank[rank].ns_per_task * (double)(range->end - range->begin)};
     map->out++;
+    master->rank[rank].expected_ns += chunk->expected_ns;
     if (master->rank[rank].held++ < master->rank[rank].workers) master->idle--;
     rp__rank_changed(master, rank);
     if (range->worker != RP__ANY_WORKER) master->held[range->worker]++;
@@ -174,9 +176,11 @@ static struct rp__chunk *find_chunk(struct rp__master *master, uint32_t rank, ui
 }
 
 void rp__chunk_uncount(struct rp__master *master, struct rp__chunk *chunk) {
+    struct rp__master_rank *rank = &master->rank[chunk->rank];
     if (!chunk->counted) return;
     chunk->counted = false;
-    if (--master->rank[chunk->rank].held < master->rank[chunk->rank].workers) master->idle++;
+    if (--rank->held < rank->workers) master->idle++;
+    rank->expected_ns = rank->held ? rank->expected_ns - chunk->expected_ns : 0; /* nothing adds up by rounding */
     rp__rank_changed(master, chunk->rank);
     if (chunk->range.worker != RP__ANY_WORKER && master->held[chunk->range.worker]) master->held[chunk->range.worker]--;
 }

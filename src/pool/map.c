@@ -354,10 +354,10 @@ static int wait_ready(rp_map *map, double timeout_s, const struct timespec *unti
     int rc = 0;
     bool late = timeout_s == 0;
     while (!map->ready && rc == 0) {
-        if (map->error)
-            rc = map->error;
-        else if (map->complete)
+        if (map->complete) /* whatever became of the pool after that */
             rc = RP_END;
+        else if (map->error)
+            rc = map->error;
         else if (map->closing)
             rc = RP_ECLOSED;
         else if (late)

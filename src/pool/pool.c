@@ -122,7 +122,8 @@ int rp__pool_start(rp_pool *pool, const struct rp__buffer *wish, rp_error *error
     rp_world *world = pool->world;
     pool->number = ++world->next_pool;
     for (uint32_t i = 0; i < pool->ranks; i++) pool->to[i].pool = pool->number;
-    if (!world->error.code && rp__master_pool_open(pool->master, wish->data, wish->size))
+    if (!world->error.code &&
+        (rp__world_tell_end(world, pool->master) || rp__master_pool_open(pool->master, wish->data, wish->size)))
         return rp__fail(error, RP_ENOMEM, "out of memory for a pool");
     pool->next = world->pools;
     world->pools = pool;

@@ -19,8 +19,11 @@ static bool is_rank_0(const rp_world *world) { return world->net->rank == 0; }
 static void stop_pools(rp_world *world, const rp_pool *only, int code) {
     for (rp_pool *pool = world->pools; pool; pool = pool->next)
         if (!only || pool == only) rp__master_stop(pool->master);
-    for (rp_map *map = world->maps; map; map = map->next)
-        if (!only || map->pool == only) rp__map_fail(map, code);
+    for (rp_map *map = world->maps; map; map = map->next) {
+        if (only && map->pool != only) continue;
+        if (code == RP_ESTOPPED) (void)rp__map_exchange(map); /* what is answered is to be read */
+        rp__map_fail(map, code);
+    }
     pthread_cond_broadcast(&world->changed);
 }
 
@@ -158,22 +161,31 @@ static void keep_notes(rp_pool *pool, const struct rp__frame *frame) {
     }
 }
 
-static void stop_by_signal(rp_world *world) { fail_world(world, RP_ESTOPPED, "stopped by a signal"); }
+void rp__service_end(rp_world *world, const char *why) { fail_world(world, RP_ESTOPPED, why); }
 
-void rp__service_stop(rp_world *world) {
-    if (world->launch.rank_hint <= 0) {
+bool rp__service_signal(rp_world *world, int number, bool again) {
+    bool drains;
+    if (world->launch.rank_hint > 0) {
+        drains = rp__world_drains_at(world, number);
+    } else {
         rp__world_lock(world);
-        if (world->open) stop_by_signal(world);
+        drains = rp__world_drains_at(world, number);
+        if (world->open && again)
+            rp__service_end(world, rp_strerror(RP_ESTOPPED));
+        else if (world->open)
+            rp__world_heed(world, number);
         rp__world_unlock(world);
     }
     rp__service_ring(world);
+    return drains;
 }
 
 /* A signal came before there was anything to stop, or to a rank that does not decide. */
 static void pass_signal_on(rp_world *world) {
-    if (world->told_signal || !atomic_load(&world->signalled)) return;
-    world->told_signal = true;
-    struct rp__frame frame = {.type = RP__FRAME_SIGNAL, .count = (uint64_t)atomic_load(&world->signalled)};
+    const int number = atomic_load(&world->signalled);
+    if (world->told_signal == number) return;
+    world->told_signal = number;
+    struct rp__frame frame = {.type = RP__FRAME_SIGNAL, .count = (uint64_t)number};
     if (rp__outbox_put(&world->out, &frame)) world->net->ops->abort(world->net, 3);
 }
 
@@ -207,7 +219,7 @@ static void to_master(rp_world *world, int source, const struct rp__frame *frame
             fail_pool(pool, -(int)frame->count, text);
         return;
     case RP__FRAME_SIGNAL:
-        stop_by_signal(world);
+        rp__world_heed(world, (int)frame->count);
         return;
     case RP__FRAME_SHARED:
         world->shared_ranks++;
@@ -443,6 +455,7 @@ void rp__service_step(rp_world *world, int64_t most_ns) {
     if (is_rank_0(world)) {
         exchange_maps(world);
         busy |= masters_act(world);
+        rp__world_look_at_end(world);
         tell_to_quit(world);
     }
     unlock_masters(world);

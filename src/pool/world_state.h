@@ -157,7 +157,7 @@ struct rp_world {
     int shared_fd[RP__SHARED_MAX]; /* share.c; as far as they came */
     size_t shared_size[RP__SHARED_MAX];
     uint32_t shares;
-    bool told_signal; /* rank 0 was told of it */
+    int told_signal; /* rank 0 was told of this one */
     uint64_t hash;
     struct rp__router *router;   /* any thread: it has a lock of its own */
     struct rp__cells *cells;     /* the memory of its arrays */
@@ -167,7 +167,7 @@ struct rp_world {
     pthread_t watcher; /* signals.c */
     bool watching;
     sigset_t mask_before;
-    _Atomic int signalled; /* the first signal that came; 0: none */
+    _Atomic int signalled; /* the last signal that came; 0: none */
     atomic_bool ending;    /* all ranks were told to quit, or are about to be */
     bool abandoned;        /* threads still compute: what they use must stay until the process ends */
 
@@ -186,6 +186,8 @@ struct rp_world {
     bool sharing;
     rp_pool *pools;
     uint32_t next_pool;
+    uint64_t end_ns;   /* nothing is dealt that would not be over by then; 0: there is no end */
+    bool draining;     /* and nothing at all any more */
     bool inline_crews; /* some pool had or has them: a kernel may hold the service up */
     rp_map *maps;
     /* Those not freed; how many were made in all, and whose turn it is to have the next one. */
@@ -235,8 +237,18 @@ static inline void rp__service_ring(rp_world *world) { rp__bell_ring(world->bell
 /* The program's way to the world's lock: announced, so that a busy service lets go of it. */
 void rp__world_lock(rp_world *world);
 void rp__world_unlock(rp_world *world);
-/* Any thread: a signal came. */
-void rp__service_stop(rp_world *world);
+/* World lock held: the world stops, for this reason. */
+void rp__service_end(rp_world *world, const char *why);
+/* Any thread: a signal came, perhaps to a world that drains already, which ends at once then. Does it drain now? */
+bool rp__service_signal(rp_world *world, int number, bool again);
+
+/* world_end.c, all of it under the world's lock: what ends it early. Does this signal let it drain? */
+bool rp__world_drains_at(const rp_world *world, int number);
+void rp__world_heed(rp_world *world, int number);
+/* A pool is new. 0, RP_ENOMEM. */
+int rp__world_tell_end(const rp_world *world, struct rp__master *master);
+/* Is it time to stop? */
+void rp__world_look_at_end(rp_world *world);
 
 /* main_calls.c: main's calls on shared objects. Closed while the router is still there. */
 void rp__main_calls_open(rp_world *world);

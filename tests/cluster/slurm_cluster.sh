@@ -166,3 +166,24 @@ claim "it was requeued once" says "$out" 'Restarts=1 '
 claim "it gives the number, once" diff <(echo 882206716) "$tmp/batch"
 claim "it ran on the hosts that are left" says "$out" ' NodeList=host\[1,3\]'
 claim "it leaves no process on any host" wait_for 5 nobody_left "$mark"
+
+# A run that takes several jobs: Slurm's warning comes (by hand, since time limits are whole minutes), then a node dies. Each
+# time it is requeued and goes on from its store. Of the hosts two are left, and then one.
+claim "slurm/resume.sbatch computes" begin resume.sbatch --nodes=1 --cpus-per-task=2 -- primes 1e11
+sleep 3 # some of it is done
+run slurm scancel --batch --signal=USR1 "$job"
+claim "at Slurm's warning it says that it is not done" wait_for 30 says "$tmp/batch.err" 'resume.sbatch: not done yet: restart 1'
+computes_again() { says "$tmp/batch.err" 'Slurm job' "$1"; }
+claim "it is requeued and computes again" wait_for 60 computes_again 2
+sleep 3
+run slurm scontrol show job "$job"
+node=$(grep -o ' BatchHost=[a-z0-9]*' "$out")
+"$here/hosts" kill "${node#*=}"
+run slurm scontrol update nodename="${node#*=}" state=down reason=crash
+wait_for 40 is_over # tries, of which each asks Slurm
+claim "having lost a node, too, it is done" ended COMPLETED 0:0
+claim "it was requeued twice" says "$out" 'Restarts=2 '
+claim "it gives the number, once" diff <(echo 4118054813) "$tmp/rankpool-$job.results"
+run bare report "$tmp/rankpool-$job.store" --status
+claim "its store is done" test "$code" = 0
+claim "nothing of it is left on any host" wait_for 5 nobody_left "$mark"
