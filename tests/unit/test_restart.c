@@ -275,6 +275,7 @@ static void begin(struct life *life) {
     for (uint32_t rank = 0; rank < life->ranks; rank++)
         tell(life, rank, (struct rp__frame){.type = RP__FRAME_CREW, .worker = 1 + (uint32_t)chance(life, 3)});
     if (rp__master_map_open(life->master, &life->spec, &life->map)) blame(life, "a map did not open");
+    if (life->fed && !life->count) rp__master_map_final(life->master, life->map);
     act(life);
 }
 
