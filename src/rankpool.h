@@ -274,6 +274,9 @@ typedef struct rp_pool_options {
     const int *ranks;  /* only these have workers, which are numbered in the order of ranks. The pool may use all
                                   that its launcher may on their hosts, however the ranks are bound; copied. NULL: all */
     size_t rank_count; /* how many of them */
+    /* Bytes that a worker process may allocate once it has started: heap, mappings of its own, stacks of threads
+     * (RLIMIT_DATA); not what is shared. malloc returns NULL then. 0: any. RP_EUNSUPPORTED for other workers. */
+    uint64_t memory;
 } rp_pool_options;
 
 /* Rank 0. Any number of pools on a world, one after the other and side by side: each has its own workers, which share
@@ -355,6 +358,10 @@ typedef struct rp_map_options {
                                       their numbers, so another run may number them otherwise */
     rp_source *source;             /* tasks come from here instead of rp_map_put; count must be RP_FED then */
     void *source_context;          /* what it is called with */
+    /* Seconds that a task (of a range kernel: a run) may take, those in which it waits too, before its worker is killed
+     * for it, as if it had crashed; 0: any. It may be late by a few ms. `setup` has as long for itself, initializers have
+     * no limit. RP_EUNSUPPORTED where workers are no processes. */
+    double timeout;
 } rp_map_options;
 
 /* One record: of one task, of a block of a reduced map, or of a whole run for a range kernel. */
@@ -385,7 +392,7 @@ typedef struct rp_map_stats {
 
 /* Rank 0, any thread, all of these. */
 /* Begin a map, whose tasks the workers then compute whether anybody waits or not. Maps of a pool may be open side by
- * side. RP_EINVAL (no such kernel, for instance), RP_ENOMEM, or why the world cannot go on. */
+ * side. RP_EINVAL (no such kernel, for instance), RP_EUNSUPPORTED, RP_ENOMEM, or why the world cannot go on. */
 RP_API int rp_map_open(rp_pool *pool, const rp_map_options *options, rp_map **map, rp_error *error);
 /* Add the next task; the input is copied. Blocks while the inputs put and not done reach 16 MiB (not inside a reduced
  * map's block). What tasks add does not count here: it waits in rank 0's memory, however much it is.

@@ -91,6 +91,16 @@ static int set_retries(struct options *options, const char *name, const char *va
     return rc;
 }
 
+static int set_timeout(struct options *options, const char *name, const char *value, rp_error *error) {
+    if (rp_read_seconds(value, &options->timeout, NULL) == 0) return 0;
+    return wrong(error, name, value, "seconds such as 5 or 0.25, or 250ms, 2m, 1h");
+}
+
+static int set_memory(struct options *options, const char *name, const char *value, rp_error *error) {
+    if (rp_read_bytes(value, &options->pool.memory, NULL) == 0) return 0;
+    return wrong(error, name, value, "bytes such as 512M, 1.5G or 1GiB");
+}
+
 static int set_progress(struct options *options, const char *name, const char *value, rp_error *error) {
     int i = choose(value, (const char *const[]){"auto", "bar", "lines", "none", NULL});
     if (i < 0) return wrong(error, name, value, "auto, bar, lines or none");
@@ -146,6 +156,9 @@ static const struct pool_option {
     {"chunk", "N", set_chunk, true, "tasks a chunk; alone it means --schedule dynamic,N"},
     {"active", "N", set_active, true, "only the first N workers compute"},
     {"retries", "N", set_retries, true, "try a task that killed its worker N times more (default 2)"},
+    {"timeout", "TIME", set_timeout, true,
+     "kill the worker of a task that takes longer: 30, 250ms, 2m, 1h\n(of a job that computes ranges: of a chunk)"},
+    {"memory", "SIZE", set_memory, true, "memory that a worker may allocate: 512M, 1.5G"},
     {"unordered", NULL, set_unordered, true, "print results as they come"},
     {"output", "FILE", set_output, true, "results go to FILE instead of standard output"},
     {"progress", "KIND", set_progress, true, "auto (default), bar, lines or none, on standard error"},

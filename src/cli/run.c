@@ -93,6 +93,7 @@ static void set_map(const struct options *options, rp_job_run *run, const rp_poo
     if (options->chunk_given && !options->schedule_given) map->schedule.kind = RP_DYNAMIC;
     map->unordered = options->unordered && !run->ordered;
     map->active = options->active;
+    map->timeout = options->timeout;
     if (options->retries) map->retries = options->retries;
     if (!run->each_worker) return;
     map->each_worker = true;
@@ -151,9 +152,9 @@ int run_map(const struct options *options, rp_job_run *run, rp_world *world, rp_
     int rc = rp_map_open(pool, &run->map, &map, &error);
     if (rc)
         return say(&progress,
-                   rc == RP_EINVAL     ? EXIT_USAGE
-                   : rc == RP_ESTOPPED ? EXIT_STOPPED
-                                       : EXIT_ENVIRONMENT,
+                   rc == RP_EINVAL || rc == RP_EUNSUPPORTED ? EXIT_USAGE
+                   : rc == RP_ESTOPPED                      ? EXIT_STOPPED
+                                                            : EXIT_ENVIRONMENT,
                    error.text);
     struct feeder feeder = {.run = run, .map = map};
     if (run->job->feed) feeder.started = pthread_create(&feeder.thread, NULL, feed, &feeder) == 0;

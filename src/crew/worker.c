@@ -258,11 +258,14 @@ static void look_where(struct rp__worker *worker) {
     if (cpu >= 0 && before >= 0 && core_of(family, cpu) != core_of(family, before)) worker->migrated = true;
 }
 
-/* false: the agent has taken it back. */
+/* false: the agent has taken it back, or a task before wrote over the claim, and the worker is to leave. */
 static bool claim(struct rp__worker *worker, uint64_t number) {
     uint64_t expected = rp__claim(number, RP__CLAIM_OFFERED);
-    return atomic_compare_exchange_strong(&worker->slot->claim[number % RP__DEPTH], &expected,
-                                          rp__claim(number, RP__CLAIM_STARTED));
+    if (atomic_compare_exchange_strong(&worker->slot->claim[number % RP__DEPTH], &expected,
+                                       rp__claim(number, RP__CLAIM_STARTED)))
+        return true;
+    if (expected != rp__claim(number, RP__CLAIM_TAKEN_BACK)) rp__worker_leave(worker, RP__LEFT_BROKEN_RING);
+    return false;
 }
 
 static void do_chunk(struct rp__worker *worker, const struct rp__work_head *head, const uint8_t *data, int code) {
