@@ -38,7 +38,8 @@ bool rp__worker_leave(struct rp__worker *worker, enum rp__left why) {
 }
 
 bool rp__worker_is_asked_to_leave(struct rp__worker *worker) {
-    if (atomic_load_explicit(&worker->slot->leave, memory_order_relaxed)) rp__worker_leave(worker, RP__LEFT_ASKED);
+    const uint32_t leave = atomic_load_explicit(&worker->slot->leave, memory_order_relaxed);
+    if (leave) rp__worker_leave(worker, leave == 1 ? RP__LEFT_ASKED : RP__LEFT_BROKEN_RING); /* a kernel's, not ours */
     return worker->left != RP__LEFT_NOT;
 }
 
