@@ -119,6 +119,8 @@ enum rp_kernel_flags {
  * inline worker it is the end of the rank, or worse. Nor may they use worlds, pools, maps, futures and processes: these
  * calls return RP_EINVAL there, or do nothing. What a kernel starts, threads above all, may not use its task once it has
  * returned; nothing can check that.
+ * A process that it forks has no task: it dies where it uses one, as by returning from the kernel. It is killed when its
+ * worker ends, or, if it has left its process group, with the run.
  * `item`  computes one task from its input (not aligned; NULL and 0 in a map of a plain range) and makes one record.
  * `range` computes tasks [begin, end) at one go and makes one record of them: how large a run is, the
  *         schedule decides, so results must combine the same for every way to cut.
