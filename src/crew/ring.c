@@ -12,20 +12,28 @@ _Static_assert(RP__RING_RECORD + WORD <= RP__RING_SIZE / 4, "a writer without ro
 
 static uint64_t to_words(uint64_t size) { return (size + (WORD - 1)) & ~(uint64_t)(WORD - 1); }
 
-/* Goes on with the words of a record. Each step is one to one, so a change anywhere changes what comes out. */
-static uint64_t sum_words(uint64_t sum, const void *from, size_t words) {
-    for (const uint8_t *at = from, *end = at + words * WORD; at < end; at += WORD) {
+/* A check sum of words and of where each stands, all independent of each other, which suits the processor. Each step is
+ * one to one, so a change of any one word changes the sum. */
+#define ODD UINT64_C(0x9e3779b97f4a7c15)
+
+static uint64_t mix(uint64_t word, uint64_t index) {
+    word = (word ^ index * ODD) * ODD;
+    return word ^ word >> 32;
+}
+
+/* Of some words of a record, of which the first is number `index`. */
+static uint64_t sum_words(uint64_t index, const void *from, size_t words) {
+    uint64_t sum = 0;
+    for (size_t i = 0; i < words; i++) {
         uint64_t word;
-        memcpy(&word, at, WORD);
-        sum = (sum ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+        memcpy(&word, (const uint8_t *)from + i * WORD, WORD);
+        sum += mix(word, index + i);
     }
     return sum;
 }
 
-/* The word before a record: its size, and the sum of its words and of its place in the stream. */
-static uint64_t seal(uint64_t position, uint64_t size, uint64_t sum) {
-    return (sum_words(sum, &position, 1) >> 32) << 32 | size;
-}
+/* The word before a record: its size, and the sum of its size, its words and its place in the stream. */
+static uint64_t seal(uint64_t position, uint64_t size, uint64_t sum) { return mix(sum ^ size, position) << 32 | size; }
 
 void rp__ring_reset(struct rp__ring *ring) {
     atomic_store(&ring->head, 0);
@@ -71,7 +79,7 @@ enum rp__ring_state rp__ring_write(struct rp__ring_side *writer, const void *hea
     if (words) ring->word[(at + words - 1) % (RP__RING_SIZE / WORD)] = 0; /* it may be written in part only */
     copy_in(ring, writer->own + WORD, head, head_size);
     copy_in(ring, writer->own + WORD + head_size, data, data_size);
-    const uint64_t sum = sum_words(sum_words(size, ring->word + at, first), ring->word, words - first);
+    const uint64_t sum = sum_words(0, ring->word + at, first) + sum_words(first, ring->word, words - first);
     __atomic_store_n(&ring->word[(writer->own & (RP__RING_SIZE - 1)) / WORD], seal(writer->own, size, sum),
                      __ATOMIC_RELAXED);
     writer->own += needed;
@@ -92,7 +100,7 @@ enum rp__ring_state rp__ring_read(struct rp__ring_side *reader, void *record, si
     if (to_words(bytes) > capacity || WORD + to_words(bytes) > there) return RP__RING_BROKEN;
 
     copy_out(ring, reader->own + WORD, record, to_words(bytes)); /* and then it cannot change any more */
-    if (seal(reader->own, bytes, sum_words(bytes, record, to_words(bytes) / WORD)) != word) return RP__RING_BROKEN;
+    if (seal(reader->own, bytes, sum_words(0, record, to_words(bytes) / WORD)) != word) return RP__RING_BROKEN;
     *size = bytes;
     reader->own += WORD + to_words(bytes);
     /* In sequentially consistent order with rp__ring_wakes, which looks whether the writer wants this room. */
