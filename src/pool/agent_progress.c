@@ -22,7 +22,8 @@ int rp__agent_look(struct rp__agent *agent, uint64_t now_ns) {
         struct rp__held *held = agent->life[at].given.first;
         uint64_t chunk, item;
         double tasks;
-        if (!held || !agent->ops->progress(agent->crew, at, &chunk, &tasks, &item) || chunk != held->work.chunk) continue;
+        if (!held || !agent->ops->progress(agent->crew, at, &chunk, &tasks, &item) || chunk != held->work.chunk)
+            continue;
         if (held->seen && tasks != held->progress) rc = tell(agent, held, tasks);
         held->seen = true;
     }

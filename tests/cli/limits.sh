@@ -52,12 +52,13 @@ ends_with_3() { # WORDS
     says "$err" "$1" && says "$err" '.' 1 && empty "$out"
 }
 few_files() { (ulimit -n "$1" && exec "$RANKPOOL" primes 1e6); }
-has_its_end() { [[ $code == 0 || $code == 3 ]]; }
+never_began() { [[ $code == 127 ]] && says "$err" 'loading shared libraries'; } # the system's answer, not ours
+is_right() { [[ $code == 0 ]] && diff <(echo 78498) "$out"; }
 
 for files in 4 5 6 7 8 10 12 16 20 24; do
     start few_files "$files"
     claim "with $files files it comes to an end" finished 30
-    claim "with $files files it is right, or ends with 3 and a line" eval '[[ $code == 0 ]] || ends_with_3 "open files"'
+    claim "with $files files it is right, or ends with 3 and a line" eval 'is_right || ends_with_3 "open files" || never_began'
 done
 
 if new_group pids && limit pids.max 3; then
