@@ -119,6 +119,8 @@ enum rp_kernel_flags {
  * inline worker it is the end of the rank, or worse. Nor may they use worlds, pools, maps, futures and processes: these
  * calls return RP_EINVAL there, or do nothing. What a kernel starts, threads above all, may not use its task once it has
  * returned; nothing can check that.
+ * A process that it forks has no task: it dies where it uses one, as by returning from the kernel. It is killed when its
+ * worker ends, or, if it has left its process group, with the run.
  * `item`  computes one task from its input (not aligned; NULL and 0 in a map of a plain range) and makes one record.
  * `range` computes tasks [begin, end) at one go and makes one record of them: how large a run is, the
  *         schedule decides, so results must combine the same for every way to cut.
@@ -284,6 +286,9 @@ typedef struct rp_pool_options {
     const int *ranks;  /* only these have workers, which are numbered in the order of ranks. The pool may use all
                                   that its launcher may on their hosts, however the ranks are bound; copied. NULL: all */
     size_t rank_count; /* how many of them */
+    /* Bytes that a worker process may allocate once it has started: heap, mappings of its own, stacks of threads
+     * (RLIMIT_DATA); not what is shared. malloc returns NULL then. 0: any. RP_EUNSUPPORTED for other workers. */
+    uint64_t memory;
 } rp_pool_options;
 
 /* Rank 0. Any number of pools on a world, one after the other and side by side: each has its own workers, which share
@@ -380,6 +385,10 @@ typedef struct rp_map_options {
     /* Of a fed map: its first `inputs` inputs must be those of which rp_map_inputs gave the digest `inputs_digest`, or
      * the map ends with RP_EMISMATCH; also where there are fewer of them. 0 inputs: any may come. */
     uint64_t inputs, inputs_digest;
+    /* Seconds that a task (of a range kernel: a run) may take, those in which it waits too, before its worker is killed
+     * for it, as if it had crashed; 0: any. It may be late by a few ms. `setup` has as long for itself, initializers have
+     * no limit. RP_EUNSUPPORTED where workers are no processes. */
+    double timeout;
 } rp_map_options;
 
 /* Why a task failed. */
@@ -434,7 +443,7 @@ typedef struct rp_map_stats {
 
 /* Rank 0, any thread, all of these. */
 /* Begin a map, whose tasks the workers then compute whether anybody waits or not. Maps of a pool may be open side by
- * side. RP_EINVAL (no such kernel, for instance), RP_ENOMEM, or why the world cannot go on. */
+ * side. RP_EINVAL (no such kernel, for instance), RP_EUNSUPPORTED, RP_ENOMEM, or why the world cannot go on. */
 RP_API int rp_map_open(rp_pool *pool, const rp_map_options *options, rp_map **map, rp_error *error);
 /* Add the next task; the input is copied. Blocks while the inputs put and not done reach 16 MiB (not inside a reduced
  * map's block). What tasks add does not count here: it waits in rank 0's memory, however much it is.

@@ -99,6 +99,8 @@ RP_API int rp_job_fail(rp_job_run *run, const char *format, ...) RP_PRINTF(2, 3)
 RP_API int rp_read_uint64(const char *word, uint64_t *value, rp_error *error);
 /* Any. The same for seconds: 5, 0.25, 1e-3, also with a unit: 30s, 2m, 1h, 250ms. */
 RP_API int rp_read_seconds(const char *word, double *seconds, rp_error *error);
+/* Any. The same for bytes: a number as above, or decimals with a unit: 512M, 1.5G and 1GiB count by 1024, 1GB by 1000. */
+RP_API int rp_read_bytes(const char *word, uint64_t *bytes, rp_error *error);
 
 #ifdef __cplusplus
 }

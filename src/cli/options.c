@@ -91,6 +91,16 @@ static int set_retries(struct options *options, const char *name, const char *va
     return rc;
 }
 
+static int set_timeout(struct options *options, const char *name, const char *value, rp_error *error) {
+    if (rp_read_seconds(value, &options->timeout, NULL) == 0) return 0;
+    return wrong(error, name, value, "seconds such as 5 or 0.25, or 250ms, 2m, 1h");
+}
+
+static int set_memory(struct options *options, const char *name, const char *value, rp_error *error) {
+    if (rp_read_bytes(value, &options->pool.memory, NULL) == 0) return 0;
+    return wrong(error, name, value, "bytes such as 512M, 1.5G or 1GiB");
+}
+
 static int set_progress(struct options *options, const char *name, const char *value, rp_error *error) {
     int i = choose(value, (const char *const[]){"auto", "bar", "lines", "none", NULL});
     if (i < 0) return wrong(error, name, value, "auto, bar, lines or none");
@@ -171,6 +181,9 @@ static const struct pool_option {
     {"time-limit", "TIME", set_time_limit, true,
      "end by then, with what can be done in time: 30m, 2h, 1-12:00:00\n"
      "(default: when Slurm ends the job, less 10 s)"},
+    {"timeout", "TIME", set_timeout, true,
+     "kill the worker of a task that takes longer: 30, 250ms, 2m, 1h\n(of a job that computes ranges: of a chunk)"},
+    {"memory", "SIZE", set_memory, true, "memory that a worker may allocate: 512M, 1.5G"},
     {"unordered", NULL, set_unordered, true, "print results as they come"},
     {"output", "FILE", set_output, true, "results go to FILE instead of standard output"},
     {"store", "FILE", set_store, true,

@@ -136,6 +136,7 @@ static void set_map(const struct options *options, rp_job_run *run, const rp_poo
     if (options->chunk_given && !options->schedule_given) map->schedule.kind = RP_DYNAMIC;
     map->unordered = options->store || (options->unordered && !run->ordered); /* a store puts them in order */
     map->active = options->active;
+    map->timeout = options->timeout;
     if (options->retries) map->retries = options->retries;
     if (!run->each_worker) return;
     map->each_worker = true;
@@ -236,9 +237,9 @@ int run_map(const struct options *options, rp_job_run *run, rp_world *world, rp_
     int rc = rp_map_open(pool, &run->map, &course.map, &error);
     if (rc)
         return say(&course.progress,
-                   rc == RP_EINVAL     ? EXIT_USAGE
-                   : rc == RP_ESTOPPED ? EXIT_STOPPED
-                                       : EXIT_ENVIRONMENT,
+                   rc == RP_EINVAL || rc == RP_EUNSUPPORTED ? EXIT_USAGE
+                   : rc == RP_ESTOPPED                      ? EXIT_STOPPED
+                                                            : EXIT_ENVIRONMENT,
                    error.text);
     if (stored) {
         course.failed = stored->failed;

@@ -65,6 +65,7 @@ void rp__tell(struct rp__master *master, struct rp__master_map *map, uint32_t at
                                 .map = map->number,
                                 .kernel = map->kernel,
                                 .worker = rp__map_workers(master, map, at),
+                                .chunk = map->limit_ns,
                                 .count = map->ledger.map.reduce,
                                 .data = map->args,
                                 .size = map->args_size};

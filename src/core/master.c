@@ -218,6 +218,7 @@ int rp__master_map_open(struct rp__master *master, const struct rp__map_spec *sp
     map->keep_all = spec->keep_all;
     map->pure = spec->pure;
     map->active = options->active && options->active < master->workers ? options->active : master->workers;
+    map->limit_ns = options->timeout > 0 ? (uint64_t)(options->timeout * 1e9) + 1 : 0;
     map->retries = options->retries == UINT32_MAX ? 0 : options->retries ? options->retries : DEFAULT_RETRIES;
     map->window = (struct rp__window){.unordered = options->unordered, .aside = spec->aside};
     map->window.limit = options->window ? options->window : RP__UNREAD_MAX;

@@ -53,9 +53,10 @@ struct rp__master_map {
     struct rp__master_map *next; /* in the order of opening */
     uint32_t number, kernel;
     bool range, closing, keep_all, pure;
-    bool once;       /* nothing of it may be computed again */
-    bool may_repeat; /* retries were asked for: even what has had effects */
-    uint32_t active; /* workers that compute it: the first so many of the pool */
+    bool once;         /* nothing of it may be computed again */
+    bool may_repeat;   /* retries were asked for: even what has had effects */
+    uint32_t active;   /* workers that compute it: the first so many of the pool */
+    uint64_t limit_ns; /* that a task may compute; 0: any time */
     uint32_t retries;
     uint8_t *args;
     size_t args_size;

@@ -130,8 +130,8 @@ static int wait_again(struct rp__agent *agent, struct rp__agent_life *life) {
 static struct rp__frame tell_death(const struct rp__agent_life *life, const struct rp__crew_event *event,
                                    const struct rp__held *guilty) {
     struct rp__frame died = {.type = RP__FRAME_DIED,
-                             .flags = life->killed ? RP__KILLED : 0,
-                             .kernel = (uint32_t)event->why,
+                             .flags = life->killed || rp__agent_missed(life, event) ? RP__KILLED : 0,
+                             .kernel = (uint32_t)(timed_out ? RP_CAUSE_TIMEOUT : event->why),
                              .worker = life->place,
                              .count = event->how,
                              .data = (const uint8_t *)event->cause,
@@ -152,7 +152,7 @@ static int ended(struct rp__agent *agent, const struct rp__crew_event *event, rp
     const struct rp__frame died = tell_death(life, event, guilty);
     for (struct rp__agent_map *map = agent->maps; map; map = map->next) map->known[event->worker] = false;
     bool expected = life->retiring && !guilty;
-    life->map_started = life->killed = life->retiring = life->ready = false;
+    life->map_started = life->killed = life->overran = life->retiring = life->ready = false;
     life->tasks = 0;
     rp__buffer_free(&life->line);
     rp__agent_start_over(agent, life);

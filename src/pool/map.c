@@ -16,7 +16,7 @@
 enum { HELD_MAX = 16 * 1024 * 1024, HELD_LOW = 12 * 1024 * 1024, HAND_OVER = 1024 * 1024 };
 /* How many inputs a lazy map takes ahead of what was read, at first for each worker, and at most. */
 enum { WINDOW_MIN = 4, WINDOW_MAX = 64 * 1024, WINDOW_NS = 20 * 1000 * 1000 };
-static const double SOURCE_PATIENCE_S = 1e-3;
+static const double SOURCE_PATIENCE_S = 1e-3, SECONDS_MOST = 1e9;
 
 static double now_s(void) { return (double)rp__now_ns() * 1e-9; }
 
@@ -63,6 +63,12 @@ static int check(const rp_pool *pool, const rp_map_options *options, struct rp__
         return rp__fail(error, RP_EINVAL, "a map with a source needs the count RP_FED");
     if (options->args_size && !options->args)
         return rp__fail(error, RP_EINVAL, "%zu bytes of arguments were promised, and args is NULL", options->args_size);
+    if (!(options->timeout >= 0 && options->timeout <= SECONDS_MOST))
+        return rp__fail(error, RP_EINVAL, "timeout is %g: give seconds up to %g, or 0 for any time", options->timeout,
+                        SECONDS_MOST);
+    if (options->timeout > 0 && pool->options.kind != RP_WORKERS_PROCESS)
+        return rp__fail(error, RP_EUNSUPPORTED,
+                        "a task cannot be ended in threads and inline workers: use processes, or no timeout");
     spec->options = *options;
     spec->range = world->options.kernels[spec->kernel]->range != NULL;
     if (spec->range && options->count == RP_FED)

@@ -206,12 +206,13 @@ static int virtual_poll(struct rp__crew *crew, struct rp__crew_event *event, boo
     return 0;
 }
 
-static bool virtual_progress(struct rp__crew *crew, uint32_t index, uint64_t *chunk, double *tasks) {
+static bool virtual_progress(struct rp__crew *crew, uint32_t index, uint64_t *chunk, double *tasks, uint64_t *item) {
     const struct virtual_worker *worker = &crew->worker[index];
     const struct virtual_chunk *hand = waiting(worker) ? at(worker, 0) : NULL;
     if (!hand || hand->from_ns > crew->now_ns || hand->to_ns <= crew->now_ns) return false;
     *chunk = hand->chunk;
     *tasks = (double)(uint64_t)(part_by(hand, crew->now_ns) * (double)(hand->end - hand->begin));
+    *item = hand->begin + (uint64_t)*tasks;
     return true;
 }
 

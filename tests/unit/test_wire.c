@@ -20,7 +20,7 @@ static unsigned carries(enum rp__frame_type type) {
     case RP__FRAME_POOL_END:
         return 0;
     case RP__FRAME_MAP:
-        return MAP | KERNEL | WORKER | COUNT | DATA;
+        return MAP | KERNEL | WORKER | CHUNK | COUNT | DATA;
     case RP__FRAME_MAP_END:
         return MAP;
     case RP__FRAME_WORK:
