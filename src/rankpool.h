@@ -208,6 +208,8 @@ typedef struct rp_world_options {
     enum rp_mpi mpi;                 /* whether to start MPI */
     bool catch_signals;              /* take INT, TERM and USR1 from the program: maps then end with RP_ESTOPPED.
                                         Ranks that have served keep TERM blocked until they exit */
+    double lease; /* seconds without a sign of life after which a rank is given up; 0: 30; negative: never. Less than
+                     3 is taken as 3 */
 } rp_world_options;
 
 /* Collective, first thing in main. Forks the nursery, then starts MPI when launched. On rank 0 it returns 0

@@ -32,6 +32,8 @@ static void fail_world(rp_world *world, int code, const char *text) {
     stop_pools(world, NULL, code);
 }
 
+void rp__service_fail(rp_world *world, int code, const char *text) { fail_world(world, code, text); }
+
 /* To rank 0, of what the outbox belongs to. */
 static void tell_failure(rp_world *world, struct rp__outbox *outbox, const rp_error *error) {
     struct rp__frame frame = {.type = RP__FRAME_FAILED,
@@ -91,6 +93,7 @@ static int pool_came(rp_world *world, const struct rp__frame *frame, rp_error *e
     memcpy(&crew->wish, crew->wish_bytes.data, sizeof crew->wish);
     const size_t listed = crew->wish.options.rank_count; /* of their own program, so that they are there */
     crew->wish.options.ranks = listed ? (const int *)(crew->wish_bytes.data + sizeof crew->wish) : NULL;
+    if (crew->wish.options.kind == RP_WORKERS_INLINE) rp__lost_suspend(world);
     int rc = rp__node_plan(world, crew, error);
     if (rc) {
         fail_crew(world, crew, error);
@@ -186,6 +189,8 @@ static void to_master(rp_world *world, int source, const struct rp__frame *frame
     switch (frame->type) {
     case RP__FRAME_HELLO:
         world->hellos++;
+        snprintf(world->rank[source].host, sizeof world->rank[source].host, "%.*s", (int)frame->size,
+                 (const char *)frame->data);
         if (frame->begin != world->hash)
             fail_world(world, RP_EMISMATCH,
                        "ranks run different programs, or have different kernels or options for the world: start the "
@@ -238,19 +243,23 @@ static void take_call(rp_world *world, int source, const struct rp__frame *frame
     fail_rank(world, &error);
 }
 
+/* true: something came but beats, which are nobody's work. */
 static bool take_messages(rp_world *world) {
     rp_error error = {0};
-    bool got = true;
+    bool got = true, any = false;
     int count = 0, rc = 0;
     while (count < MESSAGES_MAX && rc == 0) {
         struct rp__net_message message;
         rc = world->net->ops->poll(world->net, &message, &got, &error);
         if (rc || !got) break;
         count++;
+        rp__lease_heard(&world->lease, (uint32_t)message.source);
         struct rp__frame frame;
         const uint8_t *at = message.data, *end = at + message.size;
         int more;
         while ((more = rp__frame_read(&at, end, &frame)) == 1) {
+            if (frame.type == RP__FRAME_BEAT) continue;
+            any = true;
             if (frame.type == RP__FRAME_CALL || frame.type == RP__FRAME_ANSWER) {
                 take_call(world, message.source, &frame);
             } else if (frame.type == RP__FRAME_PRINT) {
@@ -267,7 +276,7 @@ static bool take_messages(rp_world *world) {
         fail_rank(world, &error);
         if (is_rank_0(world)) fail_world(world, error.code, error.text);
     }
-    return count > 0;
+    return any;
 }
 
 void rp__service_send(rp_world *world, int rank, struct rp__outbox *outbox) {
@@ -279,6 +288,7 @@ void rp__service_send(rp_world *world, int rank, struct rp__outbox *outbox) {
             else
                 world->net->ops->abort(world->net, 3);
         }
+    if (outbox->count) rp__lease_sent(&world->lease, (uint32_t)rank);
     outbox->count = 0;
 }
 
@@ -424,7 +434,9 @@ void rp__service_step(rp_world *world, int64_t most_ns) {
     world->rung = rp__bell_read(world->bell);
     lock_masters(world);
     if (is_rank_0(world)) pass_time(world);
+    rp__lease_look(&world->lease, rp__now_ns());
     bool busy = take_messages(world);
+    rp__lost_look(world);
     unlock_masters(world);
     busy |= poll_crews(world);
     step_calls(world);
