@@ -45,6 +45,7 @@ static const uint8_t fields[RP__FRAME_TYPES] = {
     [RP__FRAME_PRINT] = HAS_DATA,
     [RP__FRAME_CALL] = HAS_CHUNK | HAS_DATA,
     [RP__FRAME_ANSWER] = HAS_CHUNK | HAS_DATA,
+    [RP__FRAME_LOST] = HAS_WORKER,
     [RP__FRAME_BEAT] = 0,
 };
 

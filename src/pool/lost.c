@@ -117,6 +117,17 @@ static void lose_in_pool(rp_pool *pool, uint32_t rank, const char *text) {
     if (rc) rp__service_fail(pool->world, rc, text);
 }
 
+/* All of them, this one too: calls on objects that lived there end. */
+static void tell_ranks(rp_world *world, uint32_t lost) {
+    const struct rp__frame frame = {.type = RP__FRAME_LOST, .worker = lost};
+    for (uint32_t rank = 0; rank < world->ranks; rank++) {
+        struct rp__outbox outbox = {0};
+        if (rp__outbox_put(&outbox, &frame)) rp__service_fail(world, RP_ENOMEM, "out of memory for messages");
+        rp__service_send(world, (int)rank, &outbox);
+        rp__outbox_free(&outbox);
+    }
+}
+
 void rp__rank_lost(rp_world *world, int rank, const char *why) {
     char text[sizeof world->error.text];
     struct rp__world_rank *lost = &world->rank[rank];
@@ -131,6 +142,7 @@ void rp__rank_lost(rp_world *world, int rank, const char *why) {
         return;
     }
     for (rp_pool *pool = world->pools; pool; pool = pool->next) lose_in_pool(pool, (uint32_t)rank, text);
+    tell_ranks(world, (uint32_t)rank);
     pthread_cond_broadcast(&world->changed);
 }
 

@@ -243,6 +243,15 @@ static void take_call(rp_world *world, int source, const struct rp__frame *frame
     fail_rank(world, &error);
 }
 
+/* Rank 0 says that this rank is gone. */
+static void lose_calls(rp_world *world, uint32_t rank) {
+    rp_error error;
+    const int rc = rank < world->ranks ? rp__router_lose(world->router, rank) : RP_EPROTOCOL;
+    if (rc == 0) return;
+    rp__fail(&error, rc, "the calls of rank %u, which was lost, cannot be ended: %s", rank, rp_strerror(rc));
+    fail_rank(world, &error);
+}
+
 /* true: something came but beats, which are nobody's work. */
 static bool take_messages(rp_world *world) {
     rp_error error = {0};
@@ -253,6 +262,7 @@ static bool take_messages(rp_world *world) {
         rc = world->net->ops->poll(world->net, &message, &got, &error);
         if (rc || !got) break;
         count++;
+        if (world->rank && world->rank[message.source].lost) continue; /* too late: what it had was dealt to others */
         rp__lease_heard(&world->lease, (uint32_t)message.source);
         struct rp__frame frame;
         const uint8_t *at = message.data, *end = at + message.size;
@@ -262,6 +272,8 @@ static bool take_messages(rp_world *world) {
             any = true;
             if (frame.type == RP__FRAME_CALL || frame.type == RP__FRAME_ANSWER) {
                 take_call(world, message.source, &frame);
+            } else if (frame.type == RP__FRAME_LOST) {
+                lose_calls(world, frame.worker);
             } else if (frame.type == RP__FRAME_PRINT) {
                 if (is_rank_0(world)) print(world, message.source, &frame);
             } else if (frame.type >= RP__FRAME_HELLO) {
@@ -279,8 +291,15 @@ static bool take_messages(rp_world *world) {
     return any;
 }
 
+/* To nobody. */
+static void drop_messages(struct rp__outbox *outbox) {
+    for (size_t i = 0; i < outbox->count; i++) rp__buffer_free(&outbox->message[i]);
+    outbox->count = 0;
+}
+
 void rp__service_send(rp_world *world, int rank, struct rp__outbox *outbox) {
     rp_error error = {0};
+    if (world->rank && world->rank[rank].lost) drop_messages(outbox);
     for (size_t i = 0; i < outbox->count; i++)
         if (world->net->ops->send(world->net, rank, &outbox->message[i], &error)) {
             if (is_rank_0(world))
