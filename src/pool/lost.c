@@ -114,7 +114,7 @@ static void lose_in_pool(rp_pool *pool, uint32_t rank, const char *text) {
         return;
     }
     const int rc = rp__master_lose(pool->master, rank - pool->first_rank);
-    if (rc) rp__service_fail(pool->world, rc, text);
+    if (rc) rp__service_fail_pool(pool, rc, text);
 }
 
 /* All of them, this one too: calls on objects that lived there end. */
@@ -142,6 +142,7 @@ void rp__rank_lost(rp_world *world, int rank, const char *why) {
         return;
     }
     for (rp_pool *pool = world->pools; pool; pool = pool->next) lose_in_pool(pool, (uint32_t)rank, text);
+    world->ranks_lost++;
     tell_ranks(world, (uint32_t)rank);
     pthread_cond_broadcast(&world->changed);
 }

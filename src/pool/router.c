@@ -276,6 +276,7 @@ static int take_frame(struct rp__router *router, uint32_t source, enum rp__frame
 static int receive(struct rp__router *router, uint32_t source, const struct rp__frame *frame) {
     if (source >= router->options.ranks || source == router->options.rank) return RP_EPROTOCOL;
     if (frame->type != RP__FRAME_CALL && frame->type != RP__FRAME_ANSWER) return RP_EPROTOCOL;
+    if (rp__router_is_lost(router, source)) return 0; /* it was under way */
     if (!router->incoming) router->incoming = calloc(router->options.ranks, sizeof *router->incoming);
     if (!router->incoming) return RP_ENOMEM;
     struct rp__incoming *in = &router->incoming[source];

@@ -64,6 +64,8 @@ static void fail_pool(rp_pool *pool, int code, const char *text) {
     stop_pools(pool->world, pool, code);
 }
 
+void rp__service_fail_pool(rp_pool *pool, int code, const char *text) { fail_pool(pool, code, text); }
+
 /* ---- Messages ---- */
 
 static struct rp__rank_crew *find_crew(const rp_world *world, uint32_t pool) {

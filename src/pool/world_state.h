@@ -187,6 +187,7 @@ struct rp_world {
     bool closed;              /* and were */
     uint32_t hellos;
     struct rp__world_rank *rank; /* [ranks] on rank 0 */
+    uint32_t ranks_lost;         /* and survived */
     const struct rp__frame *to_share; /* asked of the service */
     uint32_t shared_ranks;            /* that have what was shared last */
     bool sharing;
@@ -271,6 +272,8 @@ void rp__share_free(rp_world *world);
 void rp__service_cancel(rp_world *world, uint32_t pool, uint32_t map);
 /* World lock held: the world cannot compute any more: whoever waits for it learns why. */
 void rp__service_fail(rp_world *world, int code, const char *text);
+/* The same of one pool. */
+void rp__service_fail_pool(rp_pool *pool, int code, const char *text);
 /* service.c: to a rank, now. */
 void rp__service_send(rp_world *world, int rank, struct rp__outbox *outbox);
 

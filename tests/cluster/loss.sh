@@ -9,8 +9,8 @@ export "${mark?}"
 mapfile -t short < <(yes 0.02 | head -n 400)
 mapfile -t long < <(yes 0.1 | head -n 3000)
 
-# mpirun itself waits for the daemon of a host that is cut off for as long as TCP does: here 3 s, not a quarter of an hour.
-give_up_early() { "$here/hosts" exec "$1" sh -c 'echo 3 >/proc/sys/net/ipv4/tcp_retries2'; }
+# mpirun itself waits for the daemon of a host that is cut off for as long as TCP does: here a few seconds.
+give_up_early() { "$here/hosts" exec "$1" sh -c 'echo 2 >/proc/sys/net/ipv4/tcp_retries2'; }
 for host in head host1 host2 host3; do give_up_early "$host" || exit 1; done
 
 # Our processes of the run, and those of its launcher, wherever they are.
@@ -31,6 +31,7 @@ host_of_rank() { echo "host$(($1 + 1))"; }
 computes() { (($(wc -l <"$out") >= 20)); }
 # begin NAP...: a run of such naps on a rank a host, until it computes
 begin() {
+    : >"$out" # of the run before
     start on_hosts 1 --quiet --lease 3s sleep "$@"
     claim "$what: it computes before" wait_for 20 computes
 }
@@ -80,7 +81,7 @@ begin "${short[@]}"
 kill -STOP "$(nursery 2)"
 goes_on "${short[@]}"
 
-if in_head tc qdisc show >/dev/null 2>&1 && "$here/hosts" exec host3 tc qdisc add dev eth0 root netem delay 300ms 2>/dev/null; then
+if "$here/hosts" exec host3 tc qdisc add dev eth0 root netem delay 300ms 2>/dev/null; then
     what="the network is slow"
     run on_hosts 1 --quiet --lease 3s sleep "${short[@]}"
     goes_on_slowly() { [[ $code == 0 ]] && (($(wc -l <"$out") == ${#short[@]})); }
