@@ -221,8 +221,8 @@ typedef struct rp_world_options {
  * what main sets after it is not seen by kernels.
  * Errors: RP_ELAUNCH, RP_EMPI (also: MPI was started before, by another world for instance), RP_ESYSTEM, RP_EMISMATCH
  * (kernels or options differ: rank 0 is told, the others return RP_SERVED with a code that is not 0), RP_ENOMEM,
- * RP_EINVAL (also: in a worker process), and on a rank above 0 that has served, RP_ELOST: it was cut off from rank 0, see
- * `lease`; no world exists then. A rank that gets another error has not joined the others:
+ * RP_EINVAL (also: in a worker process), and on a rank above 0 that has served RP_ELOST: it was cut off from rank 0
+ * (see `lease`); no world exists then. A rank that gets another error has not joined the others:
  * it must leave main with a code that is not 0, by which the launcher knows to end them. */
 RP_API int rp_world_open(const rp_world_options *options, rp_world **world, int *exit_code, rp_error *error);
 /* Collective. What rp_world_attach of rankpool_mpi.h calls, with the communicator's Fortran handle (MPI_Comm_c2f): see there. For
