@@ -35,8 +35,8 @@ struct rp__net {
     int rank, size;
     int local_rank, local_size; /* among the ranks of this host */
     int hosts;
-    int host;     /* 0..: which of them this rank is on, in order of their lowest rank */
-    int *host_of; /* [size] the lowest rank of each rank's host; the net's own. NULL: all are on one */
+    int host;          /* 0..: which of them this rank is on, in order of their lowest rank */
+    int *host_of;      /* [size] the lowest rank of each rank's host; the net's own. NULL: all are on one */
     bool survives;     /* the others go on when a rank is lost */
     bool hush;         /* set by the owner: what it sends now is urgent to nobody, so no neighbour is woken for it */
     uint64_t close_ns; /* set by the owner: how long close waits for the other ranks; 0: for ever */

@@ -220,8 +220,7 @@ static int open_pool(rp_process *process, uint32_t rank, rp_error *error) {
 /* Rank 0 is never among those that are lost. */
 static uint32_t next_rank(rp_world *world) {
     uint32_t rank;
-    do
-        rank = world->process_rank++ % world->ranks;
+    do rank = world->process_rank++ % world->ranks;
     while (world->rank[rank].lost);
     return rank;
 }
