@@ -6,7 +6,7 @@ source "$(dirname "$0")/hosts-lib.sh"
 
 mark=RANKPOOL_TEST_MARK=$$-$RANDOM
 export "${mark?}"
-mapfile -t short < <(yes 0.02 | head -n 400)
+mapfile -t short < <(yes 0.02 | head -n 200)
 mapfile -t long < <(yes 0.1 | head -n 3000)
 
 # mpirun itself waits for the daemon of a host that is cut off for as long as TCP does: here a few seconds.
