@@ -212,6 +212,11 @@ typedef struct rp_world_options {
                                         Ranks that have served keep TERM blocked until they exit */
     double drain;                    /* seconds that what was dealt may take after a signal, see rp_world_set_deadline;
                                         0: 10; negative: none */
+    double lease;                    /* seconds without a sign of life after which a rank is given up, which ends the
+                                        world with RP_ELOST, or the rank if it has heard nothing from rank 0; 0: 30;
+                                        negative: never. Less than 3 is taken as 3. There is none in attached worlds,
+                                        and once a pool of inline workers was opened, which compute where signs of life
+                                        would be given */
 } rp_world_options;
 
 /* Collective, first thing in main. Forks the nursery, then starts MPI when launched. On rank 0 it returns 0
@@ -220,7 +225,8 @@ typedef struct rp_world_options {
  * what main sets after it is not seen by kernels.
  * Errors: RP_ELAUNCH, RP_EMPI (also: MPI was started before, by another world for instance), RP_ESYSTEM, RP_EMISMATCH
  * (kernels or options differ: rank 0 is told, the others return RP_SERVED with a code that is not 0), RP_ENOMEM,
- * RP_EINVAL (also: in a worker process); no world exists then. A rank that gets another error has not joined the others:
+ * RP_EINVAL (also: in a worker process), and on a rank above 0 that has served RP_ELOST: it was cut off from rank 0
+ * (see `lease`); no world exists then. A rank that gets another error has not joined the others:
  * it must leave main with a code that is not 0, by which the launcher knows to end them. */
 RP_API int rp_world_open(const rp_world_options *options, rp_world **world, int *exit_code, rp_error *error);
 /* Collective. What rp_world_attach of rankpool_mpi.h calls, with the communicator's Fortran handle (MPI_Comm_c2f): see there. For
@@ -229,7 +235,8 @@ RP_API int rp_world_attach_fortran(int comm, const rp_world_options *options, rp
                                    rp_error *error);
 /* Rank 0. Ends every crew and rank, which return `exit_code` from main. What is still open ends with it: pools and maps
  * are freed and may not be used any more, nor may other threads be in a call on them; futures are done with RP_ECLOSED,
- * and are still the program's to free. Blocks. NULL is no error. */
+ * and are still the program's to free. Blocks. NULL is no error. Where a rank was lost (RP_ELOST) the process may end in
+ * here, with that code, since MPI cannot be ended in good order: what is to be kept must have been written before. */
 RP_API void rp_world_close(rp_world *world, int exit_code);
 /* Rank 0. The number of ranks, 1 without MPI. */
 RP_API int rp_world_ranks(const rp_world *world);
@@ -240,7 +247,7 @@ RP_API int rp_world_host(const rp_world *world, int rank);
 /* Rank 0. Gives every rank a copy of `data` (passed on from rank to rank), which its workers map and read by
  * rp_task_shared under the number that it gets in `*share`; for data that is too large to go with every task. Blocks
  * until every rank has it. Lasts until the world closes; a world can share 64 times.
- * Errors: RP_EINVAL (nothing to share), RP_ERANGE (64 were), or why the world cannot go on. */
+ * Errors: RP_EINVAL (nothing to share), RP_ERANGE (64 were), RP_ELOST (a rank was), or why the world cannot go on. */
 RP_API int rp_world_share(rp_world *world, const void *data, size_t size, uint32_t *share, rp_error *error);
 /* Rank 0, any thread. The world is to be over `seconds` from now; negative: whenever. No task is dealt then that would not
  * end by it, as far as the measured times tell, and when nothing is left that can, or at the deadline, maps end with

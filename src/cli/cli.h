@@ -16,6 +16,7 @@ struct options {
     bool schedule_given, chunk_given;
     uint32_t active, retries;
     double timeout;
+    double lease_s; /* 0: the library's default */
     bool unordered, quiet, help, version;
     bool untimed; /* jobs see no time, so that what they print is the same in every run; not the user's to give */
     enum progress_kind progress;

@@ -115,6 +115,17 @@ static int set_mpi(struct options *options, const char *name, const char *value,
     return 0;
 }
 
+static int set_lease(struct options *options, const char *name, const char *value, rp_error *error) {
+    static const char *const expected = "a time of at least 3s, or never";
+    if (!strcmp(value, "never")) {
+        options->lease_s = -1;
+        return 0;
+    }
+    if (rp_read_seconds(value, &options->lease_s, NULL) || options->lease_s < 3)
+        return wrong(error, name, value, expected);
+    return 0;
+}
+
 static int set_output(struct options *options, const char *name, const char *value, rp_error *error) {
     if (!*value) return wrong(error, name, value, "the name of a file");
     options->output = value;
@@ -194,6 +205,7 @@ static const struct pool_option {
     {"progress", "KIND", set_progress, true, "auto (default), bar, lines or none, on standard error"},
     {"quiet", NULL, set_quiet, true, "no progress and no summary"},
     {"mpi", "WHEN", set_mpi, true, "auto (default): when started by a launcher; yes; no"},
+    {"lease", "TIME", set_lease, true, "give up a rank that is not heard of for so long (default 30s), or never"},
     {"help", NULL, set_help, false, "this help; after a job's name, the job's"},
     {"version", NULL, set_version, false, "the version, and what it was built with"},
 };

@@ -317,7 +317,8 @@ int run_job(const struct options *options, rp_job_run *run, run_body *body) {
     deadline_find(&deadline, options);
     const rp_kernel **kernels = all_kernels();
     int exit_code = 0;
-    rp_world_options world_options = {.kernels = kernels, .mpi = options->mpi, .catch_signals = true};
+    rp_world_options world_options = {
+        .kernels = kernels, .mpi = options->mpi, .catch_signals = true, .lease = options->lease_s};
     int rc = kernels ? rp_world_open(&world_options, &world, &exit_code, &error) : RP_ENOMEM;
     if (rc == RP_SERVED) {
         free(kernels);

@@ -134,6 +134,10 @@ static int crew_came(struct rp__master *master, uint32_t from, uint32_t workers)
     rank->workers = workers;
     rank->depth = 1;
     rp__rank_changed(master, from);
+    return rp__crew_counted(master);
+}
+
+int rp__crew_counted(struct rp__master *master) {
     master->ranks_up++;
     return master->ranks_up == master->ranks ? number_workers(master) : 0;
 }

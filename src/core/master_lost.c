@@ -165,13 +165,19 @@ int rp__master_lose(struct rp__master *master, uint32_t lost) {
     for (struct rp__master_map *map = master->maps; map && rc == 0; map = map->next)
         for (uint32_t i = 0; i < rp__map_workers(master, map, lost); i++)
             rp__ledger_release(&map->ledger, rank->first + i);
-    if (rank->held < rank->workers) master->idle -= rank->workers - (uint32_t)rank->held;
+    const bool numbered = master->held != NULL;
+    if (!numbered)
+        rank->workers = 0;
+    else if (rank->held < rank->workers)
+        master->idle -= rank->workers - (uint32_t)rank->held;
+    if (!numbered && !rank->up && rc == 0) rc = rp__crew_counted(master);
     rank->lost = true;
     rank->up = false;
     rank->held = 0;
     rp__rank_changed(master, lost);
     master->restless = true;
     bool left = false;
-    for (uint32_t i = 0; i < master->ranks; i++) left |= !master->rank[i].lost;
+    for (uint32_t i = 0; i < master->ranks; i++)
+        left |= !master->rank[i].lost && (!numbered || master->rank[i].workers);
     return rc ? rc : left ? 0 : RP_ENOWORKERS;
 }

@@ -119,6 +119,8 @@ struct rp__master {
 void rp__tell(struct rp__master *master, struct rp__master_map *map, uint32_t rank, struct rp__frame *frame);
 /* What the rank holds, or may hold, has changed. */
 void rp__rank_changed(struct rp__master *master, uint32_t rank);
+/* A rank has said how many its crew is, or is lost and never will: when it was the last, all start. 0, RP_ENOMEM. */
+int rp__crew_counted(struct rp__master *master);
 int rp__master_control(struct rp__master *master, uint32_t rank, const struct rp__frame *frame);
 struct rp__chunk *rp__chunk_new(struct rp__master *master, struct rp__master_map *map, const struct rp__range *range,
                                 uint32_t rank);

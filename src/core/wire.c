@@ -45,6 +45,8 @@ static const uint8_t fields[RP__FRAME_TYPES] = {
     [RP__FRAME_PRINT] = HAS_DATA,
     [RP__FRAME_CALL] = HAS_CHUNK | HAS_DATA,
     [RP__FRAME_ANSWER] = HAS_CHUNK | HAS_DATA,
+    [RP__FRAME_LOST] = HAS_WORKER,
+    [RP__FRAME_BEAT] = 0,
 };
 
 static uint8_t *put(uint8_t *at, uint64_t n) {

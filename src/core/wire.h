@@ -50,6 +50,9 @@ enum rp__frame_type {
     /* between any two ranks (pool/router.h) */
     RP__FRAME_CALL,   /* chunk = the caller's number; data = struct rp__call_head and bytes */
     RP__FRAME_ANSWER, /* chunk = the caller's number; data = struct rp__answer_head and bytes */
+    RP__FRAME_LOST,   /* worker = a rank that is gone, where the others go on; rank 0 says so */
+    /* between rank 0 and any other (core/lease.h) */
+    RP__FRAME_BEAT, /* its sender is there */
     RP__FRAME_TYPES
 };
 

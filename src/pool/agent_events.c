@@ -129,6 +129,7 @@ static int wait_again(struct rp__agent *agent, struct rp__agent_life *life) {
 /* What is to be told of the end of a worker, and of the chunk that it had in hand. */
 static struct rp__frame tell_death(const struct rp__agent_life *life, const struct rp__crew_event *event,
                                    const struct rp__held *guilty) {
+    const bool timed_out = life->overran && event->why == RP_CAUSE_OTHER;
     struct rp__frame died = {.type = RP__FRAME_DIED,
                              .flags = life->killed || rp__agent_missed(life, event) ? RP__KILLED : 0,
                              .kernel = (uint32_t)(timed_out ? RP_CAUSE_TIMEOUT : event->why),

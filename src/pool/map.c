@@ -263,7 +263,7 @@ static int feed_master(rp_map *map) {
 static void say_where(const rp_pool *pool, rp_failure *how) {
     if (how->rank < 0) return;
     how->rank += (int)pool->first_rank;
-    if (pool->world->hosts) memcpy(how->host, pool->world->hosts[how->rank], sizeof how->host);
+    if (pool->world->rank) memcpy(how->host, pool->world->rank[how->rank].host, sizeof how->host);
 }
 
 int rp__map_exchange(rp_map *map) {

@@ -125,6 +125,9 @@ int rp__pool_start(rp_pool *pool, const struct rp__buffer *wish, rp_error *error
     rp_world *world = pool->world;
     pool->number = ++world->next_pool;
     for (uint32_t i = 0; i < pool->ranks; i++) pool->to[i].pool = pool->number;
+    for (uint32_t i = 0; i < pool->ranks; i++)
+        if (world->rank[pool->first_rank + i].lost && rp__master_lose(pool->master, i))
+            return rp__fail(error, RP_ELOST, "a pool was asked for on rank %u, which was lost", pool->first_rank + i);
     if (!world->error.code &&
         (rp__world_tell_end(world, pool->master) || rp__master_pool_open(pool->master, wish->data, wish->size)))
         return rp__fail(error, RP_ENOMEM, "out of memory for a pool");

@@ -35,6 +35,8 @@ static void fail_world(rp_world *world, int code, const char *text) {
     stop_pools(world, NULL, code);
 }
 
+void rp__service_fail(rp_world *world, int code, const char *text) { fail_world(world, code, text); }
+
 /* To rank 0, of what the outbox belongs to. */
 static void tell_failure(rp_world *world, struct rp__outbox *outbox, const rp_error *error) {
     struct rp__frame frame = {.type = RP__FRAME_FAILED,
@@ -65,6 +67,8 @@ static void fail_pool(rp_pool *pool, int code, const char *text) {
     stop_pools(pool->world, pool, code);
 }
 
+void rp__service_fail_pool(rp_pool *pool, int code, const char *text) { fail_pool(pool, code, text); }
+
 /* ---- Messages ---- */
 
 static struct rp__rank_crew *find_crew(const rp_world *world, uint32_t pool) {
@@ -94,6 +98,7 @@ static int pool_came(rp_world *world, const struct rp__frame *frame, rp_error *e
     memcpy(&crew->wish, crew->wish_bytes.data, sizeof crew->wish);
     const size_t listed = crew->wish.options.rank_count; /* of their own program, so that they are there */
     crew->wish.options.ranks = listed ? (const int *)(crew->wish_bytes.data + sizeof crew->wish) : NULL;
+    if (crew->wish.options.kind == RP_WORKERS_INLINE) rp__lost_suspend(world);
     int rc = rp__node_plan(world, crew, error);
     if (rc) {
         fail_crew(world, crew, error);
@@ -189,12 +194,6 @@ static void pass_signal_on(rp_world *world) {
     if (rp__outbox_put(&world->out, &frame)) world->net->ops->abort(world->net, 3);
 }
 
-static void note_host(rp_world *world, int rank, const struct rp__frame *hello) {
-    if (!world->hosts) world->hosts = calloc(world->ranks, sizeof *world->hosts);
-    const size_t most = sizeof *world->hosts - 1;
-    if (world->hosts) memcpy(world->hosts[rank], hello->data, hello->size < most ? hello->size : most);
-}
-
 /* World lock held. */
 static void to_master(rp_world *world, int source, const struct rp__frame *frame) {
     char text[sizeof world->error.text];
@@ -204,7 +203,8 @@ static void to_master(rp_world *world, int source, const struct rp__frame *frame
     switch (frame->type) {
     case RP__FRAME_HELLO:
         world->hellos++;
-        note_host(world, source, frame);
+        snprintf(world->rank[source].host, sizeof world->rank[source].host, "%.*s", (int)frame->size,
+                 (const char *)frame->data);
         if (frame->begin != world->hash)
             fail_world(world, RP_EMISMATCH,
                        "ranks run different programs, or have different kernels or options for the world: start the "
@@ -257,21 +257,37 @@ static void take_call(rp_world *world, int source, const struct rp__frame *frame
     fail_rank(world, &error);
 }
 
+/* Rank 0 says that this rank is gone. */
+static void lose_calls(rp_world *world, uint32_t rank) {
+    rp_error error;
+    const int rc = rank < world->ranks ? rp__router_lose(world->router, rank) : RP_EPROTOCOL;
+    if (rc == 0) return;
+    rp__fail(&error, rc, "the calls of rank %u, which was lost, cannot be ended: %s", rank, rp_strerror(rc));
+    fail_rank(world, &error);
+}
+
+/* true: something came but beats, which are nobody's work. */
 static bool take_messages(rp_world *world) {
     rp_error error = {0};
-    bool got = true;
+    bool got = true, any = false;
     int count = 0, rc = 0;
     while (count < MESSAGES_MAX && rc == 0) {
         struct rp__net_message message;
         rc = world->net->ops->poll(world->net, &message, &got, &error);
         if (rc || !got) break;
         count++;
+        if (world->rank && world->rank[message.source].lost) continue; /* too late: what it had was dealt to others */
+        rp__lease_heard(&world->lease, (uint32_t)message.source);
         struct rp__frame frame;
         const uint8_t *at = message.data, *end = at + message.size;
         int more;
         while ((more = rp__frame_read(&at, end, &frame)) == 1) {
+            if (frame.type == RP__FRAME_BEAT) continue;
+            any = true;
             if (frame.type == RP__FRAME_CALL || frame.type == RP__FRAME_ANSWER) {
                 take_call(world, message.source, &frame);
+            } else if (frame.type == RP__FRAME_LOST) {
+                lose_calls(world, frame.worker);
             } else if (frame.type == RP__FRAME_PRINT) {
                 if (is_rank_0(world)) print(world, message.source, &frame);
             } else if (frame.type >= RP__FRAME_HELLO) {
@@ -286,11 +302,18 @@ static bool take_messages(rp_world *world) {
         fail_rank(world, &error);
         if (is_rank_0(world)) fail_world(world, error.code, error.text);
     }
-    return count > 0;
+    return any;
+}
+
+/* To nobody. */
+static void drop_messages(struct rp__outbox *outbox) {
+    for (size_t i = 0; i < outbox->count; i++) rp__buffer_free(&outbox->message[i]);
+    outbox->count = 0;
 }
 
 void rp__service_send(rp_world *world, int rank, struct rp__outbox *outbox) {
     rp_error error = {0};
+    if (world->rank && world->rank[rank].lost) drop_messages(outbox);
     for (size_t i = 0; i < outbox->count; i++)
         if (world->net->ops->send(world->net, rank, &outbox->message[i], &error)) {
             if (is_rank_0(world))
@@ -298,6 +321,7 @@ void rp__service_send(rp_world *world, int rank, struct rp__outbox *outbox) {
             else
                 world->net->ops->abort(world->net, 3);
         }
+    if (outbox->count) rp__lease_sent(&world->lease, (uint32_t)rank);
     outbox->count = 0;
 }
 
@@ -443,7 +467,9 @@ void rp__service_step(rp_world *world, int64_t most_ns) {
     world->rung = rp__bell_read(world->bell);
     lock_masters(world);
     if (is_rank_0(world)) pass_time(world);
+    rp__lease_look(&world->lease, rp__now_ns());
     bool busy = take_messages(world);
+    rp__lost_look(world);
     unlock_masters(world);
     busy |= poll_crews(world);
     step_calls(world);

@@ -7,6 +7,7 @@
 #ifndef RP_POOL_WORLD_STATE_H
 #define RP_POOL_WORLD_STATE_H
 
+#include "core/lease.h"
 #include "core/master.h"
 #include "crew/arena.h"
 #include "crew/cells.h"
@@ -45,6 +46,12 @@ struct rp__pool_wish {
 };
 
 struct rp__collector; /* pool/collector.h */
+
+/* What rank 0 knows of a rank. */
+struct rp__world_rank {
+    char host[64]; /* "": it has not said hello */
+    bool lost;
+};
 
 /* One pool, as rank 0 has it. */
 struct rp_pool {
@@ -158,6 +165,8 @@ struct rp_world {
     size_t shared_size[RP__SHARED_MAX];
     uint32_t shares;
     int told_signal; /* rank 0 was told of this one */
+    bool lost;       /* a rank, and with it the world: MPI cannot be ended in good order */
+    struct rp__lease lease;
     uint64_t hash;
     struct rp__router *router;   /* any thread: it has a lock of its own */
     struct rp__cells *cells;     /* the memory of its arrays */
@@ -180,7 +189,8 @@ struct rp_world {
     bool closing;             /* the ranks are to be told to quit */
     bool closed;              /* and were */
     uint32_t hellos;
-    char (*hosts)[64];                /* [ranks] their names, which come with the hellos; NULL: out of memory */
+    struct rp__world_rank *rank; /* [ranks] on rank 0 */
+    uint32_t ranks_lost;         /* and survived */
     const struct rp__frame *to_share; /* asked of the service */
     uint32_t shared_ranks;            /* that have what was shared last */
     bool sharing;
@@ -258,11 +268,27 @@ void rp__main_calls_close(rp_world *world);
 int rp__signals_take(rp_world *world, rp_error *error);
 void rp__signals_release(rp_world *world);
 
+/* lost.c: the leases begin, with the service; they are suspended for good: a crew computes in the service thread. */
+int rp__lost_begin(rp_world *world, rp_error *error);
+void rp__lost_suspend(rp_world *world);
+void rp__lost_free(rp_world *world);
+/* After messages were taken: send the beats that are due, and give up who was not heard of. On rank 0, world lock held. */
+void rp__lost_look(rp_world *world);
+/* Rank 0, world lock held: this rank is gone, and why in words. The world ends with RP_ELOST, or goes on without it where
+ * the transport survives that. */
+void rp__rank_lost(rp_world *world, int rank, const char *why);
+/* Rank 0, when the service has ended and the world is lost: ends every rank. Does not return under MPI. */
+void rp__lost_leave(rp_world *world);
+
 /* share.c: a piece of shared data came, to keep and to pass on. */
 int rp__share_came(rp_world *world, const struct rp__frame *frame, rp_error *error);
 void rp__share_free(rp_world *world);
 /* World lock held: a map of the pool was closed, which this rank's own workers learn at once. */
 void rp__service_cancel(rp_world *world, uint32_t pool, uint32_t map);
+/* World lock held: the world cannot compute any more: whoever waits for it learns why. */
+void rp__service_fail(rp_world *world, int code, const char *text);
+/* The same of one pool. */
+void rp__service_fail_pool(rp_pool *pool, int code, const char *text);
 /* service.c: to a rank, now. */
 void rp__service_send(rp_world *world, int rank, struct rp__outbox *outbox);
 

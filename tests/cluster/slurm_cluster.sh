@@ -156,6 +156,28 @@ claim "at the signal before its time ends, a job ends with 75" ended FAILED 75:0
 claim "and says how far it came" says "$tmp/batch.err" 'stopped by a signal after .* were done' 1
 claim "and leaves no process on any host" wait_for 5 nobody_left "$mark"
 
+# Without -K, Slurm lets the other ranks of a step wait for one that was killed; the lease does not.
+mapfile -t naps < <(yes 0.1 | head -n 3000)
+step_without_k() {
+    exec timeout 60 "$here/hosts" exec head env "$mark" SLURM_CONF="$RANKPOOL_HOSTS/slurm/slurm.conf" \
+        OMPI_MCA_mpi_yield_when_idle=1 srun --mpi=pmix -N3 --ntasks-per-node=1 "$RANKPOOL" --lease 3s --quiet "$@"
+}
+step_computes() { (($(wc -l <"$out") >= 20)); }
+agent_of_rank_2() {
+    local pid
+    for pid in $(family "$mark"); do
+        grep -qx rankpool "/proc/$pid/comm" && grep -qzx SLURM_PROCID=2 "/proc/$pid/environ" &&
+            [[ -n $(children "$pid") ]] && echo "$pid"
+    done 2>/dev/null
+}
+: >"$out"
+start step_without_k sleep "${naps[@]}"
+claim "a step without -K computes" wait_for 20 step_computes
+kill -9 "$(agent_of_rank_2)"
+claim "when a rank of it is killed, it ends" finished 15
+claim "with an exit code that is not 0" test "$code" != 0
+claim "and leaves no process on any host" wait_for 5 nobody_left "$mark"
+
 # The power of host2 fails. Slurm is told, or it would take half a minute to find out.
 claim "a job that may be requeued computes" begin multi-node-crews.sbatch --requeue --open-mode=append \
     --nodes=2 --cpus-per-task=2 -- primes 2e10

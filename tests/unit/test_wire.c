@@ -66,6 +66,9 @@ static unsigned carries(enum rp__frame_type type) {
         return CHUNK | COUNT;
     case RP__FRAME_PRINT:
         return DATA;
+    case RP__FRAME_LOST:
+        return WORKER;
+    case RP__FRAME_BEAT:
     case RP__FRAME_TYPES:
         break;
     }
