@@ -58,6 +58,9 @@ typedef struct rp_job {
     /* Free run->state. Called once after a plan that succeeded, also when the run failed. */
     void (*release)(rp_job_run *run);
     enum rp_job_size size; /* how its work grows */
+    /* Its arguments are another program's command line: options end at the first word that is none, and what follows
+     * is handed to plan as it is. Options whose name is one letter are given with one dash, as -k or -N 2. */
+    bool command;
 } rp_job;
 
 /* An option as the user gave it. */
@@ -71,6 +74,7 @@ struct rp_job_run {
     rp_map_options map;        /* set by plan; kernel, schedule and order are filled in by the caller where unset */
     bool each_worker;          /* set by plan: one task a worker; the caller sets map.count */
     bool ordered;              /* set by plan: collect needs its records in task order, even with --unordered */
+    bool unordered;            /* set by plan: collect takes its records as they come, as with --unordered */
     void *state;               /* the job's own */
     FILE *out;                 /* results: stdout, or the file of --output. Set before collect and finish */
     double seconds;            /* since the map opened; set before each collect and finish */

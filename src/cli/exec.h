@@ -49,6 +49,9 @@ struct exec {
     struct exec_template *template;
     struct exec_inputs *inputs;
     struct exec_bytes args;     /* of the map: what workers are told */
+    struct exec_bytes set;      /* of inputs: the one that is put now */
+    const char **files;         /* of -a */
+    char *column;               /* of --colsep */
     struct exec_output *output; /* exec_collect.c's */
 };
 

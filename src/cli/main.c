@@ -1,5 +1,6 @@
 /* rankpool [POOL OPTIONS] JOB [ARGUMENTS]: reads the command line, the same on every rank, and runs the job. */
 #include "cli.h"
+#include "exec.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -29,7 +30,11 @@ static int plan_and_run(const struct options *options, const rp_job *job, int ar
     }
     rp_job_run run = {.job = job, .given = given};
     if (job->plan(&run, argc, argv)) return complain(EXIT_USAGE, run.message);
-    int exit_code = run_job(options, &run, job->plan == tool_scale.plan ? scale_run : run_once);
+    int exit_code = EXIT_DONE;
+    if (job != &tool_exec || !exec_is_dry(&run))
+        exit_code = run_job(options, &run, job->plan == tool_scale.plan ? scale_run : run_once);
+    else if (speaks())
+        exit_code = exec_dry_run(options, &run);
     if (job->release) job->release(&run);
     return exit_code;
 }

@@ -91,7 +91,7 @@ static void set_map(const struct options *options, rp_job_run *run, const rp_poo
     if (!map->kernel) map->kernel = run->job->kernel->name;
     if (options->schedule_given || options->chunk_given) map->schedule = options->schedule;
     if (options->chunk_given && !options->schedule_given) map->schedule.kind = RP_DYNAMIC;
-    map->unordered = options->unordered && !run->ordered;
+    map->unordered = (options->unordered || run->unordered) && !run->ordered;
     map->active = options->active;
     if (options->retries) map->retries = options->retries;
     if (!run->each_worker) return;
