@@ -62,9 +62,9 @@ int exec_station_empty(int fd) {
 /* What a launcher told the worker about itself: a command that is an MPI program must not take itself for that rank.
  * What Slurm says of the job stays, what it says of one of its tasks does not. */
 static bool is_launchers(const char *variable) {
-    static const char *const prefixes[] = {"OMPI_",         "PMIX_",          "PMI_",           "PRTE_",
-                                           "MPI_LOCAL",     "SLURM_PROCID=",  "SLURM_LOCALID=", "SLURM_NODEID=",
-                                           "SLURM_GTIDS=",  "SLURM_TASK_PID=", "SLURM_STEP_",    "SLURM_STEPID="};
+    static const char *const prefixes[] = {"OMPI_",        "PMIX_",           "PMI_",           "PRTE_",
+                                           "MPI_LOCAL",    "SLURM_PROCID=",   "SLURM_LOCALID=", "SLURM_NODEID=",
+                                           "SLURM_GTIDS=", "SLURM_TASK_PID=", "SLURM_STEP_",    "SLURM_STEPID="};
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
         if (!strncmp(variable, prefixes[i], strlen(prefixes[i]))) return true;
     return false;
