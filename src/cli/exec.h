@@ -56,7 +56,7 @@ struct exec {
     struct exec_output *output; /* exec_collect.c's */
 };
 
-/* exec_options.c: all of them into *options; options->env is the caller's to free. 0 or rp_job_fail(). */
+/* exec_options.c: all of them into *options; options->env is the caller's to free, also after a failure. 0 or rp_job_fail(). */
 int exec_options_read(rp_job_run *run, struct exec_options *options);
 extern const rp_job_option exec_option_table[];
 

@@ -159,7 +159,5 @@ int exec_options_read(rp_job_run *run, struct exec_options *options) {
     if (!rc) rc = read_timeout(run, options);
     if (!rc) rc = read_halt(run, &options->halt);
     if (!rc) rc = read_resume(run, options);
-    if (!rc) rc = read_env(run, options);
-    if (rc) free((void *)options->env);
-    return rc;
+    return rc ? rc : read_env(run, options);
 }

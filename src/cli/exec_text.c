@@ -136,8 +136,10 @@ static size_t take_open(struct exec_reader *reader, const char *text, size_t siz
         reader->escaped = true;
     else if (c == '"' || c == '`')
         enter(reader, c);
+    else if (c == '(' && (top == 'A' || top == 'a'))
+        enter(reader, 'a');
     else if (top == 'A' || top == 'a')
-        c == '(' ? enter(reader, 'a') : (void)0;
+        return 1;
     else if (top != '"' && (c == '\'' || c == '('))
         enter(reader, c);
     else if (top != '"' && top != '{' && c == '#' && begins_word(reader->last))

@@ -21,7 +21,7 @@ bool exec_text_plain(const char *text, size_t size);
 /* How a shell reads what comes next in its text. */
 enum exec_place { EXEC_IN_WORD, EXEC_IN_DOUBLE_QUOTES, EXEC_IN_SINGLE_QUOTES, EXEC_IN_ARITHMETIC };
 struct exec_reader {
-    char open[32]; /* what is open, innermost last: ' " ` ( { #, and A for $(( */
+    char open[32]; /* what is open, innermost last: ' " ` ( { #, A for $(( and a for ( in it */
     unsigned depth;
     char last;    /* the byte before; 0: none */
     bool escaped; /* it was a backslash that takes the next byte along */
