@@ -1,7 +1,7 @@
 /* rankpool exec COMMAND ::: VALUES: a command for every set of inputs, on the pool. A task is one command; its input are
  * the values, and the argument bytes of the map hold the template, so nothing but values travels with a task. Inputs are
  * read while commands run: the first starts at once, and a list without an end needs no more memory than a short one. */
-#include "exec.h"
+#include "exec_output.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -102,6 +102,7 @@ static int plan(rp_job_run *run, int argc, const char *const argv[]) {
     run->map.args = exec->args.data;
     run->map.args_size = exec->args.size;
     run->unordered = !exec->options.keep_order;
+    run->map.schedule = (rp_schedule){.kind = RP_DYNAMIC, .chunk = 1}; /* each is answered when it ends */
     return 0;
 }
 
@@ -128,12 +129,19 @@ static int each_set(rp_job_run *run, take_set *take, void *self) {
     return seq ? 0 : rp_job_fail(run, "no input: give values after :::, a file after ::::, or lines on standard input");
 }
 
+struct feeding {
+    rp_job_run *run;
+    rp_map *map;
+};
+
 static int put(void *self, uint64_t seq, const struct exec_bytes *set) {
-    return rp_map_put(self, set->data, set->size);
+    struct feeding *feeding = self;
+    return exec_put(feeding->run, feeding->map, seq, set);
 }
 
 static int feed(rp_job_run *run, rp_map *map) {
-    int rc = each_set(run, put, map);
+    int rc = exec_output_open(run, run->state);
+    if (!rc) rc = each_set(run, put, &(struct feeding){run, map});
     if (rc == RP_ECLOSED) return 0; /* the map was stopped: that is for others to report */
     return rc == RP_ENOMEM ? rp_job_fail(run, "out of memory while reading inputs") : rc;
 }

@@ -1,6 +1,7 @@
 /* What the files of `rankpool exec` share: exec.c plans and feeds, exec_options.c reads the options, exec_template.c
  * makes commands, exec_inputs.c reads what fills them, exec_run.c runs them in workers, exec_collect.c prints and keeps
- * the job log on rank 0. */
+ * the job log on rank 0. Of these two, exec_spawn.c starts a program and waits for it, exec_station.c is what a worker
+ * has for all of its commands, exec_report.c the record between them, exec_joblog.c the form of the log. */
 #ifndef RP_CLI_EXEC_H
 #define RP_CLI_EXEC_H
 
@@ -65,13 +66,16 @@ extern const rp_job tool_exec;
 bool exec_is_dry(const rp_job_run *run);
 int exec_dry_run(const struct options *options, rp_job_run *run);
 
-/* exec_run.c: in workers. A task's input are its values, each ended by 0; its number from 1 is rp_task_index + 1. */
+/* exec_feed.c: a command that may run becomes a task. RP_ECLOSED: no more of them; or as rp_map_put. */
+int exec_put(rp_job_run *run, rp_map *map, uint64_t seq, const struct exec_bytes *set);
+
+/* exec_run.c: in workers. A task's input is its number from 1, of 8 bytes, and its values, each ended by 0. */
 extern const rp_kernel exec_kernel;
 /* What workers need of the options and the template, at the end of `to`. Part of plan, on every rank: 0 or RP_ENOMEM. */
 int exec_run_pack(const struct exec *exec, struct exec_bytes *to);
 
-/* exec_collect.c: on rank 0. `begin` is the end of plan, before the map opens, on every rank: it opens nothing, but
- * reads the job log of a run that is resumed. 0 or rp_job_fail(). `free`: NULL is no error. */
+/* exec_collect.c: on rank 0. `begin` is the end of plan, before the map opens, on every rank: it opens nothing. 0 or
+ * rp_job_fail(). `free`: NULL is no error. */
 int exec_collect_begin(rp_job_run *run, struct exec *exec);
 int exec_collect(rp_job_run *run, const rp_result *result);
 int exec_collect_finish(rp_job_run *run);

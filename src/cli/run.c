@@ -29,6 +29,7 @@ static void *feed(void *self) {
 /* What the map says at its end, and what became of the output. */
 struct outcome {
     int rc; /* RP_END, or why it ended early */
+    bool enough; /* the job wants no more: RP_END came from itself */
     uint64_t failed;
 };
 
@@ -82,7 +83,7 @@ static void collect_all(const struct options *options, rp_job_run *run, rp_map *
         else if (result.status)
             show_failure(progress, outcome, &result);
         else
-            outcome->rc = collect(options, run, opened_s, &result);
+            outcome->enough = (outcome->rc = collect(options, run, opened_s, &result)) == RP_END;
     }
 }
 
@@ -163,7 +164,7 @@ int run_map(const struct options *options, rp_job_run *run, rp_world *world, rp_
         collect_all(options, run, map, &progress, &outcome);
     rp_map_stats_get(map, stats);
     if (feeder.started) { /* where the map ended early, the feeder may hang on its source */
-        if (outcome.rc != RP_END) pthread_cancel(feeder.thread);
+        if (outcome.rc != RP_END || outcome.enough) pthread_cancel(feeder.thread);
         pthread_join(feeder.thread, NULL);
     }
     int exit_code = judge(options, run, world, map, &progress, &outcome, feeder.rc);
