@@ -7,7 +7,7 @@ parallel --version 2>/dev/null | grep -q '^GNU parallel' || skip "GNU parallel i
 mkdir "$tmp/in" "$tmp/home" && touch "$tmp/home/will-cite" && cd "$tmp/in" || exit 1
 printf 'a\nb\nc\n' >abc
 printf '1\n2\n3\n' >num
-printf 'a b\n  c  d  \n$x\n; echo gone\n' >lines
+printf 'a b\n  c  d  \n%s\n; echo gone\n' "\$x" >lines
 printf 'a\n\nb' >blanks
 printf 'a\0b c\0' >nul
 : >none
