@@ -82,6 +82,17 @@ static int finish(rp_job_run *run) {
     return length < 0 ? RP_EOUTPUT : 0;
 }
 
+/* `since` too: the seconds of a run that goes on are counted from where they were. */
+static int save(const rp_job_run *run, FILE *to) {
+    return fwrite(run->state, sizeof(struct count), 1, to) == 1 ? 0 : RP_EOUTPUT;
+}
+
+static int load(rp_job_run *run, const void *data, size_t size) {
+    if (size != sizeof(struct count)) return RP_EPROTOCOL;
+    memcpy(run->state, data, size);
+    return 0;
+}
+
 static void release(rp_job_run *run) { free(run->state); }
 
 static const rp_kernel kernel = {.name = "count", .range = count_steps, .flags = RP_PURE};
@@ -104,4 +115,6 @@ const rp_job rp__job_count = {
     .finish = finish,
     .release = release,
     .size = RP_SIZE_RANGE,
+    .save = save,
+    .load = load,
 };

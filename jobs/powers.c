@@ -185,6 +185,21 @@ static int finish(rp_job_run *run) {
     return length < 0 ? RP_EOUTPUT : 0;
 }
 
+/* The sum so far, which a listing leaves at 0. */
+static int save(const rp_job_run *run, FILE *to) {
+    const struct powers *powers = run->state;
+    return fmpz_out_raw(to, powers->total) > 0 ? 0 : RP_EOUTPUT;
+}
+
+static int load(rp_job_run *run, const void *data, size_t size) {
+    struct powers *powers = run->state;
+    FILE *from = size ? fmemopen((void *)data, size, "r") : NULL; /* which only reads */
+    if (!from) return size ? RP_ENOMEM : RP_EPROTOCOL;
+    bool good = fmpz_inp_raw(powers->total, from) == size;
+    fclose(from);
+    return good ? 0 : RP_EPROTOCOL;
+}
+
 static void release(rp_job_run *run) {
     struct powers *powers = run->state;
     fmpz_clear(powers->total);
@@ -200,7 +215,7 @@ static const rp_kernel powers_kernel = POWERS_KERNEL("powers");
 
 #define POWERS_BUILT(job)                                                                                              \
     .kernel = &job##_kernel, .plan = plan_##job, .collect = collect, .finish = finish, .release = release,             \
-    .size = RP_SIZE_INCLUSIVE_RANGE
+    .save = save, .load = load, .size = RP_SIZE_INCLUSIVE_RANGE
 
 #else
 

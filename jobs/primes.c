@@ -253,6 +253,16 @@ static int finish(rp_job_run *run) {
     return length < 0 ? RP_EOUTPUT : 0;
 }
 
+static int save(const rp_job_run *run, FILE *to) {
+    return fwrite(run->state, sizeof(struct primes), 1, to) == 1 ? 0 : RP_EOUTPUT;
+}
+
+static int load(rp_job_run *run, const void *data, size_t size) {
+    if (size != sizeof(struct primes)) return RP_EPROTOCOL;
+    memcpy(run->state, data, size);
+    return 0;
+}
+
 static void release(rp_job_run *run) { free(run->state); }
 
 #endif
@@ -281,6 +291,8 @@ const rp_job rp__job_primes = {
     .collect = collect,
     .finish = finish,
     .release = release,
+    .save = save,
+    .load = load,
 #else
     .needs = "libprimesieve-dev",
 #endif

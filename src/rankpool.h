@@ -50,7 +50,7 @@ extern "C" {
     X(RP_EMPI, -13, "MPI failed")                                                                                      \
     X(RP_ESYSTEM, -14, "the operating system refused")                                                                 \
     X(RP_EPROTOCOL, -15, "a message makes no sense")                                                                   \
-    X(RP_EMISMATCH, -16, "the ranks do not run the same program")                                                      \
+    X(RP_EMISMATCH, -16, "this is not the same program, or not the same input")                                        \
     X(RP_EUNSUPPORTED, -17, "this kind of worker cannot do that")                                                      \
     X(RP_ELOST, -18, "a rank was lost")                                                                                \
     X(RP_EBUSY, -19, "already in use")                                                                                 \
@@ -119,6 +119,8 @@ enum rp_kernel_flags {
  * inline worker it is the end of the rank, or worse. Nor may they use worlds, pools, maps, futures and processes: these
  * calls return RP_EINVAL there, or do nothing. What a kernel starts, threads above all, may not use its task once it has
  * returned; nothing can check that.
+ * A process that it forks has no task: it dies where it uses one, as by returning from the kernel. It is killed when its
+ * worker ends, or, if it has left its process group, with the run.
  * `item`  computes one task from its input (not aligned; NULL and 0 in a map of a plain range) and makes one record.
  * `range` computes tasks [begin, end) at one go and makes one record of them: how large a run is, the
  *         schedule decides, so results must combine the same for every way to cut.
@@ -208,6 +210,13 @@ typedef struct rp_world_options {
     enum rp_mpi mpi;                 /* whether to start MPI */
     bool catch_signals;              /* take INT, TERM and USR1 from the program: maps then end with RP_ESTOPPED.
                                         Ranks that have served keep TERM blocked until they exit */
+    double drain;                    /* seconds that what was dealt may take after a signal, see rp_world_set_deadline;
+                                        0: 10; negative: none */
+    double lease;                    /* seconds without a sign of life after which a rank is given up, which ends the
+                                        world with RP_ELOST, or the rank if it has heard nothing from rank 0; 0: 30;
+                                        negative: never. Less than 3 is taken as 3. There is none in attached worlds,
+                                        and once a pool of inline workers was opened, which compute where signs of life
+                                        would be given */
 } rp_world_options;
 
 /* Collective, first thing in main. Forks the nursery, then starts MPI when launched. On rank 0 it returns 0
@@ -216,7 +225,8 @@ typedef struct rp_world_options {
  * what main sets after it is not seen by kernels.
  * Errors: RP_ELAUNCH, RP_EMPI (also: MPI was started before, by another world for instance), RP_ESYSTEM, RP_EMISMATCH
  * (kernels or options differ: rank 0 is told, the others return RP_SERVED with a code that is not 0), RP_ENOMEM,
- * RP_EINVAL (also: in a worker process); no world exists then. A rank that gets another error has not joined the others:
+ * RP_EINVAL (also: in a worker process), and on a rank above 0 that has served RP_ELOST: it was cut off from rank 0
+ * (see `lease`); no world exists then. A rank that gets another error has not joined the others:
  * it must leave main with a code that is not 0, by which the launcher knows to end them. */
 RP_API int rp_world_open(const rp_world_options *options, rp_world **world, int *exit_code, rp_error *error);
 /* Collective. What rp_world_attach of rankpool_mpi.h calls, with the communicator's Fortran handle (MPI_Comm_c2f): see there. For
@@ -225,7 +235,8 @@ RP_API int rp_world_attach_fortran(int comm, const rp_world_options *options, rp
                                    rp_error *error);
 /* Rank 0. Ends every crew and rank, which return `exit_code` from main. What is still open ends with it: pools and maps
  * are freed and may not be used any more, nor may other threads be in a call on them; futures are done with RP_ECLOSED,
- * and are still the program's to free. Blocks. NULL is no error. */
+ * and are still the program's to free. Blocks. NULL is no error. Where a rank was lost (RP_ELOST) the process may end in
+ * here, with that code, since MPI cannot be ended in good order: what is to be kept must have been written before. */
 RP_API void rp_world_close(rp_world *world, int exit_code);
 /* Rank 0. The number of ranks, 1 without MPI. */
 RP_API int rp_world_ranks(const rp_world *world);
@@ -236,8 +247,16 @@ RP_API int rp_world_host(const rp_world *world, int rank);
 /* Rank 0. Gives every rank a copy of `data` (passed on from rank to rank), which its workers map and read by
  * rp_task_shared under the number that it gets in `*share`; for data that is too large to go with every task. Blocks
  * until every rank has it. Lasts until the world closes; a world can share 64 times.
- * Errors: RP_EINVAL (nothing to share), RP_ERANGE (64 were), or why the world cannot go on. */
+ * Errors: RP_EINVAL (nothing to share), RP_ERANGE (64 were), RP_ELOST (a rank was), or why the world cannot go on. */
 RP_API int rp_world_share(rp_world *world, const void *data, size_t size, uint32_t *share, rp_error *error);
+/* Rank 0, any thread. The world is to be over `seconds` from now; negative: whenever. No task is dealt then that would not
+ * end by it, as far as the measured times tell, and when nothing is left that can, or at the deadline, maps end with
+ * RP_ESTOPPED, after the results that are there. A later call replaces it. Does not block.
+ * Signals, where the world catches them, are such a deadline of `drain` seconds, after which what has not started is not
+ * dealt any more: USR1, and without a launcher INT and TERM, too. Launchers do not wait: under one, INT and TERM end the
+ * maps at once, and so does TERM in a Slurm job, a second INT or TERM, and the first of any where workers are inline.
+ * RP_EINVAL. */
+RP_API int rp_world_set_deadline(rp_world *world, double seconds);
 /* Rank 0. Why the world cannot go on (a map then ends with the code), in words that name the rank; "" while it can.
  * Lent until the world closes. */
 RP_API const char *rp_world_error(rp_world *world);
@@ -274,6 +293,9 @@ typedef struct rp_pool_options {
     const int *ranks;  /* only these have workers, which are numbered in the order of ranks. The pool may use all
                                   that its launcher may on their hosts, however the ranks are bound; copied. NULL: all */
     size_t rank_count; /* how many of them */
+    /* Bytes that a worker process may allocate once it has started: heap, mappings of its own, stacks of threads
+     * (RLIMIT_DATA); not what is shared. malloc returns NULL then. 0: any. RP_EUNSUPPORTED for other workers. */
+    uint64_t memory;
 } rp_pool_options;
 
 /* Rank 0. Any number of pools on a world, one after the other and side by side: each has its own workers, which share
@@ -327,6 +349,11 @@ typedef struct rp_schedule {
  * rp_map_next then whatever its time limit. It must not use the map. */
 typedef int rp_source(void *context, const void **input, size_t *size);
 
+/* Some of a map's tasks: [begin, end). */
+typedef struct rp_span {
+    uint64_t begin, end; /* the first, and the one behind the last */
+} rp_span;
+
 /* How a map is opened. */
 typedef struct rp_map_options {
     const char *kernel; /* by name, from the world's table */
@@ -355,19 +382,57 @@ typedef struct rp_map_options {
                                       their numbers, so another run may number them otherwise */
     rp_source *source;             /* tasks come from here instead of rp_map_put; count must be RP_FED then */
     void *source_context;          /* what it is called with */
+    /* Tasks that are not computed and have no record, since an earlier run has them: spans in ascending order, none of
+     * them empty, no two of them touching. They count as done, and an ordered map goes on behind them. No chunk crosses
+     * one. Of a fed map their inputs are put as all others are, for the numbers' sake, and not kept; spans may go beyond
+     * what is put. With `reduce`, whole blocks (the last of a map of a known count may be short). Not with each_worker or
+     * grows. Copied */
+    const rp_span *skip;
+    size_t skip_count; /* how many spans; a million are no burden */
+    /* Of a fed map: its first `inputs` inputs must be those of which rp_map_inputs gave the digest `inputs_digest`, or
+     * the map ends with RP_EMISMATCH; also where there are fewer of them. 0 inputs: any may come. */
+    uint64_t inputs, inputs_digest;
+    /* Seconds that a task (of a range kernel: a run) may take, those in which it waits too, before its worker is killed
+     * for it, as if it had crashed; 0: any. It may be late by a few ms. `setup` has as long for itself, initializers have
+     * no limit. RP_EUNSUPPORTED where workers are no processes. */
+    double timeout;
 } rp_map_options;
+
+/* Why a task failed. */
+enum rp_cause {
+    RP_CAUSE_ERROR,    /* its kernel returned an error */
+    RP_CAUSE_EXIT,     /* its worker exited */
+    RP_CAUSE_SIGNAL,   /* its worker was killed by a signal */
+    RP_CAUSE_MEMORY,   /* and by the OOM killer, for using too much memory */
+    RP_CAUSE_TIMEOUT,  /* it took too long */
+    RP_CAUSE_RANK,     /* the rank that computed it was lost */
+    RP_CAUSE_CANCELED, /* nobody wanted it any more */
+    RP_CAUSE_OTHER     /* its worker could not be started, or answered nonsense, ...: the message has the words */
+};
+
+/* How a task failed: of all that the program can know, besides the message, which is the record's data. */
+typedef struct rp_failure {
+    enum rp_cause cause;   /* why */
+    int exit_code, signal; /* of its worker's process; 0: none */
+    int rank;              /* where it was computed last; -1: nowhere, or it is not known */
+    uint32_t worker;       /* which one of the pool's; UINT32_MAX: it is not known */
+    int core;              /* as in rp_where; -1: it is not known */
+    char host[64];         /* the rank's; "": it is not known */
+    uint32_t attempts;     /* how often it was computed, alone or with others, as far as is known; 0: never */
+} rp_failure;
 
 /* One record: of one task, of a block of a reduced map, or of a whole run for a range kernel. */
 typedef struct rp_result {
-    uint64_t begin, end; /* its tasks */
-    int status;          /* 0, or RP_ETASK, RP_EDIED: then data is a message, not ended by 0 */
-    const void *data;    /* lent until the next rp_map_next or rp_map_close; not aligned */
-    size_t size;         /* bytes of data */
+    uint64_t begin, end;       /* its tasks */
+    int status;                /* 0, or RP_ETASK, RP_EDIED, RP_ECANCELED: then data is a message, not ended by 0 */
+    const void *data;          /* lent until the next rp_map_next or rp_map_close; not aligned */
+    size_t size;               /* bytes of data */
+    const rp_failure *failure; /* where status is not 0: how it failed; else NULL. Lent as data is */
 } rp_result;
 
 /* How far a map is. */
 typedef struct rp_map_stats {
-    uint64_t tasks_done, tasks_failed, tasks_known; /* known: the count, or those fed so far */
+    uint64_t tasks_done, tasks_failed, tasks_known; /* known: the count, or those fed so far; what is skipped is both */
     bool tasks_final;                               /* no more will be fed */
     uint64_t chunks, chunks_again;                  /* answered; dealt once more after a death or an error */
     uint64_t chunks_twice;                          /* dealt to a second worker because they were late (RP_PURE) */
@@ -385,16 +450,22 @@ typedef struct rp_map_stats {
 
 /* Rank 0, any thread, all of these. */
 /* Begin a map, whose tasks the workers then compute whether anybody waits or not. Maps of a pool may be open side by
- * side. RP_EINVAL (no such kernel, for instance), RP_ENOMEM, or why the world cannot go on. */
+ * side. RP_EINVAL (no such kernel, for instance), RP_EUNSUPPORTED, RP_ENOMEM, or why the world cannot go on. */
 RP_API int rp_map_open(rp_pool *pool, const rp_map_options *options, rp_map **map, rp_error *error);
 /* Add the next task; the input is copied. Blocks while the inputs put and not done reach 16 MiB (not inside a reduced
  * map's block). What tasks add does not count here: it waits in rank 0's memory, however much it is.
- * Errors: RP_ECLOSED (ended, stopped or closed), RP_ENOMEM, RP_EINVAL (not a map that is fed). */
+ * Errors: RP_ECLOSED (ended, stopped or closed), RP_EMISMATCH (these are not the inputs that the options name),
+ * RP_ENOMEM, RP_EINVAL (not a map that is fed). */
 RP_API int rp_map_put(rp_map *map, const void *input, size_t size);
 /* No more tasks. Does not block. */
 RP_API void rp_map_end(rp_map *map);
+/* How many inputs were put (or came from the source), and in `*digest`, which may be NULL, a number that stands for their
+ * sizes and bytes: another run that puts the same has the same. It finds mistakes, not forgers. Does not block. 0 of a
+ * map that is not fed. */
+RP_API uint64_t rp_map_inputs(rp_map *map, uint64_t *digest);
 /* The next record, in task order unless the map is unordered. Blocks for at most `timeout_s` (negative: for
- * ever). Returns 0, RP_END, RP_ETIMEDOUT, or why the map cannot go on: RP_ESTOPPED, RP_ELOST, RP_ENOWORKERS. */
+ * ever). Returns 0, RP_END, RP_ETIMEDOUT, or why the map cannot go on: RP_ESTOPPED, RP_ELOST, RP_ENOWORKERS,
+ * RP_EMISMATCH. */
 RP_API int rp_map_next(rp_map *map, double timeout_s, rp_result *result);
 /* Folds every record of an ordered map of an item kernel with `combine`, in task order, into `into`, of `size` bytes:
  * a copy of the first, then the others combined with it. The same bits for every number of ranks and every schedule;

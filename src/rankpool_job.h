@@ -59,6 +59,13 @@ typedef struct rp_job {
     /* Free run->state. Called once after a plan that succeeded, also when the run failed. */
     void (*release)(rp_job_run *run);
     enum rp_job_size size; /* how its work grows */
+    /* For a run with a store: write to `to` what collect has made so far; what was printed is not its business. Plain
+     * bytes of this machine's layout will do. 0 or RP_EOUTPUT. NULL: of a job that collects, the store keeps every
+     * result then, and collect is given all of them again. */
+    int (*save)(const rp_job_run *run, FILE *to);
+    /* Make the job what it was when save ran; called before any collect. 0, RP_EPROTOCOL (that is no such state) or
+     * RP_ENOMEM. With save or not at all. */
+    int (*load)(rp_job_run *run, const void *data, size_t size);
     /* Its arguments are another program's command line: options end at the first word that is none, and what follows
      * is handed to plan as it is. Options whose name is one letter are given with one dash, as -k or -N 2. */
     bool command;
@@ -78,7 +85,8 @@ struct rp_job_run {
     bool unordered;            /* set by plan: collect takes its records as they come, as with --unordered */
     void *state;               /* the job's own */
     FILE *out;                 /* results: stdout, or the file of --output. Set before collect and finish */
-    double seconds;            /* since the map opened; set before each collect and finish */
+    double seconds;            /* since the map opened, and of earlier runs from the same store; set before each collect
+                                  and finish */
     char message[256];         /* of rp_job_fail */
     const rp_job_given *given; /* ended by a zero entry; see rp_job_option_value */
 };
@@ -96,6 +104,8 @@ RP_API int rp_job_fail(rp_job_run *run, const char *format, ...) RP_PRINTF(2, 3)
 RP_API int rp_read_uint64(const char *word, uint64_t *value, rp_error *error);
 /* Any. The same for seconds: 5, 0.25, 1e-3, also with a unit: 30s, 2m, 1h, 250ms. */
 RP_API int rp_read_seconds(const char *word, double *seconds, rp_error *error);
+/* Any. The same for bytes: a number as above, or decimals with a unit: 512M, 1.5G and 1GiB count by 1024, 1GB by 1000. */
+RP_API int rp_read_bytes(const char *word, uint64_t *bytes, rp_error *error);
 
 #ifdef __cplusplus
 }

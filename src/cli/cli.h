@@ -15,10 +15,17 @@ struct options {
     rp_schedule schedule;
     bool schedule_given, chunk_given;
     uint32_t active, retries;
+    double timeout;
+    double lease_s; /* 0: the library's default */
     bool unordered, quiet, help, version;
     bool untimed; /* jobs see no time, so that what they print is the same in every run; not the user's to give */
     enum progress_kind progress;
-    const char *output;
+    const char *output, *store;
+    bool steal, retry_failed;
+    uint64_t max_failures; /* 0: any number */
+    int argc;              /* of the job: its arguments as they were typed, without options */
+    const char *const *argv;
+    double time_limit; /* seconds; 0: none was given */
 };
 
 /* options.c: one table makes parsing, variables and help. */
@@ -31,6 +38,9 @@ int options_read(struct options *options, const rp_job *job, int argc, const cha
 int options_find_job(const rp_job *job, int argc, const char *const *argv, int from);
 int options_from_environment(struct options *options, rp_error *error);
 void options_print(FILE *out);
+
+/* main.c: by what the launcher says, is this rank 0? Alone one is. */
+bool is_first_rank(void);
 
 /* help.c */
 void help_print(FILE *out);
@@ -47,8 +57,11 @@ typedef int run_body(const struct options *options, rp_job_run *run, rp_world *w
 int run_job(const struct options *options, rp_job_run *run, run_body *body);
 /* The usual one: a pool, and the job on it. */
 int run_once(const struct options *options, rp_job_run *run, rp_world *world);
-/* The job on a pool that is open, its errors on stderr. `stats` are those of its end. An exit code. */
-int run_map(const struct options *options, rp_job_run *run, rp_world *world, rp_pool *pool, rp_map_stats *stats);
+struct stored; /* stored.h */
+/* The job on a pool that is open, its errors on stderr. `stored` is closed then; NULL: there is none. `stats` are those of
+ * its end. An exit code. */
+int run_map(const struct options *options, rp_job_run *run, rp_world *world, rp_pool *pool, struct stored *stored,
+            rp_map_stats *stats);
 /* The exit code for an error of a call, which goes to stderr. */
 int run_failed(int rc, const rp_error *error);
 
@@ -56,6 +69,7 @@ int run_failed(int rc, const rp_error *error);
 struct progress {
     enum progress_kind kind;
     double next_s, step_s;
+    uint64_t before; /* tasks that earlier runs have done */
     bool in_the_way; /* results go to the terminal, too */
     bool drawn;
 };
@@ -63,12 +77,43 @@ void progress_begin(struct progress *progress, const struct options *options);
 void progress_show(struct progress *progress, const rp_map_stats *stats);
 /* Take the bar away, before anything else is written. */
 void progress_clear(struct progress *progress);
-void summary_print(const rp_map_stats *stats, const rp_pool *pool, int ranks);
+/* A line about tasks that failed, unless there were many before; they are added to *failed. */
+struct failed_tasks {
+    uint64_t begin, end;
+    const char *message;
+    size_t size;
+    const rp_failure *how;
+    int ranks; /* of several the place is told */
+};
+void failure_show(FILE *out, uint64_t *failed, const struct failed_tasks *what);
+/* And how many there were in all. */
+void failures_sum_up(uint64_t failed, uint64_t tasks);
+/* `before`: of the tasks done, those that earlier runs have done. */
+void summary_print(const rp_map_stats *stats, uint64_t before, const rp_pool *pool, int ranks);
+/* 12345, 1.23e+08; lent from `text`. */
+const char *number_text(double n, char text[32]);
 /* "12.3 s", "4 min 05 s"; lent from `text`. */
 const char *time_text(double seconds, char text[32]);
 
+/* deadline.c: until when the run may last. */
+struct deadline {
+    double at_s;         /* of the monotonic clock; 0: as long as it takes */
+    double slurm_left_s; /* until Slurm ends the job; 0: it does not, or has no say */
+};
+/* "30s", "2h", or as Slurm writes it: "90:00", "2-12:00:00". */
+bool read_time_limit(const char *word, double *seconds);
+/* Begins now. May start Slurm's squeue: before a world is open. */
+void deadline_find(struct deadline *deadline, const struct options *options);
+/* Rank 0: the world keeps to it, and the user hears of what Slurm said. */
+void deadline_set(const struct deadline *deadline, const struct options *options, rp_world *world);
+
 /* topo.c: the tool that proves where the workers are, a job like any other. */
 extern const rp_job tool_topo;
+
+/* store_report.c: the tool that looks into a store; it needs no world. */
+extern const rp_job tool_report;
+/* What it does, on one rank. An exit code. */
+int store_report(const rp_job_run *run, int argc, const char *const *argv);
 
 /* scale.c: the tool that runs a job on growing parts of what the program was given. */
 extern const rp_job tool_scale;

@@ -10,6 +10,7 @@ const rp_job *find_job(const char *name) {
     if (!strcmp(name, tool_topo.name)) return &tool_topo;
     if (!strcmp(name, tool_scale.name)) return &tool_scale;
     if (!strcmp(name, tool_exec.name)) return &tool_exec;
+    if (!strcmp(name, tool_report.name)) return &tool_report;
     for (const rp_job *const *job = rp_jobs; *job; job++)
         if (!strcmp((*job)->name, name)) return *job;
     return NULL;
@@ -47,6 +48,7 @@ void help_print(FILE *out) {
     print_line(out, &tool_exec);
     print_line(out, &tool_topo);
     print_line(out, &tool_scale);
+    print_line(out, &tool_report);
     fputs("\nPool options, each also as a variable such as RANKPOOL_CREW:\n", out);
     options_print(out);
     fputs(

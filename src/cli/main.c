@@ -1,13 +1,13 @@
 /* rankpool [POOL OPTIONS] JOB [ARGUMENTS]: reads the command line, the same on every rank, and runs the job. */
-#include "cli.h"
 #include "exec.h"
+#include "stored.h"
 
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Every rank finds the same mistake; one tells. */
-static bool speaks(void) {
+bool is_first_rank(void) {
     static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const char *rank = getenv(names[i]);
@@ -17,7 +17,7 @@ static bool speaks(void) {
 }
 
 static int complain(int exit_code, const char *text) {
-    if (speaks()) fprintf(stderr, "rankpool: %s\n", text);
+    if (is_first_rank()) fprintf(stderr, "rankpool: %s\n", text);
     return exit_code;
 }
 
@@ -29,11 +29,16 @@ static int plan_and_run(const struct options *options, const rp_job *job, int ar
         return complain(EXIT_ENVIRONMENT, text);
     }
     rp_job_run run = {.job = job, .given = given};
+    if (job == &tool_report) return is_first_rank() ? store_report(&run, argc, argv) : EXIT_DONE;
     if (job->plan(&run, argc, argv)) return complain(EXIT_USAGE, run.message);
+    if (options->store && stored_check(&run)) {
+        if (job->release) job->release(&run);
+        return complain(EXIT_USAGE, run.message);
+    }
     int exit_code = EXIT_DONE;
     if (job != &tool_exec || !exec_is_dry(&run))
         exit_code = run_job(options, &run, job->plan == tool_scale.plan ? scale_run : run_once);
-    else if (speaks())
+    else if (is_first_rank())
         exit_code = exec_dry_run(options, &run);
     if (job->release) job->release(&run);
     return exit_code;
@@ -45,6 +50,7 @@ int main(int argc, char **arguments) {
     rp_error error = {0};
     char text[320];
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of the write */
+    signal(SIGXFSZ, SIG_IGN); /* and so is the limit of a file's size */
     rp_job_given *given = calloc((size_t)argc + 1, sizeof *given);
     if (!given) return complain(EXIT_ENVIRONMENT, rp_strerror(RP_ENOMEM));
     int at = options_find_job(NULL, argc, argv, 1), rest = 0, exit_code;
@@ -75,6 +81,8 @@ int main(int argc, char **arguments) {
         exit_code =
             complain(EXIT_USAGE, "no job was named: rankpool primes 1e9, for instance; rankpool --help lists them");
     } else {
+        options.argc = rest;
+        options.argv = argv + at + 1;
         exit_code = plan_and_run(&options, job, rest, argv + at + 1, given);
     }
     free(given);

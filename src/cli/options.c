@@ -91,6 +91,16 @@ static int set_retries(struct options *options, const char *name, const char *va
     return rc;
 }
 
+static int set_timeout(struct options *options, const char *name, const char *value, rp_error *error) {
+    if (rp_read_seconds(value, &options->timeout, NULL) == 0) return 0;
+    return wrong(error, name, value, "seconds such as 5 or 0.25, or 250ms, 2m, 1h");
+}
+
+static int set_memory(struct options *options, const char *name, const char *value, rp_error *error) {
+    if (rp_read_bytes(value, &options->pool.memory, NULL) == 0) return 0;
+    return wrong(error, name, value, "bytes such as 512M, 1.5G or 1GiB");
+}
+
 static int set_progress(struct options *options, const char *name, const char *value, rp_error *error) {
     int i = choose(value, (const char *const[]){"auto", "bar", "lines", "none", NULL});
     if (i < 0) return wrong(error, name, value, "auto, bar, lines or none");
@@ -105,9 +115,36 @@ static int set_mpi(struct options *options, const char *name, const char *value,
     return 0;
 }
 
+static int set_lease(struct options *options, const char *name, const char *value, rp_error *error) {
+    static const char *const expected = "a time of at least 3s, or never";
+    if (!strcmp(value, "never")) {
+        options->lease_s = -1;
+        return 0;
+    }
+    if (rp_read_seconds(value, &options->lease_s, NULL) || options->lease_s < 3)
+        return wrong(error, name, value, expected);
+    return 0;
+}
+
 static int set_output(struct options *options, const char *name, const char *value, rp_error *error) {
     if (!*value) return wrong(error, name, value, "the name of a file");
     options->output = value;
+    return 0;
+}
+
+static int set_store(struct options *options, const char *name, const char *value, rp_error *error) {
+    if (!*value) return wrong(error, name, value, "the name of a file");
+    options->store = value;
+    return 0;
+}
+
+static int set_max_failures(struct options *options, const char *name, const char *value, rp_error *error) {
+    return read_count(name, value, 1, UINT64_MAX, &options->max_failures, error);
+}
+
+static int set_time_limit(struct options *options, const char *name, const char *value, rp_error *error) {
+    if (!read_time_limit(value, &options->time_limit))
+        return wrong(error, name, value, "a time such as 90s, 30m or 2h, or as Slurm has it, 90:00 or 1-12:00:00");
     return 0;
 }
 
@@ -118,6 +155,12 @@ static int set_switch(bool *what, const char *value) {
 }
 static int set_unordered(struct options *options, const char *name, const char *value, rp_error *error) {
     return set_switch(&options->unordered, value);
+}
+static int set_steal(struct options *options, const char *name, const char *value, rp_error *error) {
+    return set_switch(&options->steal, value);
+}
+static int set_retry_failed(struct options *options, const char *name, const char *value, rp_error *error) {
+    return set_switch(&options->retry_failed, value);
 }
 static int set_quiet(struct options *options, const char *name, const char *value, rp_error *error) {
     return set_switch(&options->quiet, value);
@@ -146,11 +189,23 @@ static const struct pool_option {
     {"chunk", "N", set_chunk, true, "tasks a chunk; alone it means --schedule dynamic,N"},
     {"active", "N", set_active, true, "only the first N workers compute"},
     {"retries", "N", set_retries, true, "try a task that killed its worker N times more (default 2)"},
+    {"time-limit", "TIME", set_time_limit, true,
+     "end by then, with what can be done in time: 30m, 2h, 1-12:00:00\n"
+     "(default: when Slurm ends the job, less 10 s)"},
+    {"timeout", "TIME", set_timeout, true,
+     "kill the worker of a task that takes longer: 30, 250ms, 2m, 1h\n(of a job that computes ranges: of a chunk)"},
+    {"memory", "SIZE", set_memory, true, "memory that a worker may allocate: 512M, 1.5G"},
     {"unordered", NULL, set_unordered, true, "print results as they come"},
     {"output", "FILE", set_output, true, "results go to FILE instead of standard output"},
+    {"store", "FILE", set_store, true,
+     "keep what is done in FILE: the same command goes on from there,\nwhatever ended it, on any number of ranks"},
+    {"steal", NULL, set_steal, false, "take the store from a run that says it has it, which must be dead"},
+    {"retry-failed", NULL, set_retry_failed, true, "compute again what the store says has failed"},
+    {"max-failures", "N", set_max_failures, true, "stop when N tasks have failed, those in the store included"},
     {"progress", "KIND", set_progress, true, "auto (default), bar, lines or none, on standard error"},
     {"quiet", NULL, set_quiet, true, "no progress and no summary"},
     {"mpi", "WHEN", set_mpi, true, "auto (default): when started by a launcher; yes; no"},
+    {"lease", "TIME", set_lease, true, "give up a rank that is not heard of for so long (default 30s), or never"},
     {"help", NULL, set_help, false, "this help; after a job's name, the job's"},
     {"version", NULL, set_version, false, "the version, and what it was built with"},
 };
@@ -248,7 +303,8 @@ int options_from_environment(struct options *options, rp_error *error) {
     for (int i = 0; i < OPTIONS; i++) {
         char name[40] = "RANKPOOL_";
         size_t length = strlen(name);
-        for (const char *c = table[i].name; *c; c++) name[length++] = (char)toupper((unsigned char)*c);
+        for (const char *c = table[i].name; *c; c++)
+            name[length++] = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
         const char *value = table[i].variable ? getenv(name) : NULL;
         if (!value || (!*value && table[i].value)) continue;
         if (table[i].set(options, name, value, error)) return RP_EUSAGE;

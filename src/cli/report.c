@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BAR_WIDTH = 28 };
+enum { BAR_WIDTH = 28, FAILURES_SHOWN = 10 };
 
 /* Is this descriptor a terminal to the user? Under mpirun stderr is never one and stdout always looks like one: where
  * the launcher's own go is what counts. */
@@ -41,7 +41,7 @@ const char *time_text(double seconds, char text[32]) {
     return text;
 }
 
-static const char *number_text(double n, char text[32]) {
+const char *number_text(double n, char text[32]) {
     if (n < 1e6)
         snprintf(text, 32, n < 10 ? "%.2g" : "%.0f", n);
     else
@@ -59,7 +59,8 @@ static double share_done(const rp_map_stats *stats) {
 void progress_show(struct progress *progress, const rp_map_stats *stats) {
     if (progress->kind == PROGRESS_NONE || stats->seconds < progress->next_s) return;
     char done[32], known[32], rate[32], left[32];
-    double per_second = stats->seconds > 0 ? tasks_done(stats) / stats->seconds : 0;
+    double now_done = tasks_done(stats) - (double)progress->before;
+    double per_second = stats->seconds > 0 && now_done > 0 ? now_done / stats->seconds : 0;
     number_text(tasks_done(stats), done);
     number_text((double)stats->tasks_known, known);
     number_text(per_second, rate);
@@ -94,16 +95,19 @@ void progress_clear(struct progress *progress) {
 
 static const char *plural(uint64_t n) { return n == 1 ? "" : "s"; }
 
-void summary_print(const rp_map_stats *stats, const rp_pool *pool, int ranks) {
+void summary_print(const rp_map_stats *stats, uint64_t before, const rp_pool *pool, int ranks) {
     char seconds[32], rate[32];
     uint32_t workers = rp_pool_workers(pool), hosts = rp_pool_hosts(pool);
     double share = stats->seconds > 0 ? 100 * stats->busy_seconds / (stats->seconds * workers) : 0;
+    uint64_t tasks = stats->tasks_done - before;
     fprintf(stderr,
             "rankpool: %llu task%s in %llu chunk%s, %u worker%s, %d rank%s, %u host%s: %s, %.1f %% computing, %s/s\n",
-            (unsigned long long)stats->tasks_done, plural(stats->tasks_done), (unsigned long long)stats->chunks,
-            plural(stats->chunks), workers, plural(workers), ranks, plural((uint64_t)ranks), hosts, plural(hosts),
-            time_text(stats->seconds, seconds), share,
-            number_text(stats->seconds > 0 ? (double)stats->tasks_done / stats->seconds : 0, rate));
+            (unsigned long long)tasks, plural(tasks), (unsigned long long)stats->chunks, plural(stats->chunks), workers,
+            plural(workers), ranks, plural((uint64_t)ranks), hosts, plural(hosts), time_text(stats->seconds, seconds),
+            share, number_text(stats->seconds > 0 ? (double)tasks / stats->seconds : 0, rate));
+    if (before)
+        fprintf(stderr, "rankpool: %llu task%s %s done before\n", (unsigned long long)before, plural(before),
+                before == 1 ? "was" : "were");
     if (stats->deaths || stats->chunks_again)
         fprintf(stderr, "rankpool: %llu worker%s died and %s replaced, %llu chunk%s dealt again\n",
                 (unsigned long long)stats->deaths, plural(stats->deaths), stats->deaths == 1 ? "was" : "were",
@@ -111,4 +115,32 @@ void summary_print(const rp_map_stats *stats, const rp_pool *pool, int ranks) {
     if (stats->migrations)
         fprintf(stderr, "rankpool: %llu migration%s of workers to another core, one a chunk at most\n",
                 (unsigned long long)stats->migrations, plural(stats->migrations));
+}
+
+/* " (rank 3, worker 5 on host n2, 3 attempts)": the place where there are several, and attempts where there were. */
+static void describe(char *text, size_t size, const rp_failure *failure, int ranks) {
+    const bool place = ranks > 1 && failure->rank >= 0, again = failure->attempts > 1;
+    char worker[32] = "", where[128] = "", attempts[32] = "";
+    if (failure->worker != UINT32_MAX) snprintf(worker, sizeof worker, ", worker %u", failure->worker);
+    if (place) snprintf(where, sizeof where, "rank %d%s on host %s", failure->rank, worker, failure->host);
+    if (again) snprintf(attempts, sizeof attempts, "%s%u attempts", place ? ", " : "", failure->attempts);
+    snprintf(text, size, place || again ? " (%s%s)" : "", where, attempts);
+}
+
+void failure_show(FILE *out, uint64_t *failed, const struct failed_tasks *what) {
+    *failed += what->end - what->begin;
+    if (*failed > FAILURES_SHOWN) return;
+    char tasks[64], where[192];
+    if (what->end - what->begin == 1)
+        snprintf(tasks, sizeof tasks, "task %llu", (unsigned long long)what->begin);
+    else
+        snprintf(tasks, sizeof tasks, "tasks %llu to %llu", (unsigned long long)what->begin,
+                 (unsigned long long)what->end - 1);
+    describe(where, sizeof where, what->how, what->ranks);
+    fprintf(out, "rankpool: %s failed: %.*s%s\n", tasks, (int)what->size, what->message, where);
+}
+
+void failures_sum_up(uint64_t failed, uint64_t tasks) {
+    fprintf(stderr, "rankpool: %llu of %llu tasks failed%s\n", (unsigned long long)failed, (unsigned long long)tasks,
+            failed > FAILURES_SHOWN ? ", the first of them above" : "");
 }

@@ -1,49 +1,42 @@
 /* One job from plan to exit code, on rank 0. Inputs are read on a thread of their own, so that a slow source never
  * holds up results that are there; results are written by this thread, so that a slow sink never holds up the pool. */
-#include "cli.h"
+#include "stored.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { FAILURES_SHOWN = 10, OUTPUT_BUFFER = 1 << 20, RECORDS_A_LOOK = 256 /* between looks at the progress */ };
+enum { OUTPUT_BUFFER = 1 << 20 };
+static const double LOOK_S = 0.1; /* between looks at how far it is */
 
-struct feeder {
+/* A job on its way through a map. */
+struct course {
+    const struct options *options;
     rp_job_run *run;
+    rp_world *world;
     rp_map *map;
-    pthread_t thread;
-    bool started;
-    int rc;
+    struct stored *stored; /* NULL: what comes is used as it comes, else as the store says */
+    struct progress progress;
+    double opened_s, look_s; /* when the map was, and when the next look is due */
+    int rc;                  /* RP_END, or why it ended early */
+    bool enough;             /* the job wants no more: RP_END came from itself */
+    uint64_t failed;
+    pthread_t feeder;
+    bool feeds;
+    int fed_rc;
+    atomic_bool fed; /* nothing more will be put */
 };
 
 static void *feed(void *self) {
-    struct feeder *feeder = self;
-    feeder->rc = feeder->run->job->feed(feeder->run, feeder->map);
-    rp_map_end(feeder->map);
+    struct course *course = self;
+    course->fed_rc = course->run->job->feed(course->run, course->map);
+    rp_map_end(course->map);
+    course->fed = true;
     return NULL;
-}
-
-/* What the map says at its end, and what became of the output. */
-struct outcome {
-    int rc; /* RP_END, or why it ended early */
-    bool enough; /* the job wants no more: RP_END came from itself */
-    uint64_t failed;
-};
-
-static void show_failure(struct progress *progress, struct outcome *outcome, const rp_result *result) {
-    progress_clear(progress);
-    outcome->failed += result->end - result->begin;
-    if (outcome->failed > FAILURES_SHOWN) return;
-    char tasks[64];
-    if (result->end - result->begin == 1)
-        snprintf(tasks, sizeof tasks, "task %llu", (unsigned long long)result->begin);
-    else
-        snprintf(tasks, sizeof tasks, "tasks %llu to %llu", (unsigned long long)result->begin,
-                 (unsigned long long)result->end - 1);
-    fprintf(stderr, "rankpool: %s failed: %.*s\n", tasks, (int)result->size, (const char *)result->data);
 }
 
 static double now_s(void) {
@@ -52,39 +45,91 @@ static double now_s(void) {
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-static int collect(const struct options *options, rp_job_run *run, double opened_s, const rp_result *result) {
+static void set_seconds(struct course *course, double seconds) {
+    if (course->options->untimed) return;
+    course->run->seconds = seconds + (course->stored ? course->stored->seconds : 0);
+}
+
+static int collect(struct course *course, const rp_result *result) {
+    rp_job_run *run = course->run;
     if (!run->job->collect) return fwrite(result->data, 1, result->size, run->out) == result->size ? 0 : RP_EOUTPUT;
-    run->seconds = options->untimed ? 0 : now_s() - opened_s;
-    return run->job->collect(run, result);
+    set_seconds(course, now_s() - course->opened_s);
+    int rc = run->job->collect(run, result);
+    course->enough = rc == RP_END;
+    return rc;
+}
+
+/* What the store has for the job now; `last`: all of it. */
+static int collect_due(struct course *course, bool last) {
+    rp_result due;
+    int rc;
+    while ((rc = rp_store_next(course->stored->store, last, &due)) == 0) {
+        rc = due.status ? 0 : collect(course, &due); /* a failure was shown when it came */
+        if (rc) break;
+    }
+    return rc == RP_EEMPTY ? 0 : rc;
+}
+
+static int take(struct course *course, const rp_result *result) {
+    if (result->status)
+        failure_show(stderr, &course->failed,
+                     &(struct failed_tasks){.begin = result->begin,
+                                            .end = result->end,
+                                            .message = result->data,
+                                            .size = result->size,
+                                            .how = result->failure,
+                                            .ranks = rp_world_ranks(course->world)});
+    if (!course->stored) return result->status ? 0 : collect(course, result);
+    int rc = rp_store_put(course->stored->store, result);
+    return rc ? rc : collect_due(course, false);
+}
+
+/* Inputs of earlier runs have to come again before a result may be used. They may never: the map ends then, and what came
+ * of it by then is not used either. */
+static int await_inputs(struct course *course) {
+    rp_result unused;
+    int rc = course->stored ? stored_inputs(course->stored, course->map) : 0;
+    if (rc != RP_ETIMEDOUT) return rc;
+    if (!course->fed && !*rp_world_error(course->world)) {
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+        return RP_ETIMEDOUT;
+    }
+    while ((rc = rp_map_next(course->map, 1, &unused)) == 0) continue;
+    return rc;
 }
 
 /* The next record. Where none is due now, what has been written so far may be seen before the wait for more. */
-static int next(rp_job_run *run, rp_map *map, double wait_s, rp_result *result) {
-    int rc = rp_map_next(map, 0, result);
+static int next(struct course *course, double wait_s, rp_result *result) {
+    int rc = await_inputs(course);
+    if (rc) return rc;
+    rc = rp_map_next(course->map, 0, result);
     if (rc != RP_ETIMEDOUT) return rc;
-    return fflush(run->out) ? RP_EOUTPUT : rp_map_next(map, wait_s, result);
+    return fflush(course->run->out) ? RP_EOUTPUT : rp_map_next(course->map, wait_s, result);
 }
 
-static void collect_all(const struct options *options, rp_job_run *run, rp_map *map, struct progress *progress,
-                        struct outcome *outcome) {
-    double opened_s = now_s();
+/* Now and then: what the user sees of it, and what the store has of it. */
+static int look(struct course *course) {
+    rp_map_stats stats;
+    course->look_s = now_s() + LOOK_S;
+    rp_map_stats_get(course->map, &stats);
+    progress_show(&course->progress, &stats);
+    return course->stored ? stored_tick(course->stored, course->map, &stats) : 0;
+}
+
+static void collect_all(struct course *course) {
+    struct progress *progress = &course->progress;
+    const uint64_t enough = course->options->max_failures ? course->options->max_failures : UINT64_MAX;
     rp_result result;
-    for (unsigned count = 0; !outcome->rc; count++) {
-        int rc = next(run, map, progress->kind == PROGRESS_BAR ? 0.2 : 1, &result);
-        if (rc == RP_ETIMEDOUT || count % RECORDS_A_LOOK == 0) {
-            rp_map_stats stats;
-            rp_map_stats_get(map, &stats);
-            progress_show(progress, &stats);
-        }
-        if (rc == RP_ETIMEDOUT) continue;
-        if (progress->in_the_way) progress_clear(progress);
-        if (rc)
-            outcome->rc = rc;
-        else if (result.status)
-            show_failure(progress, outcome, &result);
-        else
-            outcome->enough = (outcome->rc = collect(options, run, opened_s, &result)) == RP_END;
+    if (course->stored) course->rc = collect_due(course, false);
+    while (!course->rc) {
+        int rc = course->failed < enough ? next(course, progress->kind == PROGRESS_BAR ? 0.2 : 1, &result) : RP_ETASK;
+        if (rc == RP_ETIMEDOUT || now_s() >= course->look_s) course->rc = look(course);
+        if (rc == RP_ETIMEDOUT || course->rc) continue;
+        if (progress->in_the_way || (rc == 0 && result.status)) progress_clear(progress);
+        course->rc = rc ? rc : take(course, &result);
     }
+    int rc = course->stored && course->rc == RP_END ? collect_due(course, true) : 0;
+    if (rc) course->rc = rc;
 }
 
 static void set_map(const struct options *options, rp_job_run *run, const rp_pool *pool) {
@@ -92,8 +137,10 @@ static void set_map(const struct options *options, rp_job_run *run, const rp_poo
     if (!map->kernel) map->kernel = run->job->kernel->name;
     if (options->schedule_given || options->chunk_given) map->schedule = options->schedule;
     if (options->chunk_given && !options->schedule_given) map->schedule.kind = RP_DYNAMIC;
-    map->unordered = (options->unordered || run->unordered) && !run->ordered;
+    map->unordered =
+        options->store || ((options->unordered || run->unordered) && !run->ordered); /* a store puts them in order */
     map->active = options->active;
+    map->timeout = options->timeout;
     if (options->retries) map->retries = options->retries;
     if (!run->each_worker) return;
     map->each_worker = true;
@@ -106,70 +153,108 @@ static int say(struct progress *progress, int exit_code, const char *text) {
     return exit_code;
 }
 
-/* How the run ended, in words and as an exit code. */
-static int judge(const struct options *options, rp_job_run *run, rp_world *world, rp_map *map,
-                 struct progress *progress, struct outcome *outcome, int feed_rc) {
+/* What is left to do at the end of the map, of which RP_END becomes 0; else why the run has no whole result. */
+static int finish(struct course *course, const rp_map_stats *stats) {
+    rp_job_run *run = course->run;
+    bool is_fed_wrong = course->rc == RP_EMISMATCH && course->fed_rc; /* it ended short of its inputs, and knows why */
+    int rc = course->rc == RP_END || is_fed_wrong ? course->fed_rc : course->rc;
+    set_seconds(course, stats->seconds);
+    if (rc == 0 && !course->failed && run->job->finish) rc = run->job->finish(run);
+    return rc == 0 && fflush(run->out) ? RP_EOUTPUT : rc;
+}
+
+/* The run ended early, and a store goes on from here. */
+static int judge_stopped(struct course *course, const char *why, const rp_map_stats *stats, int exit_code) {
     char text[512];
-    rp_map_stats stats;
-    rp_map_stats_get(map, &stats);
-    run->seconds = options->untimed ? 0 : stats.seconds;
-    int rc = outcome->rc;
-    if (rc == RP_END && feed_rc) return say(progress, EXIT_USAGE, run->message);
-    if (rc == RP_END && !outcome->failed && run->job->finish) rc = run->job->finish(run);
-    if (rc == RP_END) rc = 0;
-    if (rc == 0 && fflush(run->out)) rc = RP_EOUTPUT;
+    progress_clear(&course->progress);
+    if (course->stored) {
+        stored_say_left(course->stored, why);
+        return exit_code;
+    }
+    snprintf(text, sizeof text, "%s: %llu of %llu%s tasks were done", why, (unsigned long long)stats->tasks_done,
+             (unsigned long long)stats->tasks_known, stats->tasks_final ? "" : " or more");
+    return say(&course->progress, exit_code, text);
+}
+
+/* How the run ended, in words and as an exit code. */
+static int judge(struct course *course, int rc, const rp_map_stats *stats) {
+    char text[512];
+    const char *why = rp_world_error(course->world);
     switch (rc) {
     case 0:
-        break;
+        progress_clear(&course->progress);
+        if (course->failed) failures_sum_up(course->failed, stats->tasks_known);
+        return course->failed ? EXIT_TASKS_FAILED : EXIT_DONE;
     case RP_EOUTPUT:
         if (errno == EPIPE) return EXIT_DONE; /* whoever read the results has enough */
         snprintf(text, sizeof text, "cannot write the results: %s", strerror(errno));
-        return say(progress, EXIT_ENVIRONMENT, text);
+        return say(&course->progress, EXIT_ENVIRONMENT, text);
     case RP_EUSAGE:
-        return say(progress, EXIT_TASKS_FAILED, run->message);
+        return say(&course->progress, course->fed_rc ? EXIT_USAGE : EXIT_TASKS_FAILED, course->run->message);
+    case RP_ETASK:
+        snprintf(text, sizeof text, "stopped after %llu failures", (unsigned long long)course->failed);
+        return judge_stopped(course, text, stats, EXIT_TASKS_FAILED);
     case RP_ESTOPPED:
-        snprintf(text, sizeof text, "stopped by a signal after %.1f s: %llu of %llu%s tasks were done", stats.seconds,
-                 (unsigned long long)stats.tasks_done, (unsigned long long)stats.tasks_known,
-                 stats.tasks_final ? "" : " or more");
-        return say(progress, EXIT_STOPPED, text);
-    default:
-        return say(progress, EXIT_ENVIRONMENT, *rp_world_error(world) ? rp_world_error(world) : rp_strerror(rc));
+        snprintf(text, sizeof text, "stopped by %s after %.1f s",
+                 strcmp(why, rp_strerror(rc)) ? "the time limit" : "a signal", stats->seconds);
+        return judge_stopped(course, text, stats, EXIT_STOPPED);
+    case RP_EMISMATCH:
+        if (!course->stored || *why) break;
+        snprintf(text, sizeof text, "the input is not the one that %.200s is of: give another --store, or that input",
+                 course->options->store);
+        return say(&course->progress, EXIT_USAGE, text);
     }
-    progress_clear(progress);
-    if (!outcome->failed) return EXIT_DONE;
-    fprintf(stderr, "rankpool: %llu of %llu tasks failed%s\n", (unsigned long long)outcome->failed,
-            (unsigned long long)stats.tasks_known, outcome->failed > FAILURES_SHOWN ? ", the first of them above" : "");
-    return EXIT_TASKS_FAILED;
+    bool may_go_on = course->stored && (*why || rc == RP_ENOWORKERS); /* the next time its reasons may be gone */
+    if (!*why) why = rp_strerror(rc);
+    return may_go_on ? judge_stopped(course, why, stats, EXIT_STOPPED) : say(&course->progress, EXIT_ENVIRONMENT, why);
 }
 
-int run_map(const struct options *options, rp_job_run *run, rp_world *world, rp_pool *pool, rp_map_stats *stats) {
-    rp_error error = {0};
-    rp_map *map;
-    struct progress progress;
-    struct outcome outcome = {0};
-    progress_begin(&progress, options);
-    set_map(options, run, pool);
-    int rc = rp_map_open(pool, &run->map, &map, &error);
-    if (rc)
-        return say(&progress,
-                   rc == RP_EINVAL     ? EXIT_USAGE
-                   : rc == RP_ESTOPPED ? EXIT_STOPPED
-                                       : EXIT_ENVIRONMENT,
-                   error.text);
-    struct feeder feeder = {.run = run, .map = map};
-    if (run->job->feed) feeder.started = pthread_create(&feeder.thread, NULL, feed, &feeder) == 0;
-    if (run->job->feed && !feeder.started)
-        outcome.rc = RP_ESYSTEM;
-    else
-        collect_all(options, run, map, &progress, &outcome);
-    rp_map_stats_get(map, stats);
-    if (feeder.started) { /* where the map ended early, the feeder may hang on its source */
-        if (outcome.rc != RP_END || outcome.enough) pthread_cancel(feeder.thread);
-        pthread_join(feeder.thread, NULL);
+/* The map's end, and the store's. */
+static int conclude(struct course *course, const rp_map_stats *stats) {
+    int rc = finish(course, stats);
+    if (course->stored) {
+        progress_clear(&course->progress);
+        int exit_code = stored_close(course->stored, course->run, rc ? RP_STORE_STOPPED : RP_STORE_DONE, stats);
+        if (exit_code) return exit_code;
     }
-    int exit_code = judge(options, run, world, map, &progress, &outcome, feeder.rc);
-    if (outcome.rc == RP_END && !feeder.rc && !options->quiet) summary_print(stats, pool, rp_world_ranks(world));
-    rp_map_close(map);
+    return judge(course, rc, stats);
+}
+
+static void run_course(struct course *course) {
+    course->opened_s = now_s();
+    if (course->run->job->feed) course->feeds = pthread_create(&course->feeder, NULL, feed, course) == 0;
+    if (course->run->job->feed && !course->feeds)
+        course->rc = RP_ESYSTEM;
+    else
+        collect_all(course);
+    if (!course->feeds) return;
+    if (course->rc != RP_END || course->enough) pthread_cancel(course->feeder); /* it may hang on its source */
+    pthread_join(course->feeder, NULL);
+}
+
+int run_map(const struct options *options, rp_job_run *run, rp_world *world, rp_pool *pool, struct stored *stored,
+            rp_map_stats *stats) {
+    rp_error error = {0};
+    struct course course = {.options = options, .run = run, .world = world, .stored = stored};
+    progress_begin(&course.progress, options);
+    set_map(options, run, pool);
+    int rc = rp_map_open(pool, &run->map, &course.map, &error);
+    if (rc)
+        return say(&course.progress,
+                   rc == RP_EINVAL || rc == RP_EUNSUPPORTED ? EXIT_USAGE
+                   : rc == RP_ESTOPPED                      ? EXIT_STOPPED
+                                                            : EXIT_ENVIRONMENT,
+                   error.text);
+    if (stored) {
+        course.failed = stored->failed;
+        course.progress.before = stored->before;
+    }
+    run_course(&course);
+    rp_map_stats_get(course.map, stats);
+    int exit_code = conclude(&course, stats);
+    if (course.rc == RP_END && !course.fed_rc && !options->quiet)
+        summary_print(stats, stored ? stored->before : 0, pool, rp_world_ranks(world));
+    rp_map_close(course.map);
     return exit_code;
 }
 
@@ -199,31 +284,53 @@ int run_failed(int rc, const rp_error *error) {
     return exit_code_of(rc);
 }
 
-int run_once(const struct options *options, rp_job_run *run, rp_world *world) {
+static int run_on_pool(const struct options *options, rp_job_run *run, rp_world *world, struct stored *stored) {
     rp_pool *pool;
     rp_error error = {0};
     rp_map_stats stats;
     int rc = rp_pool_open(world, &options->pool, &pool, &error);
     if (rc) return run_failed(rc, &error);
     if (!options->quiet) print_notes(pool);
-    int exit_code = run_map(options, run, world, pool, &stats);
+    int exit_code = run_map(options, run, world, pool, stored, &stats);
     rp_pool_free(pool);
     return exit_code;
+}
+
+/* An earlier run has done it all, and the store has printed it again. */
+static int repeat_end(const struct stored *stored) {
+    if (stored->failed) failures_sum_up(stored->failed, stored->tasks);
+    return stored->failed ? EXIT_TASKS_FAILED : EXIT_DONE;
+}
+
+int run_once(const struct options *options, rp_job_run *run, rp_world *world) {
+    struct stored stored;
+    if (!options->store) return run_on_pool(options, run, world, NULL);
+    int exit_code = stored_open(&stored, options, run, rp_world_ranks(world));
+    bool computes = !exit_code && !stored.done;
+    if (computes) exit_code = run_on_pool(options, run, world, &stored);
+    /* Where it did not come to that, the store is as it was. */
+    int closed = stored.store ? stored_close(&stored, run, stored.done ? RP_STORE_DONE : RP_STORE_STOPPED, NULL) : 0;
+    if (exit_code || closed) return exit_code ? exit_code : closed;
+    return computes ? EXIT_DONE : repeat_end(&stored);
 }
 
 int run_job(const struct options *options, rp_job_run *run, run_body *body) {
     rp_world *world = NULL;
     rp_error error = {0};
+    struct deadline deadline;
+    deadline_find(&deadline, options);
     const rp_kernel **kernels = all_kernels();
     int exit_code = 0;
-    rp_world_options world_options = {.kernels = kernels, .mpi = options->mpi, .catch_signals = true};
+    rp_world_options world_options = {
+        .kernels = kernels, .mpi = options->mpi, .catch_signals = true, .lease = options->lease_s};
     int rc = kernels ? rp_world_open(&world_options, &world, &exit_code, &error) : RP_ENOMEM;
     if (rc == RP_SERVED) {
         free(kernels);
         return exit_code;
     }
     if (rc == 0) {
-        exit_code = open_output(options, run);
+        deadline_set(&deadline, options, world);
+        exit_code = options->store ? 0 : open_output(options, run);
         if (!exit_code) exit_code = body(options, run, world);
     } else {
         exit_code = run_failed(rc, &error);

@@ -137,7 +137,7 @@ static int run_planned(const struct options *options, rp_job_run *run, rp_world 
     run->out = fopencookie(output, "w", (cookie_io_functions_t){.write = take_output});
     if (!run->out) return run_failed(RP_ENOMEM, &(rp_error){0});
     setvbuf(run->out, NULL, _IOFBF, 1 << 16);
-    int exit_code = run_map(options, run, world, pool, stats);
+    int exit_code = run_map(options, run, world, pool, NULL, stats);
     fclose(run->out);
     return exit_code;
 }

@@ -18,10 +18,12 @@ static bool take_for_rank(struct rp__master *master, struct rp__master_map *map,
     uint32_t workers = rp__map_workers(master, map, at);
     if (!workers) return false;
     if (!map->ledger.fixed)
-        return rank->held < credit * workers && rp__ledger_take(&map->ledger, RP__ANY_WORKER, &ask, range);
+        return rank->held < credit * workers && rp__ledger_take(&map->ledger, RP__ANY_WORKER, &ask, range) &&
+               rp__end_fit(master, map, at, range);
     for (uint32_t i = 0; i < workers; i++) {
         uint32_t worker = rank->first + i;
-        if (master->held[worker] < credit && rp__ledger_take(&map->ledger, worker, &ask, range)) return true;
+        if (master->held[worker] < credit && rp__ledger_take(&map->ledger, worker, &ask, range))
+            return rp__end_fit(master, map, at, range);
     }
     return false;
 }
@@ -63,6 +65,7 @@ void rp__tell(struct rp__master *master, struct rp__master_map *map, uint32_t at
                                 .map = map->number,
                                 .kernel = map->kernel,
                                 .worker = rp__map_workers(master, map, at),
+                                .chunk = map->limit_ns,
                                 .count = map->ledger.map.reduce,
                                 .data = map->args,
                                 .size = map->args_size};
@@ -165,6 +168,7 @@ static bool is_any_undealt(const struct rp__master *master, bool *fixed) {
 
 bool rp__deal(struct rp__master *master, uint32_t *to, struct rp__frame *frame) {
     bool fixed;
+    master->refused = false;
     if (is_any_undealt(master, &fixed))
         for (int pass = 0; pass < 2; pass++) {
             const uint64_t *set = master->set[fixed ? RP__UP : pass ? RP__ROOMY : RP__IDLE];

@@ -319,3 +319,12 @@ void rp__home_gone(struct rp__home *home, struct rp__caller caller) {
     }
     free_party(home, party);
 }
+
+void rp__home_lose(struct rp__home *home, uint32_t rank) {
+    for (size_t i = 0; i < home->parties.buckets; i++)
+        for (struct rp__node *node = home->parties.bucket[i], *next; node; node = next) {
+            next = node->chain; /* the end of one caller ends no other */
+            const struct rp__caller caller = ((const struct rp__party *)node)->caller;
+            if (caller.rank == rank) rp__home_gone(home, caller);
+        }
+}

@@ -137,6 +137,8 @@ void rp__home_returned(struct rp__home *home, struct rp__caller caller, uint64_t
                        uint64_t taken);
 /* The caller died or ended. What it was lent counts as taken; what it held is broken; it gets no more answers. */
 void rp__home_gone(struct rp__home *home, struct rp__caller caller);
+/* The same of every caller of this rank. */
+void rp__home_lose(struct rp__home *home, uint32_t rank);
 /* The next answer; false: there is none. */
 bool rp__home_answer(struct rp__home *home, struct rp__answer *answer);
 

@@ -20,11 +20,15 @@ int rp__ledger_init(struct rp__ledger *ledger, const rp_map_options *map, uint32
     /* Equal parts need to know of what: a fed map that is static without a chunk deals one task at a time. */
     ledger->fixed = map->each_worker || (map->schedule.kind == RP_STATIC && !fed);
     if (map->each_worker) ledger->map.edge = 0; /* one task each, wherever edges are */
-    ledger->known = fed ? 0 : map->count;
+    if (rp__skip_init(&ledger->skip, map->skip, map->skip_count)) return RP_ENOMEM;
+    if (!fed) rp__ledger_feed(ledger, map->count);
     ledger->final = !fed;
     if (!ledger->fixed) return 0;
     ledger->part = calloc(workers, sizeof *ledger->part);
-    if (!ledger->part) return RP_ENOMEM;
+    if (!ledger->part) {
+        rp__skip_free(&ledger->skip);
+        return RP_ENOMEM;
+    }
     for (uint32_t worker = 0; worker < workers; worker++) {
         ledger->part[worker].index = worker;
         open_part(ledger, worker);
@@ -36,6 +40,7 @@ void rp__ledger_free(struct rp__ledger *ledger) {
     free(ledger->part);
     free(ledger->again);
     rp__intervals_free(&ledger->done);
+    rp__skip_free(&ledger->skip);
     *ledger = (struct rp__ledger){0};
 }
 
@@ -44,9 +49,22 @@ static uint64_t limit(const struct rp__ledger *ledger) {
     return ledger->map.reduce && !ledger->final ? ledger->known - ledger->known % ledger->map.reduce : ledger->known;
 }
 
-uint64_t rp__ledger_undealt(const struct rp__ledger *ledger) {
-    return limit(ledger) - ledger->next - ledger->dropped + ledger->again_tasks;
+static uint64_t skipped_in(const struct rp__ledger *ledger, uint64_t begin, uint64_t end) {
+    return ledger->skip.count ? rp__skip_below(&ledger->skip, end) - rp__skip_below(&ledger->skip, begin) : 0;
 }
+
+void rp__ledger_feed(struct rp__ledger *ledger, uint64_t tasks) {
+    ledger->done_tasks += skipped_in(ledger, ledger->known, ledger->known + tasks);
+    ledger->known += tasks;
+}
+
+/* Tasks that were never dealt, and may be now. When fixed, the cursor is a count of tasks. */
+static uint64_t fresh(const struct rp__ledger *ledger) {
+    const uint64_t end = limit(ledger), skipped = skipped_in(ledger, ledger->fixed ? 0 : ledger->next, end);
+    return end - ledger->next - skipped - ledger->dropped;
+}
+
+uint64_t rp__ledger_undealt(const struct rp__ledger *ledger) { return fresh(ledger) + ledger->again_tasks; }
 
 bool rp__ledger_complete(const struct rp__ledger *ledger) {
     return ledger->final && ledger->done_tasks == ledger->known;
@@ -102,14 +120,28 @@ static bool take_again(struct rp__ledger *ledger, uint32_t worker, struct rp__ra
     return true;
 }
 
-/* The run that the cursor comes to: what was dropped, and so is done, is passed over. */
+/* The first tasks not below `from` that are neither done nor skipped. */
+static struct rp__interval next_open(const struct rp__ledger *ledger, uint64_t from) {
+    struct rp__interval open, skip;
+    for (;; from = open.begin) {
+        rp__intervals_gap(&ledger->done, from, &open);
+        skip = rp__skip_gap(&ledger->skip, open.begin);
+        if (skip.begin == open.begin) break;
+        open.begin = skip.begin; /* where something done may begin */
+    }
+    if (skip.end < open.end) open.end = skip.end;
+    return open;
+}
+
+/* The run that the cursor comes to: what was dropped, and so is done, is passed over, and what is skipped. */
 static uint64_t end_of_run(struct rp__ledger *ledger) {
-    if (!ledger->dropped) return limit(ledger);
-    struct rp__interval gap;
-    rp__intervals_gap(&ledger->done, ledger->next, &gap);
-    ledger->dropped -= gap.begin - ledger->next;
-    ledger->next = gap.begin;
-    return gap.end < ledger->known ? gap.end : ledger->known;
+    const uint64_t most = limit(ledger);
+    if (!ledger->dropped && !ledger->skip.count) return most;
+    struct rp__interval open = next_open(ledger, ledger->next);
+    if (open.begin > most) open.begin = most;
+    ledger->dropped -= open.begin - ledger->next - skipped_in(ledger, ledger->next, open.begin);
+    ledger->next = open.begin;
+    return open.end < most ? open.end : most;
 }
 
 bool rp__ledger_drop(struct rp__ledger *ledger, uint64_t begin, uint64_t end, struct rp__range *range, int *code) {
@@ -124,9 +156,8 @@ bool rp__ledger_drop(struct rp__ledger *ledger, uint64_t begin, uint64_t end, st
         if (range->end < back.end && *code == 0) *code = rp__ledger_again(ledger, &after);
         return *code == 0;
     }
-    struct rp__interval gap;
     if (ledger->fixed) return false;
-    rp__intervals_gap(&ledger->done, begin > ledger->next ? begin : ledger->next, &gap);
+    struct rp__interval gap = next_open(ledger, begin > ledger->next ? begin : ledger->next);
     if (gap.end > end) gap.end = end;
     if (gap.end > ledger->known) gap.end = ledger->known;
     if (gap.begin >= gap.end) return false;
@@ -138,14 +169,29 @@ bool rp__ledger_drop(struct rp__ledger *ledger, uint64_t begin, uint64_t end, st
     return true;
 }
 
+/* The worker's next part, or, since nothing below `from` is to be dealt, a later one that may hold some of what is. */
+static void next_part(struct rp__ledger *ledger, uint32_t worker, uint64_t from) {
+    struct rp__part_cursor *part = &ledger->part[worker];
+    part->index += ledger->workers;
+    if (from > part->end) {
+        const uint64_t index = rp__schedule_part_of(&ledger->map.schedule, &ledger->map, ledger->known, ledger->workers,
+                                                    from < ledger->known ? from : ledger->known);
+        if (index > part->index) part->index += (index - part->index) / ledger->workers * ledger->workers;
+    }
+    open_part(ledger, worker);
+}
+
 static bool take_part(struct rp__ledger *ledger, uint32_t worker, struct rp__range *range) {
     struct rp__part_cursor *part = &ledger->part[worker];
-    while (part->at == part->end) {
+    struct rp__interval open;
+    for (;;) {
+        open = rp__skip_gap(&ledger->skip, part->at);
+        part->at = open.begin < part->end ? open.begin : part->end;
+        if (part->at < part->end) break;
         if (part->at >= ledger->known) return false;
-        part->index += ledger->workers;
-        open_part(ledger, worker);
+        next_part(ledger, worker, open.begin);
     }
-    uint64_t end = part->end;
+    uint64_t end = open.end < part->end ? open.end : part->end;
     if (ledger->map.wall) {
         uint64_t to_wall = ledger->map.wall - part->at % ledger->map.wall;
         if (end - part->at > to_wall) end = part->at + to_wall;
@@ -191,7 +237,7 @@ bool rp__ledger_take(struct rp__ledger *ledger, uint32_t worker, struct rp__sche
     if (taken || ledger->fixed) return taken;
     uint64_t run_end = end_of_run(ledger);
     if (ledger->next == run_end) return false;
-    ask->remaining = limit(ledger) - ledger->next - ledger->dropped;
+    ask->remaining = fresh(ledger);
     ask->workers = ledger->workers;
     ask->batch_left = ledger->batch_left;
     ask->batch_size = ledger->batch_size;
@@ -209,8 +255,22 @@ bool rp__ledger_take(struct rp__ledger *ledger, uint32_t worker, struct rp__sche
     return true;
 }
 
+bool rp__ledger_cut(struct rp__ledger *ledger, struct rp__range *range, uint64_t most, bool least) {
+    const uint64_t over = ledger->map.edge > 1 ? ledger->map.edge - 1 : 0; /* that an edge may add */
+    uint64_t size = least || most <= over ? 1 : most - over;
+    struct rp__range rest = *range;
+    if (!least && range->end - range->begin <= most) return true;
+    if (size < ledger->map.chunk_min) size = ledger->map.chunk_min;
+    rest.begin = first_cut(ledger, range, size);
+    if (!least && rest.begin - range->begin > most) return false;
+    if (rp__ledger_again(ledger, &rest)) return false;
+    range->end = rest.begin;
+    return true;
+}
+
 int rp__ledger_done(struct rp__ledger *ledger, uint64_t begin, uint64_t end) {
-    int rc = rp__intervals_add(&ledger->done, begin, end);
+    const struct rp__interval done = rp__skip_join(&ledger->skip, begin, end);
+    int rc = rp__intervals_add(&ledger->done, done.begin, done.end);
     if (rc == 0) ledger->done_tasks += end - begin;
     return rc;
 }

@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/record.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,6 +39,7 @@ void rp__master_free(struct rp__master *master) {
     free(master->chunk);
     for (int i = 0; i < RP__RANK_SETS; i++) free(master->set[i]);
     free(master->held);
+    free(master->core);
     free(master->rank);
     free(master);
 }
@@ -70,7 +72,7 @@ bool rp__master_action(struct rp__master *master, uint32_t *rank, struct rp__fra
         *frame = control->frame;
         return true;
     }
-    return !master->stopped && master->restless && rp__deal(master, rank, frame);
+    return !master->stopped && !master->draining && master->restless && rp__deal(master, rank, frame);
 }
 
 void rp__master_stop(struct rp__master *master) { master->stopped = true; }
@@ -98,7 +100,9 @@ int rp__master_pool_close(struct rp__master *master) {
     for (uint32_t i = 0; i < master->ranks; i++) rp__rank_changed(master, i);
     master->workers = master->ranks_up = master->idle = 0;
     free(master->held);
+    free(master->core);
     master->held = NULL;
+    master->core = NULL;
     return tell_all(master, &(struct rp__frame){.type = RP__FRAME_POOL_END});
 }
 
@@ -114,7 +118,9 @@ static int number_workers(struct rp__master *master) {
     }
     master->workers = master->idle = first;
     master->held = calloc(first ? first : 1, sizeof *master->held);
-    if (!master->held) return RP_ENOMEM;
+    master->core = malloc((first ? first : 1) * sizeof *master->core);
+    if (!master->held || !master->core) return RP_ENOMEM;
+    for (uint32_t i = 0; i < first; i++) master->core[i] = -1;
     for (uint32_t i = 0; i < master->ranks && rc == 0; i++)
         rc = rp__master_control(master, i,
                                 &(struct rp__frame){.type = RP__FRAME_START, .worker = master->rank[i].first});
@@ -128,6 +134,10 @@ static int crew_came(struct rp__master *master, uint32_t from, uint32_t workers)
     rank->workers = workers;
     rank->depth = 1;
     rp__rank_changed(master, from);
+    return rp__crew_counted(master);
+}
+
+int rp__crew_counted(struct rp__master *master) {
     master->ranks_up++;
     return master->ranks_up == master->ranks ? number_workers(master) : 0;
 }
@@ -152,8 +162,10 @@ struct rp__chunk *rp__chunk_new(struct rp__master *master, struct rp__master_map
                                 .range = *range,
                                 .rank = rank,
                                 .counted = true,
-                                .dealt_ns = master->now_ns};
+                                .dealt_ns = master->now_ns,
+                                .expected_ns = map->rank[rank].ns_per_task * (double)(range->end - range->begin)};
     map->out++;
+    master->rank[rank].expected_ns += chunk->expected_ns;
     if (master->rank[rank].held++ < master->rank[rank].workers) master->idle--;
     rp__rank_changed(master, rank);
     if (range->worker != RP__ANY_WORKER) master->held[range->worker]++;
@@ -168,9 +180,11 @@ static struct rp__chunk *find_chunk(struct rp__master *master, uint32_t rank, ui
 }
 
 void rp__chunk_uncount(struct rp__master *master, struct rp__chunk *chunk) {
+    struct rp__master_rank *rank = &master->rank[chunk->rank];
     if (!chunk->counted) return;
     chunk->counted = false;
-    if (--master->rank[chunk->rank].held < master->rank[chunk->rank].workers) master->idle++;
+    if (--rank->held < rank->workers) master->idle++;
+    rank->expected_ns = rank->held ? rank->expected_ns - chunk->expected_ns : 0; /* nothing adds up by rounding */
     rp__rank_changed(master, chunk->rank);
     if (chunk->range.worker != RP__ANY_WORKER && master->held[chunk->range.worker]) master->held[chunk->range.worker]--;
 }
@@ -208,6 +222,7 @@ int rp__master_map_open(struct rp__master *master, const struct rp__map_spec *sp
     map->keep_all = spec->keep_all;
     map->pure = spec->pure;
     map->active = options->active && options->active < master->workers ? options->active : master->workers;
+    map->limit_ns = options->timeout > 0 ? (uint64_t)(options->timeout * 1e9) + 1 : 0;
     map->retries = options->retries == UINT32_MAX ? 0 : options->retries ? options->retries : DEFAULT_RETRIES;
     map->window = (struct rp__window){.unordered = options->unordered, .aside = spec->aside};
     map->window.limit = options->window ? options->window : RP__UNREAD_MAX;
@@ -225,6 +240,7 @@ int rp__master_map_open(struct rp__master *master, const struct rp__map_spec *sp
     if (options->args_size) memcpy(map->args, options->args, options->args_size);
     map->args_size = options->args_size;
     map->ledger.single = map->once && !map->range; /* what was done in a chunk before its worker died must count */
+    map->window.due = rp__skip_gap(&map->ledger.skip, 0).begin;
     for (uint32_t i = 0; i < master->ranks; i++) map->rank[i].grown = 1;
     struct rp__master_map **last = &master->maps;
     while (*last) last = &(*last)->next;
@@ -238,10 +254,16 @@ int rp__master_map_feed(struct rp__master *master, struct rp__master_map *map, u
                         struct rp__buffer *records) {
     int rc = rp__items_add(&map->items, map->ledger.known, tasks, records);
     if (rc) return rc;
-    map->ledger.known += tasks;
+    const uint64_t begin = map->ledger.known, end = begin + tasks;
+    rp__ledger_feed(&map->ledger, tasks);
+    for (struct rp__interval skip = rp__skip_next(&map->ledger.skip, begin); skip.begin < skip.end && skip.begin < end;
+         skip = rp__skip_next(&map->ledger.skip, skip.end))
+        rp__items_done(&map->items, skip.begin > begin ? skip.begin : begin, skip.end < end ? skip.end : end);
     master->restless = true;
     return 0;
 }
+
+const struct rp__skip *rp__master_map_skip(const struct rp__master_map *map) { return &map->ledger.skip; }
 
 void rp__master_map_final(struct rp__master *master, struct rp__master_map *map) {
     map->ledger.final = true;
@@ -378,6 +400,7 @@ static int answer(struct rp__master_map *map, struct rp__part *part) {
     }
     if (map->items.count) rp__items_done(&map->items, begin, end);
     while ((rc = rp__window_next(&map->window, &part)) == 0 && part) {
+        map->window.due = rp__skip_gap(&map->ledger.skip, map->window.due).begin;
         map->unread += part->size + sizeof *part;
         *map->ready_tail = part;
         map->ready_tail = &part->next;
@@ -386,20 +409,27 @@ static int answer(struct rp__master_map *map, struct rp__part *part) {
 }
 
 /* The tasks get a failure for an answer: a worker died of it, or its answer made no sense, too often; or canceled. */
-int rp__give_up(struct rp__master_map *map, const struct rp__range *range, int code, const char *cause, size_t size) {
+int rp__give_up(struct rp__master_map *map, const struct rp__range *range, const rp_failure *how, const char *words,
+                size_t size) {
     uint8_t record[RP__RECORD_HEAD_MAX + 256];
     size = size < 256 ? size : 256;
     size_t head = rp__record_head(record, size, true);
-    memcpy(record + head, cause, size);
+    memcpy(record + head, words, size);
     struct rp__part *part = rp__part_copy(range->begin, range->end, record, head + size);
-    if (part) part->failure = code;
+    if (!part || rp__part_fail(part, how)) {
+        rp__part_free(part);
+        return RP_ENOMEM;
+    }
+    part->failure = how->cause == RP_CAUSE_CANCELED ? RP_ECANCELED : RP_EDIED;
     map->stats.tasks_failed += range->end - range->begin;
     return answer(map, part);
 }
 
 int rp__cancel(struct rp__master_map *map, const struct rp__range *range) {
-    const char *cause = rp_strerror(RP_ECANCELED);
-    return rp__give_up(map, range, RP_ECANCELED, cause, strlen(cause));
+    const char *words = rp_strerror(RP_ECANCELED);
+    const rp_failure how = {
+        .cause = RP_CAUSE_CANCELED, .rank = -1, .worker = UINT32_MAX, .core = -1, .attempts = range->runs};
+    return rp__give_up(map, range, &how, words, strlen(words));
 }
 
 int rp__master_map_cancel(struct rp__master *master, struct rp__master_map *map, uint64_t begin, uint64_t end,
@@ -447,6 +477,20 @@ static void learn(struct rp__master *master, const struct rp__chunk *chunk, size
     rp__rank_changed(master, chunk->rank);
 }
 
+/* A whole answer: in this one frame, or gathered in the chunk, whose bytes are taken then. NULL: out of memory. */
+static struct rp__part *make_part(const struct rp__master *master, struct rp__chunk *chunk,
+                                  const struct rp__frame *frame, bool whole, bool failed) {
+    const struct rp__range *range = &chunk->range;
+    struct rp__part *part = whole ? rp__part_copy(range->begin, range->end, frame->data, frame->size)
+                                  : rp__part_new(range->begin, range->end, chunk->bytes.data, chunk->bytes.size);
+    if (part && !whole) chunk->bytes = (struct rp__buffer){0};
+    if (!part || !failed) return part;
+    const rp_failure how = rp__failure(master, chunk, frame->worker, RP_CAUSE_ERROR);
+    if (rp__part_fail(part, &how) == 0) return part;
+    rp__part_free(part);
+    return NULL;
+}
+
 static int result_came(struct rp__master *master, struct rp__chunk *chunk, const struct rp__frame *frame) {
     struct rp__master_map *map = chunk->map;
     if (map->closing || chunk->surplus) {
@@ -464,10 +508,12 @@ static int result_came(struct rp__master *master, struct rp__chunk *chunk, const
     int rc;
     if (!count_records(&chunk->children, &children) ||
         !check_records(bytes, size, range.end - range.begin, tasks_a_record(map), &failed)) {
-        static const char cause[] = "its worker answered with bytes that make no sense";
-        rc = rp__chunk_covered(master, chunk, true) ? 0 : rp__suspect(chunk, cause);
+        const rp_failure how = rp__failure(master, chunk, frame->worker, RP_CAUSE_OTHER);
+        static const char words[] = "its worker answered with bytes that make no sense";
+        rc = rp__chunk_covered(master, chunk, true) ? 0 : rp__suspect(chunk, &how, words);
     } else if (failed && map->range && !rp__has_effects(chunk) && rp__ledger_splits(&map->ledger, &range)) {
         map->stats.chunks_again++;
+        range.runs++;
         rc = rp__ledger_again_in_parts(&map->ledger, &range);
         if (rc == 0) rc = rp__chunk_won(master, chunk);
     } else {
@@ -476,9 +522,7 @@ static int result_came(struct rp__master *master, struct rp__chunk *chunk, const
         if (frame->flags & RP__MIGRATED) map->stats.migrations++;
         map->stats.tasks_failed += failed;
         map->busy_ns += frame->count;
-        struct rp__part *part = whole ? rp__part_copy(range.begin, range.end, bytes, size)
-                                      : rp__part_new(range.begin, range.end, chunk->bytes.data, size);
-        if (part && !whole) chunk->bytes = (struct rp__buffer){0};
+        struct rp__part *part = make_part(master, chunk, frame, whole, failed != 0);
         rc = grow(master, map, children, &chunk->children); /* first: the map may be complete without them */
         const int answered = answer(map, part);
         if (rc == 0) rc = answered;
@@ -523,6 +567,8 @@ int rp__master_receive(struct rp__master *master, uint32_t from, const struct rp
         return crew_came(master, from, frame->worker);
     case RP__FRAME_WORKER:
         if (rank->started < rank->workers) rank->started++;
+        if (master->core && frame->worker < rank->workers && frame->chunk <= INT_MAX)
+            master->core[rank->first + frame->worker] = (int)frame->chunk - 1;
         return 0;
     case RP__FRAME_RESULT:
         return chunk ? result_came(master, chunk, frame) : 0;

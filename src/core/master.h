@@ -44,6 +44,8 @@ int rp__master_map_open(struct rp__master *master, const struct rp__map_spec *sp
 /* Tasks for a fed map: so many records; takes the bytes. 0, RP_ENOMEM, RP_EPROTOCOL. */
 int rp__master_map_feed(struct rp__master *master, struct rp__master_map *map, uint64_t tasks,
                         struct rp__buffer *records);
+/* What is skipped of it, which never changes; lent while the map is. Any thread. */
+const struct rp__skip *rp__master_map_skip(const struct rp__master_map *map);
 void rp__master_map_final(struct rp__master *master, struct rp__master_map *map);
 /* The next part of the results, given; NULL: none is due. What the caller holds unread is counted until it says
  * that it was consumed, and past 64 MiB of it no more is dealt, unless the map keeps all. */
@@ -77,6 +79,12 @@ int rp__master_receive(struct rp__master *master, uint32_t rank, const struct rp
 int rp__master_lose(struct rp__master *master, uint32_t rank);
 /* Deal no more, of any map. */
 void rp__master_stop(struct rp__master *master);
+/* Deal nothing that would not be over by `end_ns`, of the clock of rp__master_tick; 0: whatever comes. */
+void rp__master_set_end(struct rp__master *master, uint64_t end_ns);
+/* Deal no more, ask back what has not started, and let what runs end, if it may be over by `end_ns`. 0, RP_ENOMEM. */
+int rp__master_drain(struct rp__master *master, uint64_t end_ns);
+/* The end has come, or nothing that is left can be over by it. */
+bool rp__master_is_over(const struct rp__master *master);
 
 /* The time now, of any clock that goes on. It is how the master learns that a chunk is late; without it none is. */
 void rp__master_tick(struct rp__master *master, uint64_t now_ns);

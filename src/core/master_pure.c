@@ -90,6 +90,7 @@ bool rp__deal_twice(struct rp__master *master, uint32_t *to, struct rp__frame *f
     struct rp__master_map *map = late->map;
     const struct rp__range range = late->range;
     const uint32_t slot = (uint32_t)(late - master->chunk), lost = late->twins_lost;
+    if (rp__end_room(master, map, at) < range.end - range.begin) return false;
     *to = at;
     if (!map->rank[at].told) {
         rp__tell(master, map, at, frame);

@@ -195,3 +195,39 @@ int rp_read_seconds(const char *word, double *seconds, rp_error *error) {
     *seconds = (double)value;
     return 0;
 }
+
+/* ---- Bytes --------------------------------------------------------------------------------------------- */
+
+static int not_bytes(const char *word, rp_error *error) {
+    return rp__fail(error, RP_ENUMBER, "\"%.*s%s\" is not a size; expected one such as 500000000, 512M, 1.5G or 1GiB",
+                    SHOWN, word, dots(word));
+}
+
+/* K, KiB: 1024. KB: 1000. And so on. */
+static bool read_size_unit(const char *unit, long double *bytes) {
+    static const char letters[] = "KMGTP";
+    const char *letter = *unit ? strchr(letters, *unit & ~('a' - 'A')) : NULL;
+    if (!letter) return false;
+    const bool decimal = strcmp(unit + 1, "B") == 0;
+    if (!decimal && unit[1] && strcmp(unit + 1, "iB") != 0) return false;
+    *bytes = 1;
+    for (const char *at = letters; at <= letter; at++) *bytes *= decimal ? 1000 : 1024;
+    return true;
+}
+
+int rp_read_bytes(const char *word, uint64_t *bytes, rp_error *error) {
+    static const long double most = 18446744073709551616.0L;
+    const int code = rp_read_uint64(word, bytes, error);
+    if (code != RP_ENUMBER) return code;
+    const char *at = word;
+    long double mantissa, unit;
+    long places;
+    if (!read_decimal(&at, &mantissa, &places) || !read_size_unit(at, &unit)) return not_bytes(word, error);
+    const long double value = scale(mantissa, -places) * unit;
+    if (!(value < most))
+        return rp__fail(error, RP_ERANGE, "\"%.*s%s\" is too large a size; expected at most 16383P", SHOWN, word,
+                        dots(word));
+    *bytes = (uint64_t)value;
+    if (error) *error = (rp_error){0};
+    return 0;
+}

@@ -14,7 +14,8 @@ static uint64_t tasks_in(double amount, double per_task) {
 static uint64_t auto_size(const struct rp__schedule_ask *ask) {
     uint64_t size = most(ask->grown, 1);
     if (ask->ns_per_task > 0) {
-        size = least(size, most(tasks_in(RP__AUTO_TARGET_NS, ask->ns_per_task), 1));
+        const uint64_t target_ns = most(RP__AUTO_TARGET_NS, ask->workers * RP__AUTO_WORKER_NS);
+        size = least(size, most(tasks_in((double)target_ns, ask->ns_per_task), 1));
         /* The tail: half of what is left is dealt in one round, so what stays out shrinks with what remains. */
         uint64_t tail = divide_up(ask->remaining, 2 * ask->workers);
         size = least(size, most(tail, tasks_in(RP__AUTO_LEAST_NS, ask->ns_per_task)));
@@ -59,6 +60,13 @@ static uint64_t part_size(const rp_schedule *schedule, const rp_map_options *map
     if (!schedule->chunk) return most(divide_up(count, workers), 1);
     uint64_t over = map->edge > 1 ? schedule->chunk % map->edge : 0;
     return over ? add_capped(schedule->chunk, map->edge - over) : schedule->chunk;
+}
+
+uint64_t rp__schedule_part_of(const rp_schedule *schedule, const rp_map_options *map, uint64_t count, uint64_t workers,
+                              uint64_t task) {
+    /* Edges move bounds up by less than a part, or by so much that the parts between are empty. */
+    const uint64_t size = part_size(schedule, map, count, workers), moved = map->edge > 1 ? map->edge : 0;
+    return task > moved ? (task - moved) / size : 0;
 }
 
 void rp__schedule_part(const rp_schedule *schedule, const rp_map_options *map, uint64_t count, uint64_t workers,

@@ -20,6 +20,7 @@ struct rp__schedule_ask {
 
 enum {
     RP__AUTO_TARGET_NS = 40 * 1000 * 1000, /* a chunk's length: long against dealing it, short against the run */
+    RP__AUTO_WORKER_NS = 2000,             /* and no less than this for each worker: all chunks pass one master */
     RP__AUTO_LEAST_NS = 200 * 1000,        /* and in the tail: still long against dealing it */
     RP__AUTO_BYTES = 128 * 1024            /* and its bytes: a message carries it whole */
 };
@@ -31,6 +32,9 @@ uint64_t rp__schedule_size(const rp_schedule *schedule, const rp_map_options *ma
  * a wall or `limit` (the end of the map, or of what was fed). */
 uint64_t rp__schedule_end(const rp_map_options *map, uint64_t begin, uint64_t size, uint64_t limit);
 
+/* static: the lowest part that may hold tasks from `task` on. */
+uint64_t rp__schedule_part_of(const rp_schedule *schedule, const rp_map_options *map, uint64_t count, uint64_t workers,
+                              uint64_t task);
 /* static: the bounds of part `index` (part i belongs to worker i mod workers). begin == end: an empty part;
  * begin >= count: there are no more. count is the whole map's. */
 void rp__schedule_part(const rp_schedule *schedule, const rp_map_options *map, uint64_t count, uint64_t workers,

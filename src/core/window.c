@@ -1,8 +1,6 @@
 /* Results into task order, see window.h. */
 #include "core/window.h"
 
-#include "rankpool.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,7 +26,15 @@ static void free_data(struct rp__part *part) {
 void rp__part_free(struct rp__part *part) {
     if (!part) return;
     free_data(part);
+    free(part->how);
     free(part);
+}
+
+int rp__part_fail(struct rp__part *part, const rp_failure *how) {
+    part->how = malloc(sizeof *part->how);
+    if (!part->how) return RP_ENOMEM;
+    *part->how = *how;
+    return 0;
 }
 
 static bool room(struct rp__window *window) {

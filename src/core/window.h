@@ -6,16 +6,15 @@
 #ifndef RP_CORE_WINDOW_H
 #define RP_CORE_WINDOW_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "rankpool.h"
 
 /* The records of tasks [begin, end), as the kernel wrote them. */
 struct rp__part {
     struct rp__part *next; /* for whoever holds it in a list */
     uint64_t begin, end;
-    bool aside;  /* its bytes are put aside at `offset` */
-    int failure; /* not 0: the one record is a failure of all tasks, and this is its code */
+    bool aside;      /* its bytes are put aside at `offset` */
+    int failure;     /* not 0: the one record is a failure of all tasks, and this is its code */
+    rp_failure *how; /* of those of its tasks that failed; NULL: none has */
     uint64_t offset;
     size_t size;
     uint8_t *data;    /* [size]; NULL while aside */
@@ -27,6 +26,8 @@ struct rp__part *rp__part_new(uint64_t begin, uint64_t end, uint8_t *data, size_
 /* The same of a copy of the bytes, in one piece of memory. */
 struct rp__part *rp__part_copy(uint64_t begin, uint64_t end, const uint8_t *data, size_t size);
 void rp__part_free(struct rp__part *part);
+/* Some of its records are failures, and this is how; copied. 0 or RP_ENOMEM. */
+int rp__part_fail(struct rp__part *part, const rp_failure *how);
 
 struct rp__window_aside {
     void *self;
@@ -38,7 +39,7 @@ struct rp__window_aside {
 
 struct rp__window {
     bool unordered; /* everything is due */
-    uint64_t due;   /* the task whose part goes out next */
+    uint64_t due;   /* the task whose part goes out next: whoever knows that one is skipped moves it on */
     size_t limit, bytes;
     size_t aside_count;
     struct rp__window_aside aside; /* write NULL: nothing can be put aside */

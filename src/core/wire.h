@@ -18,7 +18,7 @@ enum rp__frame_type {
     RP__FRAME_START,     /* start it; worker = the pool's number of its first */
     RP__FRAME_POOL_END,  /* end it */
     RP__FRAME_MAP,       /* map, kernel, worker = how many of the crew may compute it, count = tasks a block that is
-                            folded, or 0; data = argument bytes. GROWS: its tasks may add tasks */
+                            folded, or 0; chunk = ns that a task may compute, or 0; data = argument bytes. GROWS: its tasks may add tasks */
     RP__FRAME_MAP_END,   /* map: forget it; chunks in hand are dropped, and answered by RETURNED */
     RP__FRAME_WORK,      /* map, chunk, begin, end, worker or ANY; data = inputs */
     RP__FRAME_TAKE_BACK, /* count = how many chunks that have not started are wanted back */
@@ -26,30 +26,33 @@ enum rp__frame_type {
     RP__FRAME_QUIT,      /* count = exit code */
     RP__FRAME_SHARE,     /* worker = number of the shared data, count = its size, data = of it; pass it on */
     /* to the master */
-    RP__FRAME_HELLO,  /* begin = hash of program and tables; data = host name */
-    RP__FRAME_CREW,   /* worker = how many; data = notes for the user, a line each */
-    RP__FRAME_WORKER, /* worker: it has started for the first time; count = its pid; of the pool of a Process, data = its
-                           rp_where */
-    RP__FRAME_RESULT,   /* chunk, count = busy ns; data = records. Without MORE the chunk is answered.
+    RP__FRAME_HELLO, /* begin = hash of program and tables; data = host name */
+    RP__FRAME_CREW,  /* worker = how many; data = notes for the user, a line each */
+    RP__FRAME_WORKER, /* worker: it has started for the first time; chunk = 1 + its core, 0: not known; count = its pid; of
+                           the pool of a Process, data = its rp_where */
+    RP__FRAME_RESULT,   /* worker, chunk, count = busy ns; data = records. Without MORE the chunk is answered.
                            MIGRATED: not all of it on the core where its worker's chunk before ended */
     RP__FRAME_CHILDREN, /* chunk; data = inputs of tasks that its tasks add, once it is answered */
     RP__FRAME_RETURNED, /* chunk: not computed; with LAST: the end of the answer to TAKE_BACK */
     RP__FRAME_RUNS,     /* chunk: it cannot be taken back, and goes on */
     RP__FRAME_PROGRESS, /* chunk, count = bits of a double: how many of its tasks are done, in part too */
-    RP__FRAME_DIED, /* worker, chunk, begin and end = the tasks it may have died of, data = cause, count = how: its exit code, or
-                           256 + the signal that killed it; flag IN_HAND.
+    RP__FRAME_DIED,     /* worker, chunk, begin and end = the tasks it may have died of, data = cause, kernel = why: an
+                           rp_cause, count = how: its exit code, or 256 + the signal that killed it; flag IN_HAND.
                            KILLED: by the agent, and not for what it computed.
                            LAST: of the pool of a Process, whose crew is closed: no more comes of it */
-    RP__FRAME_FAILED,  /* count = code, data = words: this rank cannot go on */
-    RP__FRAME_SHARED,  /* worker = number of the shared data that this rank has now, whole */
-    RP__FRAME_SIGNAL,  /* count = its number: someone wants the run to stop */
-    RP__FRAME_CUT,     /* chunk, begin and end = what it is now: its last task has effects and must not run again; what
+    RP__FRAME_FAILED,   /* count = code, data = words: this rank cannot go on */
+    RP__FRAME_SHARED,   /* worker = number of the shared data that this rank has now, whole */
+    RP__FRAME_SIGNAL,   /* count = its number: someone wants the run to stop */
+    RP__FRAME_CUT,      /* chunk, begin and end = what it is now: its last task has effects and must not run again; what
                            was behind it is not computed here */
-    RP__FRAME_BLOCKED, /* chunk: its worker waits, and another may have work in its place */
-    RP__FRAME_PRINT,   /* data = whole lines for the program's standard output */
+    RP__FRAME_BLOCKED,  /* chunk: its worker waits, and another may have work in its place */
+    RP__FRAME_PRINT,    /* data = whole lines for the program's standard output */
     /* between any two ranks (pool/router.h) */
     RP__FRAME_CALL,   /* chunk = the caller's number; data = struct rp__call_head and bytes */
     RP__FRAME_ANSWER, /* chunk = the caller's number; data = struct rp__answer_head and bytes */
+    RP__FRAME_LOST,   /* worker = a rank that is gone, where the others go on; rank 0 says so */
+    /* between rank 0 and any other (core/lease.h) */
+    RP__FRAME_BEAT, /* its sender is there */
     RP__FRAME_TYPES
 };
 

@@ -128,6 +128,8 @@ void rp__arena_settle(const struct rp__arena *arena, uint32_t index) {
 void rp__arena_keep_only(const struct rp__arena *arena, uint32_t index) {
     uint8_t *begin = (uint8_t *)rp__arena_slot(arena, index), *end = begin + arena->slot_size;
     uint8_t *slots = (uint8_t *)rp__arena_slot(arena, 0);
+    /* What the kernel forks has no part in the work: if it returns from the kernel, too, it dies of the missing slot. */
+    (void)madvise(begin, arena->slot_size, MADV_DONTFORK);
     (void)mprotect(arena->memory, (size_t)(slots - arena->memory), PROT_READ);
     (void)mprotect(slots, (size_t)(begin - slots), PROT_NONE);
     (void)mprotect(end, (size_t)(arena->memory + arena->size - end), PROT_NONE);

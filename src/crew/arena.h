@@ -34,7 +34,8 @@ struct rp__slot {
     /* Settings. */
     struct rp__cpuset binding; /* empty: stay where you are */
     rp_where where;
-    bool spin; /* look for work for a few microseconds before sleeping */
+    uint64_t memory; /* bytes that the worker's process may allocate; 0: any */
+    bool spin;       /* look for work for a few microseconds before sleeping */
 
     /* Orders. */
     struct rp__bell wake;                /* the worker sleeps on it */

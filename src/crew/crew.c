@@ -41,6 +41,7 @@ static int start(struct rp__crew *crew, uint32_t index, rp_error *error) {
     slot->binding = worker->binding; /* whatever the worker before it made of them */
     slot->where = worker->where;
     slot->spin = crew->spin;
+    slot->memory = crew->memory;
     atomic_store(&slot->low, worker->low);
     rp__ring_attach(&worker->work, &slot->work);
     rp__ring_attach(&worker->result, &slot->result);
@@ -85,6 +86,7 @@ static struct rp__crew *new_crew(struct rp__arena *arena, struct rp__nursery *nu
     crew->arena = arena;
     crew->nursery = nursery;
     crew->worker = calloc(arena->slots, sizeof *crew->worker);
+    crew->memory = options->memory;
     crew->spin = options->workers <= sysconf(_SC_NPROCESSORS_ONLN);
     if (crew->worker) return crew;
     free(crew);
@@ -349,6 +351,7 @@ static bool accept_start(struct rp__crew_worker *worker, const struct rp__result
     event->type = RP__CREW_STARTED;
     event->worker = worker->index;
     event->pid = head->pid;
+    event->core = worker->where.core;
     memcpy(&event->binding, data, size);
     return true;
 }
@@ -403,6 +406,7 @@ static bool accept(struct rp__crew *crew, struct rp__crew_worker *worker, size_t
     if (head.type == RP__RESULT_INIT) {
         event->type = RP__CREW_INITIALIZED;
         event->worker = worker->index;
+        event->core = worker->where.core;
         event->failed = head.number != 0;
         event->data = data;
         event->size = size;
@@ -429,7 +433,7 @@ static bool accept(struct rp__crew *crew, struct rp__crew_worker *worker, size_t
     return true;
 }
 
-bool rp__crew_progress(struct rp__crew *crew, uint32_t index, uint64_t *chunk, double *tasks) {
+bool rp__crew_progress(struct rp__crew *crew, uint32_t index, uint64_t *chunk, double *tasks, uint64_t *at) {
     assert(index < crew->workers);
     struct rp__crew_worker *worker = &crew->worker[index];
     struct rp__slot *slot = rp__crew_slot(crew, index);
@@ -443,21 +447,26 @@ bool rp__crew_progress(struct rp__crew *crew, uint32_t index, uint64_t *chunk, d
     const bool item = task >= given->begin && task < given->end;
     *tasks = item ? (double)(task - given->begin) + part : part * (double)(given->end - given->begin);
     *chunk = given->chunk;
+    *at = item ? task : UINT64_MAX;
     return true;
 }
 
 static void end(struct rp__crew *crew, struct rp__crew_worker *worker, struct rp__crew_event *event) {
     struct rp__slot *slot = rp__crew_slot(crew, worker->index);
-    struct rp__crew_end how = {0};
+    struct rp__crew_end how = {.why = RP_CAUSE_OTHER};
     crew->kind->describe(crew, worker->index, &how);
     *event = (struct rp__crew_event){.type = RP__CREW_ENDED, .worker = worker->index, .pid = how.pid, .how = how.how};
+    event->why = how.by_us ? RP_CAUSE_OTHER : how.why;
     event->stream = atomic_load(&slot->stream);
     const bool our_reason = how.by_us && worker->cause[0];
     snprintf(event->cause, sizeof event->cause, "%s", our_reason ? worker->cause : how.cause);
 
-    /* It may have died between its last answer and saying so: then this is not the oldest unanswered chunk. */
+    /* It may have died between its last answer and saying so: then this is not the oldest unanswered chunk. Of one that
+     * wrote over its slot nothing else is known than that this chunk is not answered. */
     const struct rp__given *given = answerable(worker);
-    if (given && atomic_load(&slot->hand) == worker->oldest + 1) {
+    const uint64_t hand = atomic_load(&slot->hand);
+    const bool ruined = worker->condemned || (hand != 0 && hand != worker->oldest);
+    if (given && (hand == worker->oldest + 1 || ruined)) {
         event->in_hand = true;
         event->chunk = given->chunk;
         event->task = atomic_load(&slot->task);

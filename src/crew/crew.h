@@ -75,16 +75,18 @@ struct rp__crew_event {
     uint64_t chunk;            /* RESULT, CHILDREN; ENDED: chunk in hand, if in_hand */
     const uint8_t *data;       /* RESULT, CHILDREN, CALL, PRINT: lent until the next rp__crew_poll */
     size_t size;
-    bool last;        /* RESULT: the chunk is answered; CALL */
-    bool failed;      /* INITIALIZED */
-    uint64_t busy_ns; /* RESULT, last: how long the kernel computed */
-    bool migrated;    /* RESULT, last: its worker was not all the time on the core where the chunk before ended */
-    bool in_hand;     /* ENDED: it was computing `chunk`, its oldest unanswered one */
-    bool task_known;  /* ENDED: and within it, the item numbered `task`; never known of ranges and setup */
-    uint64_t task;    /* CUT, too */
-    uint64_t stream;  /* ENDED: the slot's word of that name, as the worker left it */
-    uint32_t how;     /* ENDED: its exit code, or 256 + the signal that killed it; 0 where it is no process */
-    char cause[96];   /* ENDED: "killed by signal 11 (Segmentation fault)", "wrote over its ring", ... */
+    bool last;         /* RESULT: the chunk is answered; CALL */
+    bool failed;       /* INITIALIZED */
+    uint64_t busy_ns;  /* RESULT, last: how long the kernel computed */
+    bool migrated;     /* RESULT, last: its worker was not all the time on the core where the chunk before ended */
+    bool in_hand;      /* ENDED: it was computing `chunk`, its oldest unanswered one */
+    bool task_known;   /* ENDED: and within it, the item numbered `task`; never known of ranges and setup */
+    uint64_t task;     /* CUT, too */
+    uint64_t stream;   /* ENDED: the slot's word of that name, as the worker left it */
+    int core;          /* STARTED, INITIALIZED: as in rp_where */
+    enum rp_cause why; /* ENDED */
+    uint32_t how;      /* ENDED: its exit code, or 256 + the signal that killed it; 0 where it is no process */
+    char cause[96];    /* ENDED: "killed by signal 11 (Segmentation fault)", "wrote over its ring", ... */
 };
 
 struct rp__crew_options {
@@ -92,6 +94,7 @@ struct rp__crew_options {
     uint32_t workers;
     const struct rp__cpuset *binding; /* [workers], empty: not bound; copied. Inline workers are never bound */
     const rp_where *where;            /* [workers], what rp_task_where shows (pid is filled in); copied */
+    uint64_t memory;                  /* bytes that a worker process may allocate; 0: any */
 };
 
 /* Starts every worker; they report by STARTED. Crews share the arena's slots, and each has its own of them. `nursery` may be NULL for thread and
@@ -126,9 +129,10 @@ int rp__crew_poll(struct rp__crew *crew, struct rp__crew_event *event, bool *got
 /* Kill the worker (-9); it comes back as ENDED with `cause`, after what it had finished. No error if it has ended.
  * RP_EUNSUPPORTED for thread and inline, RP_ESYSTEM: the nursery is dead. */
 int rp__crew_kill(struct rp__crew *crew, uint32_t worker, const char *cause);
-/* How many tasks of the chunk that the worker has in hand are done, the one that it is at in part; false: there is none.
- * A hint, between 0 and the number of the chunk's tasks whatever the worker wrote. */
-bool rp__crew_progress(struct rp__crew *crew, uint32_t worker, uint64_t *chunk, double *tasks);
+/* How many tasks of the chunk that the worker has in hand are done, the one that it is at in part, and the number of the
+ * item that it is at (UINT64_MAX: in setup, or it is a range); false: it has none. A hint, between 0 and the number of the
+ * chunk's tasks whatever the worker wrote. */
+bool rp__crew_progress(struct rp__crew *crew, uint32_t worker, uint64_t *chunk, double *tasks, uint64_t *item);
 /* Ask a worker to leave after what it has in hand; it comes back as ENDED. */
 void rp__crew_retire(struct rp__crew *crew, uint32_t worker);
 /* Start one more worker, bound as `like` is and under the same numbers. 0 and its index, the next one; RP_EINVAL (no slot

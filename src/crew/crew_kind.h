@@ -13,6 +13,7 @@ struct rp__crew_end {
     int pid;
     /* Its exit code, or 256 + the signal; 0: no process. */
     uint32_t how;
+    enum rp_cause why;
     bool by_us; /* as we asked: then the reason is ours to tell */
     char cause[96];
 };
@@ -80,6 +81,7 @@ struct rp__crew {
     struct rp__nursery *nursery;
     _Atomic uint32_t workers; /* any thread may look */
     bool spin;
+    uint64_t memory;                /* bytes that a worker process may allocate; 0: any */
     uint32_t at, streak;            /* whose ring is looked at first, and how many events it has had in a row */
     struct rp__crew_worker *worker; /* [slots of the arena]: it never moves */
     _Alignas(8) uint8_t record[RP__RING_RECORD]; /* the record last read */

@@ -44,13 +44,16 @@ static void process_describe(struct rp__crew *crew, uint32_t index, struct rp__c
     if (life->refused) {
         snprintf(end->cause, sizeof end->cause, "could not be forked: %s", strerror(life->refused));
     } else if (life->oom) {
+        end->why = RP_CAUSE_MEMORY;
         snprintf(end->cause, sizeof end->cause, "killed by the OOM killer: it used too much memory");
     } else if (WIFSIGNALED(status)) {
-        end->by_us = WTERMSIG(status) == SIGKILL;
+        end->by_us = WTERMSIG(status) == SIGKILL && crew->worker[index].cause[0];
+        end->why = RP_CAUSE_SIGNAL;
         snprintf(end->cause, sizeof end->cause, "killed by signal %d (%s)", WTERMSIG(status),
                  strsignal(WTERMSIG(status)));
     } else if (WEXITSTATUS(status) != 0 ||
                !rp__crew_describe_left(atomic_load(&rp__crew_slot(crew, index)->left), end)) {
+        end->why = RP_CAUSE_EXIT;
         snprintf(end->cause, sizeof end->cause, "exited with code %d", WEXITSTATUS(status));
     }
     end->how = how_it_ended(crew, index, life);

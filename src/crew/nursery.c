@@ -4,6 +4,8 @@
  *   death signal would not do, it follows the thread that forked.
  * - Workers have that signal, since the nursery has one thread; the parent is compared after asking for it, or a
  *   nursery that died in between would be missed.
+ * - A worker leads a process group: what it forked and left there is killed with it. What left that group, too, comes to
+ *   the nursery as its subreaper, which ends it in the end.
  * - Signals that mean the job reach every process of the group. Nursery and workers ignore them: the agent decides.
  * - Of the descriptors it keeps stderr, so that no launcher returns while a worker lives; stdout belongs to results,
  *   so what a kernel prints goes to stderr too. */
@@ -20,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -110,9 +113,22 @@ static void prefer_for_oom_killer(void) {
     fclose(file);
 }
 
+/* What it has by now comes on top. Where the system refuses, so does it more than was asked for. */
+static void limit_memory(uint64_t bytes) {
+    unsigned long long pages = 0;
+    FILE *file = bytes ? fopen("/proc/self/statm", "re") : NULL;
+    if (!file) return;
+    if (fscanf(file, "%*s %*s %*s %*s %*s %llu", &pages) != 1) pages = 0;
+    fclose(file);
+    const uint64_t now = pages * (uint64_t)sysconf(_SC_PAGESIZE);
+    const rlim_t limit = bytes < RLIM_INFINITY - now ? bytes + now : RLIM_INFINITY;
+    (void)setrlimit(RLIMIT_DATA, &(struct rlimit){.rlim_cur = limit, .rlim_max = limit});
+}
+
 _Noreturn static void be_worker(const struct nursery *nursery, uint32_t slot) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != nursery->self) _exit(0);
+    setpgid(0, 0);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -132,6 +148,7 @@ _Noreturn static void be_worker(const struct nursery *nursery, uint32_t slot) {
 
     struct rp__worker *worker = rp__worker_new(nursery->arena, slot, true);
     if (worker) {
+        limit_memory(rp__arena_slot(nursery->arena, slot)->memory);
         rp__worker_run(worker);
         rp__worker_free(worker);
     } else {
@@ -142,11 +159,27 @@ _Noreturn static void be_worker(const struct nursery *nursery, uint32_t slot) {
 
 /* ---- The nursery --------------------------------------------------------------------------------------- */
 
+/* The slot of this worker; slots: it is none. */
+static uint32_t slot_of(const struct nursery *nursery, pid_t pid) {
+    uint32_t slot = 0;
+    while (slot < nursery->arena->slots && nursery->pids[slot] != pid) slot++;
+    return slot;
+}
+
+/* Kill every child. Where the system does not tell (it has no CONFIG_PROC_CHILDREN), strays are the agent's, which waits
+ * for the nursery two seconds and no longer. */
+static void kill_children(void) {
+    FILE *file = fopen("/proc/thread-self/children", "re");
+    for (int pid; file && fscanf(file, "%d", &pid) == 1;) kill(pid, SIGKILL);
+    if (file) fclose(file);
+}
+
+/* The children of what is killed come here as it is reaped. */
 _Noreturn static void leave(struct nursery *nursery) {
     for (uint32_t slot = 0; slot < nursery->arena->slots; slot++)
         if (nursery->pids[slot] > 0) kill(nursery->pids[slot], SIGKILL);
-    while (waitpid(-1, NULL, 0) > 0 || errno == EINTR) {
-    }
+    do kill_children();
+    while (waitpid(-1, NULL, 0) > 0 || errno == EINTR);
     _exit(0);
 }
 
@@ -183,12 +216,17 @@ static bool take_order(struct nursery *nursery) {
     return true;
 }
 
+/* A worker's group is killed before it is reaped: until then no other can have its number. */
 static void reap(struct nursery *nursery) {
-    int status;
-    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
-        uint32_t slot = 0;
-        while (slot < nursery->arena->slots && nursery->pids[slot] != pid) slot++;
-        if (slot == nursery->arena->slots) continue;
+    siginfo_t ended = {0};
+    for (; waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid > 0; ended.si_pid = 0) {
+        const pid_t pid = ended.si_pid;
+        const uint32_t slot = slot_of(nursery, pid);
+        const bool worker = slot < nursery->arena->slots;
+        int status;
+        if (worker) kill(-pid, SIGKILL);
+        waitpid(pid, &status, 0);
+        if (!worker) continue;
         nursery->pids[slot] = 0;
         const bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
         const struct rp__report what = {.type = RP__REPORT_ENDED,
@@ -203,6 +241,7 @@ static void reap(struct nursery *nursery) {
 void rp__nursery_main(const struct rp__arena *arena, int agent) {
     struct nursery nursery = {.arena = arena, .self = getpid()};
     prctl(PR_SET_NAME, "rp-nursery");
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
     settle_signals();
     settle_descriptors(agent);
     forget_launcher();

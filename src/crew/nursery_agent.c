@@ -32,7 +32,8 @@ int rp__nursery_start(struct rp__arena *arena, struct rp__nursery **nursery, rp_
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
         free(made);
-        return rp__fail(error, RP_ESYSTEM, "no socket for the nursery: %s", strerror(errno));
+        return rp__fail(error, RP_ESYSTEM, "no socket for the nursery: %s; allow more open files (ulimit -n)",
+                        strerror(errno));
     }
     fflush(NULL); /* or the children would write out once more what is buffered here */
     const pid_t pid = fork();
@@ -45,7 +46,9 @@ int rp__nursery_start(struct rp__arena *arena, struct rp__nursery **nursery, rp_
     if (pid < 0) {
         close(ends[0]);
         free(made);
-        return rp__fail(error, RP_ESYSTEM, "the nursery could not be forked: %s", strerror(why));
+        return rp__fail(error, RP_ESYSTEM,
+                        "the nursery could not be forked: %s; allow more processes (ulimit -u) or memory",
+                        strerror(why));
     }
     made->arena = arena;
     made->pid = pid;

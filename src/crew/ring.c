@@ -12,6 +12,29 @@ _Static_assert(RP__RING_RECORD + WORD <= RP__RING_SIZE / 4, "a writer without ro
 
 static uint64_t to_words(uint64_t size) { return (size + (WORD - 1)) & ~(uint64_t)(WORD - 1); }
 
+/* A check sum of words and of where each stands, all independent of each other, which suits the processor. Each step is
+ * one to one, so a change of any one word changes the sum. */
+#define ODD UINT64_C(0x9e3779b97f4a7c15)
+
+static uint64_t mix(uint64_t word, uint64_t index) {
+    word = (word ^ index * ODD) * ODD;
+    return word ^ word >> 32;
+}
+
+/* Of some words of a record, of which the first is number `index`. */
+static uint64_t sum_words(uint64_t index, const void *from, size_t words) {
+    uint64_t sum = 0;
+    for (size_t i = 0; i < words; i++) {
+        uint64_t word;
+        memcpy(&word, (const uint8_t *)from + i * WORD, WORD);
+        sum += mix(word, index + i);
+    }
+    return sum;
+}
+
+/* The word before a record: its size, and the sum of its size, its words and its place in the stream. */
+static uint64_t seal(uint64_t position, uint64_t size, uint64_t sum) { return mix(sum ^ size, position) << 32 | size; }
+
 void rp__ring_reset(struct rp__ring *ring) {
     atomic_store(&ring->head, 0);
     atomic_store(&ring->tail, 0);
@@ -51,9 +74,14 @@ enum rp__ring_state rp__ring_write(struct rp__ring_side *writer, const void *hea
         writer->peer = tail;
         if (used + needed > RP__RING_SIZE) return RP__RING_WAIT;
     }
-    __atomic_store_n(&ring->word[(writer->own & (RP__RING_SIZE - 1)) / WORD], size, __ATOMIC_RELAXED);
+    const size_t at = ((writer->own + WORD) & (RP__RING_SIZE - 1)) / WORD, words = to_words(size) / WORD;
+    const size_t to_end = RP__RING_SIZE / WORD - at, first = words < to_end ? words : to_end;
+    if (words) ring->word[(at + words - 1) % (RP__RING_SIZE / WORD)] = 0; /* it may be written in part only */
     copy_in(ring, writer->own + WORD, head, head_size);
     copy_in(ring, writer->own + WORD + head_size, data, data_size);
+    const uint64_t sum = sum_words(0, ring->word + at, first) + sum_words(first, ring->word, words - first);
+    __atomic_store_n(&ring->word[(writer->own & (RP__RING_SIZE - 1)) / WORD], seal(writer->own, size, sum),
+                     __ATOMIC_RELAXED);
     writer->own += needed;
     atomic_store_explicit(&ring->head, writer->own, memory_order_release);
     return RP__RING_DONE;
@@ -67,10 +95,12 @@ enum rp__ring_state rp__ring_read(struct rp__ring_side *reader, void *record, si
     }
     const uint64_t there = reader->peer - reader->own; /* a broken head stays here, and stays broken */
     if (there > RP__RING_SIZE || there < WORD) return RP__RING_BROKEN;
-    const uint64_t bytes = __atomic_load_n(&ring->word[(reader->own & (RP__RING_SIZE - 1)) / WORD], __ATOMIC_RELAXED);
-    if (bytes > capacity || WORD + to_words(bytes) > there) return RP__RING_BROKEN;
+    const uint64_t word = __atomic_load_n(&ring->word[(reader->own & (RP__RING_SIZE - 1)) / WORD], __ATOMIC_RELAXED);
+    const uint64_t bytes = (uint32_t)word;
+    if (to_words(bytes) > capacity || WORD + to_words(bytes) > there) return RP__RING_BROKEN;
 
-    copy_out(ring, reader->own + WORD, record, bytes);
+    copy_out(ring, reader->own + WORD, record, to_words(bytes)); /* and then it cannot change any more */
+    if (seal(reader->own, bytes, sum_words(0, record, to_words(bytes) / WORD)) != word) return RP__RING_BROKEN;
     *size = bytes;
     reader->own += WORD + to_words(bytes);
     /* In sequentially consistent order with rp__ring_wakes, which looks whether the writer wants this room. */

@@ -1,6 +1,6 @@
 /* A byte ring in shared memory between one writer and one reader, in two processes that need not trust each other.
  *
- * A record is a word with its size, then its bytes, padded to words. It may run over the end of the ring to its
+ * A record is a word with its size and a check sum, then its bytes, padded to words by zeros. It may run over the end of the ring to its
  * beginning: it is copied in two parts then. Positions count bytes for ever and never wrap. Each side keeps its own
  * position in private memory and holds whatever it reads from the ring against it, so a side that overruns the ring
  * with rubbish makes the other one say RP__RING_BROKEN, never read outside or loop for ever. */
@@ -45,7 +45,8 @@ void rp__ring_attach(struct rp__ring_side *side, struct rp__ring *ring);
 /* Write one record made of `head` and `data`, together at most RP__RING_RECORD bytes; seen whole or not at all. */
 enum rp__ring_state rp__ring_write(struct rp__ring_side *writer, const void *head, size_t head_size, const void *data,
                                    size_t data_size);
-/* Copy the next record into `record`, of `capacity` bytes, and free its place in the ring. */
+/* Copy the next record, padded, into `record`, of `capacity` bytes, and free its place in the ring.
+ * One that was written over is broken, as far as 32 bits of check sum can tell. */
 enum rp__ring_state rp__ring_read(struct rp__ring_side *reader, void *record, size_t capacity, size_t *size);
 
 /* Reader: is there something to read, or to find broken? */

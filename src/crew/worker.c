@@ -38,7 +38,8 @@ bool rp__worker_leave(struct rp__worker *worker, enum rp__left why) {
 }
 
 bool rp__worker_is_asked_to_leave(struct rp__worker *worker) {
-    if (atomic_load_explicit(&worker->slot->leave, memory_order_relaxed)) rp__worker_leave(worker, RP__LEFT_ASKED);
+    const uint32_t leave = atomic_load_explicit(&worker->slot->leave, memory_order_relaxed);
+    if (leave) rp__worker_leave(worker, leave == 1 ? RP__LEFT_ASKED : RP__LEFT_BROKEN_RING); /* a kernel's, not ours */
     return worker->left != RP__LEFT_NOT;
 }
 
@@ -258,11 +259,14 @@ static void look_where(struct rp__worker *worker) {
     if (cpu >= 0 && before >= 0 && core_of(family, cpu) != core_of(family, before)) worker->migrated = true;
 }
 
-/* false: the agent has taken it back. */
+/* false: the agent has taken it back, or a task before wrote over the claim, and the worker is to leave. */
 static bool claim(struct rp__worker *worker, uint64_t number) {
     uint64_t expected = rp__claim(number, RP__CLAIM_OFFERED);
-    return atomic_compare_exchange_strong(&worker->slot->claim[number % RP__DEPTH], &expected,
-                                          rp__claim(number, RP__CLAIM_STARTED));
+    if (atomic_compare_exchange_strong(&worker->slot->claim[number % RP__DEPTH], &expected,
+                                       rp__claim(number, RP__CLAIM_STARTED)))
+        return true;
+    if (expected != rp__claim(number, RP__CLAIM_TAKEN_BACK)) rp__worker_leave(worker, RP__LEFT_BROKEN_RING);
+    return false;
 }
 
 static void do_chunk(struct rp__worker *worker, const struct rp__work_head *head, const uint8_t *data, int code) {

@@ -23,7 +23,8 @@ struct rp__net_ops {
     int (*poll)(struct rp__net *net, struct rp__net_message *message, bool *got, rp_error *error);
     /* Messages sent that still need this rank's polls to get away. */
     size_t (*pending)(const struct rp__net *net);
-    /* Ends the net; after it every message sent has left or never will. May block for the other ranks (MPI_Finalize). */
+    /* Ends the net; after it every message sent has left or never will. Blocks for the other ranks (MPI_Finalize), but
+     * where `close_ns` is set gives those up that have not come by then. */
     void (*close)(struct rp__net *net);
     /* The world cannot go on: ends every rank, now. Does not return under MPI. */
     void (*abort)(struct rp__net *net, int exit_code);
@@ -34,8 +35,11 @@ struct rp__net {
     int rank, size;
     int local_rank, local_size; /* among the ranks of this host */
     int hosts;
-    int host;     /* 0..: which of them this rank is on, in order of their lowest rank */
-    int *host_of; /* [size] the lowest rank of each rank's host; the net's own. NULL: all are on one */
+    int host;          /* 0..: which of them this rank is on, in order of their lowest rank */
+    int *host_of;      /* [size] the lowest rank of each rank's host; the net's own. NULL: all are on one */
+    bool survives;     /* the others go on when a rank is lost */
+    bool hush;         /* set by the owner: what it sends now is urgent to nobody, so no neighbour is woken for it */
+    uint64_t close_ns; /* set by the owner: how long close waits for the other ranks; 0: for ever */
 };
 
 /* What the net needs of the agent's doorbell (crew/bell.h), so that ranks of one host wake each other. */

@@ -42,7 +42,7 @@ struct net_mpi {
     struct rp__net net; /* first: the handle is its net */
     MPI_Comm comm, host;
     bool attached; /* MPI was started by the program, and is ended by it */
-    bool in_step;  /* with the other ranks: MPI has not failed */
+    bool in_step;  /* with the other ranks: MPI has not failed, and none was given up */
 
     struct slot slot[RECEIVES];
     MPI_Request receive[RECEIVES]; /* MPI_REQUEST_NULL unless posted */
@@ -103,7 +103,7 @@ static int send_away(struct net_mpi *m, int rank, struct rp__buffer *buffer, rp_
     m->send[m->sends] = request;
     m->sending[m->sends++] = (struct sending){.buffer = *buffer, .rank = rank};
     *buffer = (struct rp__buffer){0};
-    rp__net_wake_ring(&m->wake, rank);
+    if (!m->net.hush) rp__net_wake_ring(&m->wake, rank);
 
     /* A small message is away already. */
     int done;
@@ -301,12 +301,21 @@ static int join(struct net_mpi *m, MPI_Comm comm, const struct rp__net_bell *bel
 
 /* ---- Closing ------------------------------------------------------------------------------------------- */
 
+static uint64_t clock_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 /* Polls, dropping what comes, until no rank has anything left to send: so nobody waits for a message to leave
- * whose receiver has gone. The barrier tells; a rank enters it when its own sends are away. */
+ * whose receiver has gone. The barrier tells; a rank enters it when its own sends are away. One that died would be
+ * waited for in vain. */
 static void drain(struct net_mpi *m) {
+    const uint64_t begun_ns = clock_ns();
     MPI_Request barrier = MPI_REQUEST_NULL;
     bool entered = false;
     for (int done = 0; m->in_step && !done;) {
+        if (m->net.close_ns && clock_ns() - begun_ns >= m->net.close_ns) m->in_step = false;
         struct rp__net_message dropped;
         bool got;
         if (mpi_poll(&m->net, &dropped, &got, NULL) != 0) return;
@@ -319,7 +328,7 @@ static void drain(struct net_mpi *m) {
     }
 }
 
-/* When MPI has failed, MPI_Finalize could wait for ever and MPI may still write into our buffers: they are left, the
+/* When MPI has failed, or a rank was given up, MPI_Finalize could wait for ever and MPI may still write into our buffers: they are left, the
  * process ends without it, and the launcher ends the rest. */
 static void mpi_close(struct rp__net *net) {
     struct net_mpi *m = (struct net_mpi *)net;

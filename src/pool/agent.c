@@ -59,6 +59,7 @@ static int map_came(struct rp__agent *agent, const struct rp__frame *frame) {
         map->number = frame->map;
         map->kernel = frame->kernel;
         map->reduce = frame->count;
+        map->limit_ns = frame->chunk;
         map->grows = frame->flags & RP__GROWS;
         map->active = frame->worker && frame->worker < agent->workers ? frame->worker : agent->workers;
         map->next = agent->maps;

@@ -16,7 +16,7 @@ struct rp__agent_crew {
     bool (*take_back)(struct rp__crew *crew, uint32_t worker, uint64_t chunk);
     void (*low_water)(struct rp__crew *crew, uint32_t worker, uint32_t low);
     int (*poll)(struct rp__crew *crew, struct rp__crew_event *event, bool *got, rp_error *error);
-    bool (*progress)(struct rp__crew *crew, uint32_t worker, uint64_t *chunk, double *tasks);
+    bool (*progress)(struct rp__crew *crew, uint32_t worker, uint64_t *chunk, double *tasks, uint64_t *item);
     int (*kill)(struct rp__crew *crew, uint32_t worker, const char *cause);
     int (*restart)(struct rp__crew *crew, uint32_t worker, rp_error *error);
     int (*add)(struct rp__crew *crew, uint32_t like, uint32_t *index, rp_error *error);
@@ -58,7 +58,8 @@ void rp__agent_unblocked(struct rp__agent *agent, uint32_t worker);
 /* Give up the places of those that have waited for long enough. *next_ns: how long until there is more to be done, or
  * INT64_MAX. */
 int rp__agent_tick(struct rp__agent *agent, uint64_t now_ns, int64_t *next_ns, rp_error *error);
-/* Tell the master how far long chunks are, ten times a second at most. 0 or RP_ENOMEM. */
+/* Tell the master how far long chunks are, ten times a second at most; and kill workers whose task has computed for
+ * longer than its map allows. 0 or RP_ENOMEM. */
 int rp__agent_look(struct rp__agent *agent, uint64_t now_ns);
 /* Workers that have nothing to do. */
 uint32_t rp__agent_idle(const struct rp__agent *agent);

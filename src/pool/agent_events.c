@@ -14,6 +14,7 @@ static int result(struct rp__agent *agent, const struct rp__crew_event *event) {
     struct rp__agent_life *life = &agent->life[event->worker];
     struct rp__frame frame = {.type = RP__FRAME_RESULT,
                               .flags = event->last ? (event->migrated ? RP__MIGRATED : 0) : RP__MORE,
+                              .worker = life->place,
                               .chunk = event->chunk,
                               .count = event->busy_ns,
                               .data = event->data,
@@ -128,8 +129,10 @@ static int wait_again(struct rp__agent *agent, struct rp__agent_life *life) {
 /* What is to be told of the end of a worker, and of the chunk that it had in hand. */
 static struct rp__frame tell_death(const struct rp__agent_life *life, const struct rp__crew_event *event,
                                    const struct rp__held *guilty) {
+    const bool timed_out = life->overran && event->why == RP_CAUSE_OTHER;
     struct rp__frame died = {.type = RP__FRAME_DIED,
-                             .flags = life->killed ? RP__KILLED : 0,
+                             .flags = life->killed || rp__agent_missed(life, event) ? RP__KILLED : 0,
+                             .kernel = (uint32_t)(timed_out ? RP_CAUSE_TIMEOUT : event->why),
                              .worker = life->place,
                              .count = event->how,
                              .data = (const uint8_t *)event->cause,
@@ -150,7 +153,7 @@ static int ended(struct rp__agent *agent, const struct rp__crew_event *event, rp
     const struct rp__frame died = tell_death(life, event, guilty);
     for (struct rp__agent_map *map = agent->maps; map; map = map->next) map->known[event->worker] = false;
     bool expected = life->retiring && !guilty;
-    life->map_started = life->killed = life->retiring = life->ready = false;
+    life->map_started = life->killed = life->overran = life->retiring = life->ready = false;
     life->tasks = 0;
     rp__buffer_free(&life->line);
     rp__agent_start_over(agent, life);
@@ -174,8 +177,10 @@ static int ready(struct rp__agent *agent, const struct rp__crew_event *event) {
     life->ready = true;
     if (place->ever_started) return 0;
     place->ever_started = true;
-    struct rp__frame frame = {
-        .type = RP__FRAME_WORKER, .worker = life->place, .count = event->pid > 0 ? (uint64_t)event->pid : 0};
+    struct rp__frame frame = {.type = RP__FRAME_WORKER,
+                              .worker = life->place,
+                              .chunk = event->core < 0 ? 0 : 1 + (uint64_t)event->core,
+                              .count = event->pid > 0 ? (uint64_t)event->pid : 0};
     if (agent->process) {
         frame.data = (const uint8_t *)agent->process;
         frame.size = sizeof *agent->process;

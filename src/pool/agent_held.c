@@ -167,6 +167,7 @@ static void fill_ring(struct rp__agent *agent, struct rp__agent_place *place) {
         if (!whole) break;
         life->tasks += held->work.end - held->work.begin;
         rp__queue_pop(&place->waiting);
+        held->watched = false;
         rp__queue_push(&life->given, held);
     }
     if (!any) return;

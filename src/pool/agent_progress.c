@@ -15,13 +15,15 @@ static int tell(struct rp__agent *agent, struct rp__held *held, double tasks) {
 
 int rp__agent_look(struct rp__agent *agent, uint64_t now_ns) {
     int rc = 0;
+    rp__agent_watch(agent, now_ns);
     if (now_ns - agent->looked_ns < LOOK_NS) return 0;
     agent->looked_ns = now_ns;
     for (uint32_t at = 0; at < agent->lives && rc == 0; at++) {
         struct rp__held *held = agent->life[at].given.first;
-        uint64_t chunk;
+        uint64_t chunk, item;
         double tasks;
-        if (!held || !agent->ops->progress(agent->crew, at, &chunk, &tasks) || chunk != held->work.chunk) continue;
+        if (!held || !agent->ops->progress(agent->crew, at, &chunk, &tasks, &item) || chunk != held->work.chunk)
+            continue;
         if (held->seen && tasks != held->progress) rc = tell(agent, held, tasks);
         held->seen = true;
     }

@@ -15,6 +15,7 @@ struct rp__agent_map {
     uint64_t reduce;   /* tasks a block that is folded, or 0 */
     uint32_t active;   /* of the crew, the first so many compute it */
     uint32_t chunks;   /* held here */
+    uint64_t limit_ns; /* that a task may compute; 0: any time */
     bool grows;        /* its tasks may add tasks */
     bool whole, ended; /* all of its arguments came; MAP_END came */
     struct rp__buffer args;
@@ -30,6 +31,9 @@ struct rp__held {
     bool unwanted;      /* canceled: to be killed, since it runs */
     bool seen;          /* in hand at a look before this one */
     double progress;    /* as the master knows it */
+    bool watched;       /* at least once, for tasks that overrun */
+    uint64_t item;      /* that it was at then */
+    uint64_t item_ns;   /* and for how long, as far as was seen */
     bool half_answered; /* a first part of its result has gone to the master */
     bool synced;        /* its last task has effects: it must not be computed again */
     bool blocked;       /* the master knows that its worker waits */
@@ -57,8 +61,10 @@ struct rp__agent_life {
     bool map_started;
     struct rp__work init_work; /* INIT, before any other */
     bool init_pending;
-    bool ready;             /* for tasks: it has started, and its initializer has run */
-    bool killed;            /* by us, and not ENDED yet */
+    bool ready;   /* for tasks: it has started, and its initializer has run */
+    bool killed;  /* by us, and not ENDED yet */
+    bool overran; /* killed for the item `late_item` of `late_chunk`, and not ENDED yet */
+    uint64_t late_chunk, late_item;
     bool retiring;          /* asked to leave, and not ENDED yet */
     uint64_t tasks;         /* given to this one */
     uint32_t deaths;        /* since it last answered */
@@ -99,7 +105,8 @@ struct rp__agent {
     uint32_t spares;
     /* Its only worker's, which nobody replaces; NULL: a crew like others. */
     const rp_where *process;
-    uint64_t looked_ns; /* how far chunks are */
+    uint64_t looked_ns;  /* how far chunks are */
+    uint64_t watched_ns; /* for tasks that overrun */
 };
 
 /* Which chunks are to leave a worker: those of one map, or those that need not stay and that worker `to` may have. */
@@ -167,6 +174,12 @@ struct rp__held *rp__agent_recall_youngest(struct rp__agent *agent, uint32_t at)
 uint32_t rp__agent_most_loaded(const struct rp__agent *agent);
 /* A life begins. */
 void rp__agent_start_over(struct rp__agent *agent, struct rp__agent_life *life);
+
+/* agent_overrun.c: kill workers whose task has computed for longer than its map allows. */
+void rp__agent_watch(struct rp__agent *agent, uint64_t now_ns);
+/* Was the worker killed for a task that it had answered by then, and did it die of what it had in hand for no fault of
+ * that? */
+bool rp__agent_missed(const struct rp__agent_life *life, const struct rp__crew_event *event);
 
 /* agent_places.c */
 /* A life has answered all that it had: it has its place, or is parked. */

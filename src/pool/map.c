@@ -16,7 +16,7 @@
 enum { HELD_MAX = 16 * 1024 * 1024, HELD_LOW = 12 * 1024 * 1024, HAND_OVER = 1024 * 1024 };
 /* How many inputs a lazy map takes ahead of what was read, at first for each worker, and at most. */
 enum { WINDOW_MIN = 4, WINDOW_MAX = 64 * 1024, WINDOW_NS = 20 * 1000 * 1000 };
-static const double SOURCE_PATIENCE_S = 1e-3;
+static const double SOURCE_PATIENCE_S = 1e-3, SECONDS_MOST = 1e9;
 
 static double now_s(void) { return (double)rp__now_ns() * 1e-9; }
 
@@ -63,6 +63,12 @@ static int check(const rp_pool *pool, const rp_map_options *options, struct rp__
         return rp__fail(error, RP_EINVAL, "a map with a source needs the count RP_FED");
     if (options->args_size && !options->args)
         return rp__fail(error, RP_EINVAL, "%zu bytes of arguments were promised, and args is NULL", options->args_size);
+    if (!(options->timeout >= 0 && options->timeout <= SECONDS_MOST))
+        return rp__fail(error, RP_EINVAL, "timeout is %g: give seconds up to %g, or 0 for any time", options->timeout,
+                        SECONDS_MOST);
+    if (options->timeout > 0 && pool->options.kind != RP_WORKERS_PROCESS)
+        return rp__fail(error, RP_EUNSUPPORTED,
+                        "a task cannot be ended in threads and inline workers: use processes, or no timeout");
     spec->options = *options;
     spec->range = world->options.kernels[spec->kernel]->range != NULL;
     if (spec->range && options->count == RP_FED)
@@ -79,6 +85,7 @@ static int check(const rp_pool *pool, const rp_map_options *options, struct rp__
         spec->options.edge = options->reduce;
         spec->options.edge_phase = 0;
     }
+    if (rp__check_resume(options, error)) return RP_EINVAL;
     if (pool->options.maxtasksperchild && limit_chunks(&spec->options, pool->options.maxtasksperchild))
         return rp__fail(error, RP_EINVAL, "its chunks are of more tasks than maxtasksperchild, %llu",
                         (unsigned long long)pool->options.maxtasksperchild);
@@ -150,6 +157,8 @@ int rp__map_open(rp_pool *pool, const rp_map_options *options, struct rp__collec
     map->reduce = options->reduce;
     if (!spec.range && !options->unordered) map->combine = world->options.kernels[spec.kernel]->combine;
     map->fed = options->count == RP_FED;
+    map->wanted = options->inputs;
+    map->wanted_digest = options->inputs_digest;
     rp__world_lock(world);
     const rp_error *why = world->error.code ? &world->error : &pool->error;
     rc = why->code ? why->code : pool->closed ? RP_ECLOSED : rp__master_map_open(pool->master, &spec, &map->state);
@@ -157,6 +166,7 @@ int rp__map_open(rp_pool *pool, const rp_map_options *options, struct rp__collec
         rp_map **last = &world->maps;
         while (*last) last = &(*last)->next;
         *last = map;
+        map->skip = rp__master_map_skip(map->state);
         pool->maps_open++;
     } else if (why->code) {
         rp__fail(error, rc, "%s", why->text);
@@ -179,32 +189,36 @@ int rp__map_open(rp_pool *pool, const rp_map_options *options, struct rp__collec
 static bool is_full(const rp_map *map) {
     /* Inside a block nobody waits: before it is whole it is not dealt, so nothing might ever make room. */
     bool inside = map->reduce && map->fed_tasks % map->reduce;
-    return !map->collector && !map->source && !inside && map->held + map->feed.size > HELD_MAX;
+    return !map->collector && !map->source && !inside && !rp__is_input_skipped(map) &&
+           map->held + map->feed.size > HELD_MAX;
+}
+
+/* The next record of `feed`: of a task that is skipped an empty one, which keeps its number. Map lock held. */
+static int put_record(rp_map *map, const void *input, size_t size) {
+    const size_t kept = rp__is_input_skipped(map) ? 0 : size;
+    uint8_t *at = rp__buffer_reserve(&map->feed, RP__RECORD_HEAD_MAX + kept);
+    if (!at) return RP_ENOMEM;
+    size_t head = rp__record_head(at, kept, false);
+    if (kept) memcpy(at + head, input, kept);
+    map->feed.size += head + kept;
+    map->feed_tasks++;
+    map->fed_tasks++;
+    if (!map->grain || map->fed_tasks % map->grain == 0) {
+        map->whole_tasks = map->feed_tasks;
+        map->whole_size = map->feed.size;
+    }
+    return rp__count_input(map, input, size);
 }
 
 static int put(rp_map *map, const void *input, size_t size) {
     pthread_mutex_lock(&map->lock);
     while (is_full(map) && !map->error && !map->ended && !map->closing)
         rp__world_wait(map->world, &map->writable, &map->lock, NULL);
-    int rc = map->error || map->ended || map->closing ? RP_ECLOSED : 0;
+    int rc = map->error == RP_EMISMATCH ? RP_EMISMATCH : map->error || map->ended || map->closing ? RP_ECLOSED : 0;
     bool first = map->feed_tasks == 0;
-    if (rc == 0) {
-        uint8_t *at = rp__buffer_reserve(&map->feed, RP__RECORD_HEAD_MAX + size);
-        if (at) {
-            size_t head = rp__record_head(at, size, false);
-            if (size) memcpy(at + head, input, size);
-            map->feed.size += head + size;
-            map->feed_tasks++;
-            map->fed_tasks++;
-            if (!map->grain || map->fed_tasks % map->grain == 0) {
-                map->whole_tasks = map->feed_tasks;
-                map->whole_size = map->feed.size;
-            }
-        } else {
-            rc = RP_ENOMEM;
-        }
-    }
+    if (rc == 0) rc = put_record(map, input, size);
     pthread_mutex_unlock(&map->lock);
+    if (rc == RP_EMISMATCH) rp__map_fail(map, rc);
     if (first && rc == 0) rp__service_ring(map->world);
     return rc;
 }
@@ -218,8 +232,10 @@ int rp_map_put(rp_map *map, const void *input, size_t size) {
 void rp_map_end(rp_map *map) {
     if (!map || rp__world_is_in_task(map->world)) return;
     pthread_mutex_lock(&map->lock);
+    const bool short_of = map->fed_tasks < map->wanted;
     map->ended = true;
     pthread_mutex_unlock(&map->lock);
+    if (short_of) rp__map_fail(map, RP_EMISMATCH);
     rp__service_ring(map->world);
 }
 
@@ -243,6 +259,13 @@ static int feed_master(rp_map *map) {
     return rc;
 }
 
+/* The master numbers the pool's ranks, and knows no hosts. */
+static void say_where(const rp_pool *pool, rp_failure *how) {
+    if (how->rank < 0) return;
+    how->rank += (int)pool->first_rank;
+    if (pool->world->rank) memcpy(how->host, pool->world->rank[how->rank].host, sizeof how->host);
+}
+
 int rp__map_exchange(rp_map *map) {
     struct rp__master *master = map->pool->master;
     int rc = 0;
@@ -255,6 +278,7 @@ int rp__map_exchange(rp_map *map) {
     map->spent = NULL;
     bool was_complete = map->complete, news = false;
     for (struct rp__part *part; (part = rp__master_map_take(map->state));) {
+        if (part->how) say_where(map->pool, part->how);
         *map->ready_tail = part;
         map->ready_tail = &part->next;
         news = true;
@@ -313,7 +337,8 @@ int rp__part_read(const struct rp__part *part, uint64_t tasks, size_t *at, uint6
                                     : part->failure ? part->failure
                                                     : RP_ETASK,
                           .data = data,
-                          .size = size};
+                          .size = size,
+                          .failure = failed ? part->how : NULL};
     *task = result->end;
     *at += length;
     return 1;
@@ -335,10 +360,10 @@ static int wait_ready(rp_map *map, double timeout_s, const struct timespec *unti
     int rc = 0;
     bool late = timeout_s == 0;
     while (!map->ready && rc == 0) {
-        if (map->error)
-            rc = map->error;
-        else if (map->complete)
+        if (map->complete) /* whatever became of the pool after that */
             rc = RP_END;
+        else if (map->error)
+            rc = map->error;
         else if (map->closing)
             rc = RP_ECLOSED;
         else if (late)
@@ -425,8 +450,9 @@ static int pull(rp_map *map, double timeout_s) {
         int got = map->source(map->source_context, &input, &size);
         if (got > 0 && ((size && !input) || size > PTRDIFF_MAX)) got = RP_EINVAL;
         if (got > 0) {
+            const bool read_before = rp__is_input_skipped(map); /* this thread alone puts */
             rc = put(map, input, size);
-            map->pulled += rc == 0;
+            map->pulled += rc == 0 && !read_before;
         } else {
             map->source_code = got ? got : RP_END;
             rp_map_end(map);

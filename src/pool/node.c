@@ -229,8 +229,11 @@ int rp__node_start(rp_world *world, struct rp__rank_crew *crew, uint32_t first, 
         where[i].local = (int)i;
         memcpy(where[i].host, world->host, sizeof where[i].host);
     }
-    struct rp__crew_options options = {
-        .kind = crew->wish.options.kind, .workers = workers, .binding = binding, .where = where};
+    struct rp__crew_options options = {.kind = crew->wish.options.kind,
+                                       .workers = workers,
+                                       .binding = binding,
+                                       .where = where,
+                                       .memory = crew->wish.options.memory};
     crew->where = where[0];
     int rc = rp__crew_open(world->arena, world->nursery, &options, &crew->crew, error);
     free(where);

@@ -62,6 +62,9 @@ static int check(const rp_world *world, const rp_pool_options *options, rp_error
     if (options->maxtasksperchild && options->kind != RP_WORKERS_PROCESS)
         return rp__fail(error, RP_EUNSUPPORTED,
                         "maxtasksperchild replaces worker processes: threads and inline workers stay");
+    if (options->memory && options->kind != RP_WORKERS_PROCESS)
+        return rp__fail(error, RP_EUNSUPPORTED,
+                        "threads and inline workers have no memory of their own: use processes, or no memory limit");
     const uint32_t most = options->crew == RP_CREW_CORES ? 0 : options->crew;
     if (most > slots || options->workers / world->ranks > slots)
         return rp__fail(error, RP_EINVAL, "%u workers were asked for on a rank, which can have %u: start more ranks",
@@ -122,7 +125,11 @@ int rp__pool_start(rp_pool *pool, const struct rp__buffer *wish, rp_error *error
     rp_world *world = pool->world;
     pool->number = ++world->next_pool;
     for (uint32_t i = 0; i < pool->ranks; i++) pool->to[i].pool = pool->number;
-    if (!world->error.code && rp__master_pool_open(pool->master, wish->data, wish->size))
+    for (uint32_t i = 0; i < pool->ranks; i++)
+        if (world->rank[pool->first_rank + i].lost && rp__master_lose(pool->master, i))
+            return rp__fail(error, RP_ELOST, "a pool was asked for on rank %u, which was lost", pool->first_rank + i);
+    if (!world->error.code &&
+        (rp__world_tell_end(world, pool->master) || rp__master_pool_open(pool->master, wish->data, wish->size)))
         return rp__fail(error, RP_ENOMEM, "out of memory for a pool");
     pool->next = world->pools;
     world->pools = pool;

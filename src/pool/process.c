@@ -217,12 +217,20 @@ static int open_pool(rp_process *process, uint32_t rank, rp_error *error) {
     return rc;
 }
 
+/* Rank 0 is never among those that are lost. */
+static uint32_t next_rank(rp_world *world) {
+    uint32_t rank;
+    do rank = world->process_rank++ % world->ranks;
+    while (world->rank[rank].lost);
+    return rank;
+}
+
 static int start(rp_process *process, rp_error *error) {
     rp_world *world = process->world;
     if (process->state != FRESH)
         return rp__fail(error, RP_EBUSY, "process %s was started before: a process starts once, make another",
                         process->name);
-    const uint32_t rank = process->rank < 0 ? world->process_rank++ % world->ranks : (uint32_t)process->rank;
+    const uint32_t rank = process->rank < 0 ? next_rank(world) : (uint32_t)process->rank;
     process->state = STARTING;
     int rc = open_pool(process, rank, error);
     if (rc) {

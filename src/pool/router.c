@@ -217,6 +217,10 @@ bool rp__router_is_remote(const struct rp__router *router, uint32_t rank) {
     return host_of && host_of[rank] != host_of[router->options.rank];
 }
 
+bool rp__router_is_lost(const struct rp__router *router, uint32_t rank) {
+    return router->lost && rank < router->options.ranks && router->lost[rank];
+}
+
 static bool make_outboxes(struct rp__router *router) {
     if (!router->to) router->to = calloc(router->options.ranks, sizeof *router->to);
     if (!router->dirty) router->dirty = calloc(router->options.ranks, sizeof *router->dirty);
@@ -226,6 +230,7 @@ static bool make_outboxes(struct rp__router *router) {
 int rp__router_put(struct rp__router *router, enum rp__frame_type type, uint32_t rank, uint64_t local, const void *head,
                    size_t head_size, const void *data, size_t size) {
     struct rp__buffer *bytes = &router->scratch;
+    if (rp__router_is_lost(router, rank)) return 0;
     bytes->size = 0;
     if (!make_outboxes(router) || rp__buffer_append(bytes, head, head_size) || rp__buffer_append(bytes, data, size))
         return RP_ENOMEM;
@@ -271,6 +276,7 @@ static int take_frame(struct rp__router *router, uint32_t source, enum rp__frame
 static int receive(struct rp__router *router, uint32_t source, const struct rp__frame *frame) {
     if (source >= router->options.ranks || source == router->options.rank) return RP_EPROTOCOL;
     if (frame->type != RP__FRAME_CALL && frame->type != RP__FRAME_ANSWER) return RP_EPROTOCOL;
+    if (rp__router_is_lost(router, source)) return 0; /* it was under way */
     if (!router->incoming) router->incoming = calloc(router->options.ranks, sizeof *router->incoming);
     if (!router->incoming) return RP_ENOMEM;
     struct rp__incoming *in = &router->incoming[source];
@@ -325,6 +331,29 @@ static bool is_recent(bool *happened, uint64_t *at_ns, uint64_t now_ns, uint64_t
     if (*happened) *at_ns = now_ns;
     *happened = false;
     return *at_ns && now_ns - *at_ns < most_ns;
+}
+
+/* Also of ghosts, which go with their call. */
+static int end_calls_at(struct rp__router *router, uint32_t rank) {
+    const struct rp__answer_head lost = {.kind = RP__REPLY, .code = RP_ELOST};
+    int rc = 0;
+    for (size_t i = 0; i < RP__LINE_BUCKETS; i++)
+        for (struct rp__line *line = router->bucket[i], *next; line && rc == 0; line = next) {
+            next = line->chain;
+            if (line->open && line->asked == rank) rc = rp__router_hear(router, line, &lost, NULL);
+        }
+    return rc;
+}
+
+int rp__router_lose(struct rp__router *router, uint32_t rank) {
+    lock(router);
+    if (!router->lost) router->lost = calloc(router->options.ranks, sizeof *router->lost);
+    if (!router->lost) return leave(router, RP_ENOMEM);
+    if (router->lost[rank]) return leave(router, 0);
+    router->lost[rank] = true;
+    if (router->incoming) rp__buffer_free(&router->incoming[rank].bytes);
+    rp__home_lose(router->home, rank);
+    return leave(router, end_calls_at(router, rank));
 }
 
 void rp__router_step(struct rp__router *router, uint64_t now_ns, int64_t *next_ns) {
@@ -421,6 +450,7 @@ void rp__router_free(struct rp__router *router) {
     free(router->incoming);
     free(router->to);
     free(router->dirty);
+    free(router->lost);
     rp__buffer_free(&router->scratch);
     rp__home_free(router->home);
     pthread_mutex_destroy(&router->lock);

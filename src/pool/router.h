@@ -52,6 +52,9 @@ int rp__router_remove(struct rp__router *router, const struct rp__crew *crew);
 
 /* CALL or ANSWER came from this rank. 0, RP_ENOMEM, RP_EPROTOCOL. */
 int rp__router_receive(struct rp__router *router, uint32_t source, const struct rp__frame *frame);
+/* This rank is gone: open calls there end with RP_ELOST, as do all from now on; what its callers waited for here goes to
+ * the next, and what they held is broken. 0, RP_ENOMEM. */
+int rp__router_lose(struct rp__router *router, uint32_t rank);
 /* The service thread, once a round: what did not fit into workers' rings goes on, and agents are told who waits.
  * *next_ns: how long the service may sleep, or INT64_MAX. */
 void rp__router_step(struct rp__router *router, uint64_t now_ns, int64_t *next_ns);

@@ -132,9 +132,11 @@ static int make_open(struct rp__router *router, struct rp__line *line, uint32_t 
     line->open = true;
     line->asked = rank;
     line->object = head->object;
-    if (rank >= router->options.ranks) { /* of a rank that never was */
+    const bool lost = rp__router_is_lost(router, rank);
+    if (lost || rank >= router->options.ranks) { /* or of a rank that never was */
         line->asked = own_rank(router);
-        return rp__router_hear(router, line, &(struct rp__answer_head){.kind = RP__REPLY, .code = RP_ECLOSED}, NULL);
+        const struct rp__answer_head answer = {.kind = RP__REPLY, .code = lost ? RP_ELOST : RP_ECLOSED};
+        return rp__router_hear(router, line, &answer, NULL);
     }
     router->open_remote += rp__router_is_remote(router, rank);
     return 0;
@@ -158,7 +160,7 @@ int rp__router_make(struct rp__router *router, struct rp__line *line, const stru
         const int rc = make_open(router, line, (uint32_t)rank, head);
         if (rc) return rc;
     }
-    if (rank >= router->options.ranks) return 0;
+    if (rank >= router->options.ranks || rp__router_is_lost(router, (uint32_t)rank)) return 0;
     const int rc = remember(line, (uint32_t)rank);
     return rc ? rc : send_call(router, line, (uint32_t)rank, head, data);
 }

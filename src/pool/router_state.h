@@ -65,6 +65,7 @@ struct rp__router {
     struct rp__line *unsent, *changed;
     uint64_t locals, waits; /* numbers given so far */
     int failed;
+    bool *lost;                    /* [ranks], made when the first one is */
     struct rp__incoming *incoming; /* [ranks], made when first used, as is `to` */
     struct rp__outbox *to;
     uint32_t *dirty, dirty_count;
@@ -78,6 +79,7 @@ struct rp__router {
 struct rp__line *rp__router_find(const struct rp__router *router, uint64_t local);
 void rp__router_drop(struct rp__router *router, struct rp__line *line);
 bool rp__router_is_remote(const struct rp__router *router, uint32_t rank);
+bool rp__router_is_lost(const struct rp__router *router, uint32_t rank);
 /* A frame of that head and its bytes for another rank. 0 or RP_ENOMEM. */
 int rp__router_put(struct rp__router *router, enum rp__frame_type type, uint32_t rank, uint64_t local, const void *head,
                    size_t head_size, const void *data, size_t size);

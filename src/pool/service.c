@@ -19,8 +19,11 @@ static bool is_rank_0(const rp_world *world) { return world->net->rank == 0; }
 static void stop_pools(rp_world *world, const rp_pool *only, int code) {
     for (rp_pool *pool = world->pools; pool; pool = pool->next)
         if (!only || pool == only) rp__master_stop(pool->master);
-    for (rp_map *map = world->maps; map; map = map->next)
-        if (!only || map->pool == only) rp__map_fail(map, code);
+    for (rp_map *map = world->maps; map; map = map->next) {
+        if (only && map->pool != only) continue;
+        if (code == RP_ESTOPPED) (void)rp__map_exchange(map); /* what is answered is to be read */
+        rp__map_fail(map, code);
+    }
     pthread_cond_broadcast(&world->changed);
 }
 
@@ -31,6 +34,8 @@ static void fail_world(rp_world *world, int code, const char *text) {
     rp__router_fail(world->router, code);
     stop_pools(world, NULL, code);
 }
+
+void rp__service_fail(rp_world *world, int code, const char *text) { fail_world(world, code, text); }
 
 /* To rank 0, of what the outbox belongs to. */
 static void tell_failure(rp_world *world, struct rp__outbox *outbox, const rp_error *error) {
@@ -62,6 +67,8 @@ static void fail_pool(rp_pool *pool, int code, const char *text) {
     stop_pools(pool->world, pool, code);
 }
 
+void rp__service_fail_pool(rp_pool *pool, int code, const char *text) { fail_pool(pool, code, text); }
+
 /* ---- Messages ---- */
 
 static struct rp__rank_crew *find_crew(const rp_world *world, uint32_t pool) {
@@ -91,6 +98,7 @@ static int pool_came(rp_world *world, const struct rp__frame *frame, rp_error *e
     memcpy(&crew->wish, crew->wish_bytes.data, sizeof crew->wish);
     const size_t listed = crew->wish.options.rank_count; /* of their own program, so that they are there */
     crew->wish.options.ranks = listed ? (const int *)(crew->wish_bytes.data + sizeof crew->wish) : NULL;
+    if (crew->wish.options.kind == RP_WORKERS_INLINE) rp__lost_suspend(world);
     int rc = rp__node_plan(world, crew, error);
     if (rc) {
         fail_crew(world, crew, error);
@@ -158,22 +166,31 @@ static void keep_notes(rp_pool *pool, const struct rp__frame *frame) {
     }
 }
 
-static void stop_by_signal(rp_world *world) { fail_world(world, RP_ESTOPPED, "stopped by a signal"); }
+void rp__service_end(rp_world *world, const char *why) { fail_world(world, RP_ESTOPPED, why); }
 
-void rp__service_stop(rp_world *world) {
-    if (world->launch.rank_hint <= 0) {
+bool rp__service_signal(rp_world *world, int number, bool again) {
+    bool drains;
+    if (world->launch.rank_hint > 0) {
+        drains = rp__world_drains_at(world, number);
+    } else {
         rp__world_lock(world);
-        if (world->open) stop_by_signal(world);
+        drains = rp__world_drains_at(world, number);
+        if (world->open && again)
+            rp__service_end(world, rp_strerror(RP_ESTOPPED));
+        else if (world->open)
+            rp__world_heed(world, number);
         rp__world_unlock(world);
     }
     rp__service_ring(world);
+    return drains;
 }
 
 /* A signal came before there was anything to stop, or to a rank that does not decide. */
 static void pass_signal_on(rp_world *world) {
-    if (world->told_signal || !atomic_load(&world->signalled)) return;
-    world->told_signal = true;
-    struct rp__frame frame = {.type = RP__FRAME_SIGNAL, .count = (uint64_t)atomic_load(&world->signalled)};
+    const int number = atomic_load(&world->signalled);
+    if (world->told_signal == number) return;
+    world->told_signal = number;
+    struct rp__frame frame = {.type = RP__FRAME_SIGNAL, .count = (uint64_t)number};
     if (rp__outbox_put(&world->out, &frame)) world->net->ops->abort(world->net, 3);
 }
 
@@ -186,6 +203,8 @@ static void to_master(rp_world *world, int source, const struct rp__frame *frame
     switch (frame->type) {
     case RP__FRAME_HELLO:
         world->hellos++;
+        snprintf(world->rank[source].host, sizeof world->rank[source].host, "%.*s", (int)frame->size,
+                 (const char *)frame->data);
         if (frame->begin != world->hash)
             fail_world(world, RP_EMISMATCH,
                        "ranks run different programs, or have different kernels or options for the world: start the "
@@ -200,7 +219,7 @@ static void to_master(rp_world *world, int source, const struct rp__frame *frame
             fail_pool(pool, -(int)frame->count, text);
         return;
     case RP__FRAME_SIGNAL:
-        stop_by_signal(world);
+        rp__world_heed(world, (int)frame->count);
         return;
     case RP__FRAME_SHARED:
         world->shared_ranks++;
@@ -238,21 +257,37 @@ static void take_call(rp_world *world, int source, const struct rp__frame *frame
     fail_rank(world, &error);
 }
 
+/* Rank 0 says that this rank is gone. */
+static void lose_calls(rp_world *world, uint32_t rank) {
+    rp_error error;
+    const int rc = rank < world->ranks ? rp__router_lose(world->router, rank) : RP_EPROTOCOL;
+    if (rc == 0) return;
+    rp__fail(&error, rc, "the calls of rank %u, which was lost, cannot be ended: %s", rank, rp_strerror(rc));
+    fail_rank(world, &error);
+}
+
+/* true: something came but beats, which are nobody's work. */
 static bool take_messages(rp_world *world) {
     rp_error error = {0};
-    bool got = true;
+    bool got = true, any = false;
     int count = 0, rc = 0;
     while (count < MESSAGES_MAX && rc == 0) {
         struct rp__net_message message;
         rc = world->net->ops->poll(world->net, &message, &got, &error);
         if (rc || !got) break;
         count++;
+        if (world->rank && world->rank[message.source].lost) continue; /* too late: what it had was dealt to others */
+        rp__lease_heard(&world->lease, (uint32_t)message.source);
         struct rp__frame frame;
         const uint8_t *at = message.data, *end = at + message.size;
         int more;
         while ((more = rp__frame_read(&at, end, &frame)) == 1) {
+            if (frame.type == RP__FRAME_BEAT) continue;
+            any = true;
             if (frame.type == RP__FRAME_CALL || frame.type == RP__FRAME_ANSWER) {
                 take_call(world, message.source, &frame);
+            } else if (frame.type == RP__FRAME_LOST) {
+                lose_calls(world, frame.worker);
             } else if (frame.type == RP__FRAME_PRINT) {
                 if (is_rank_0(world)) print(world, message.source, &frame);
             } else if (frame.type >= RP__FRAME_HELLO) {
@@ -267,11 +302,18 @@ static bool take_messages(rp_world *world) {
         fail_rank(world, &error);
         if (is_rank_0(world)) fail_world(world, error.code, error.text);
     }
-    return count > 0;
+    return any;
+}
+
+/* To nobody. */
+static void drop_messages(struct rp__outbox *outbox) {
+    for (size_t i = 0; i < outbox->count; i++) rp__buffer_free(&outbox->message[i]);
+    outbox->count = 0;
 }
 
 void rp__service_send(rp_world *world, int rank, struct rp__outbox *outbox) {
     rp_error error = {0};
+    if (world->rank && world->rank[rank].lost) drop_messages(outbox);
     for (size_t i = 0; i < outbox->count; i++)
         if (world->net->ops->send(world->net, rank, &outbox->message[i], &error)) {
             if (is_rank_0(world))
@@ -279,6 +321,7 @@ void rp__service_send(rp_world *world, int rank, struct rp__outbox *outbox) {
             else
                 world->net->ops->abort(world->net, 3);
         }
+    if (outbox->count) rp__lease_sent(&world->lease, (uint32_t)rank);
     outbox->count = 0;
 }
 
@@ -424,7 +467,9 @@ void rp__service_step(rp_world *world, int64_t most_ns) {
     world->rung = rp__bell_read(world->bell);
     lock_masters(world);
     if (is_rank_0(world)) pass_time(world);
+    rp__lease_look(&world->lease, rp__now_ns());
     bool busy = take_messages(world);
+    rp__lost_look(world);
     unlock_masters(world);
     busy |= poll_crews(world);
     step_calls(world);
@@ -436,6 +481,7 @@ void rp__service_step(rp_world *world, int64_t most_ns) {
     if (is_rank_0(world)) {
         exchange_maps(world);
         busy |= masters_act(world);
+        rp__world_look_at_end(world);
         tell_to_quit(world);
     }
     unlock_masters(world);

@@ -68,6 +68,9 @@ int rp_world_share(rp_world *world, const void *data, size_t size, uint32_t *sha
     if (rc) rp__fail(error, rc, "%s", world->error.text);
     if (rc == 0 && number == RP__SHARED_MAX)
         rc = rp__fail(error, RP_ERANGE, "a world can share %d times, and has", RP__SHARED_MAX);
+    if (rc == 0 && world->ranks_lost)
+        rc = rp__fail(error, RP_ELOST, "data cannot be shared any more: %u ranks were lost that would pass it on",
+                      world->ranks_lost);
     if (rc == 0) {
         struct rp__frame frame = {.type = RP__FRAME_SHARE, .worker = number, .count = size, .data = data, .size = size};
         world->sharing = true;

@@ -1,7 +1,8 @@
 /* Signals that stop a run, for worlds that were asked to take them. They are blocked in every thread but wait on one of
  * their own, so that they are heard at once whatever the others do, even where the service computes in line.
- * The first one stops the world in good order; the second one means at once, and the process dies of it: the nursery
- * sees that and takes the workers along.
+ * The first one ends the world in good order (pool/world_end.c says how much of it is waited for), an INT or TERM after it
+ * ends it at once, and of one more the process dies: the nursery sees that and takes the workers along. Where there was
+ * nothing to wait for, the first one ended it at once.
  * When ranks end with an exit code that is not 0, a launcher sends TERM to those that are not gone yet (srun -K1 does, the
  * moment the first one has left), and the code of the run would be that of the slowest. So TERM means nothing to a rank
  * that ends anyway: until its world is closed, and after it on all ranks but 0, which have nothing else to do. */
@@ -31,6 +32,7 @@ static void die_of(int number) {
 
 static void *watch(void *self) {
     rp_world *world = self;
+    enum { RUNS, DRAINS, STOPS } state = RUNS;
     sigset_t set;
     int before;
     stop_signals(&set);
@@ -39,8 +41,10 @@ static void *watch(void *self) {
         if (number < 0) continue;
         if (number == SIGTERM && world->launch.launched && atomic_load(&world->ending)) continue;
         pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
-        if (atomic_exchange(&world->signalled, number)) die_of(number);
-        rp__service_stop(world);
+        if (state == STOPS && number != SIGUSR1) die_of(number);
+        atomic_store(&world->signalled, number);
+        if (number != SIGUSR1 || state == RUNS)
+            state = rp__service_signal(world, number, state == DRAINS) && state == RUNS ? DRAINS : STOPS;
         pthread_setcancelstate(before, NULL);
     }
     return NULL;

@@ -4,6 +4,7 @@
 #include "pool/world_state.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,10 +22,12 @@ static uint64_t hash_of(const rp_world_options *options, bool attached) {
     const rp_kernel *const *kernels = options->kernels;
     uint64_t hash = 0xcbf29ce484222325u;
     const uint32_t mpi = attached ? 0 : options->mpi; /* which is not used then */
-    uint32_t layout[] = {2 /* the wire's version */, sizeof(struct rp__pool_wish), sizeof(void *), mpi,
+    uint32_t layout[] = {3 /* the wire's version */, sizeof(struct rp__pool_wish), sizeof(void *), mpi,
                          options->catch_signals};
     const uint8_t *bytes = (const uint8_t *)layout;
     for (size_t i = 0; i < sizeof layout; i++) hash = (hash ^ bytes[i]) * 0x100000001b3u;
+    bytes = (const uint8_t *)&options->lease;
+    for (size_t i = 0; i < sizeof options->lease; i++) hash = (hash ^ bytes[i]) * 0x100000001b3u;
     for (; *kernels; kernels++) {
         for (const char *c = (*kernels)->name; *c; c++) hash = (hash ^ (uint8_t)*c) * 0x100000001b3u;
         hash = (hash ^ ((*kernels)->flags << 1 | ((*kernels)->range != NULL))) * 0x100000001b3u;
@@ -72,9 +75,12 @@ static int start(rp_world *world, rp_error *error) {
     if (rc) return rc;
     struct rp__frame hello = {.type = RP__FRAME_HELLO, .begin = world->hash, .end = world->hash};
     rc = rp__node_open(world, error);
+    hello.data = (const uint8_t *)world->host;
+    hello.size = strlen(world->host);
     if (rc == 0 && rp__outbox_put(&world->out, &hello)) rc = rp__fail(error, RP_ENOMEM, "out of memory");
     world->ranks = (uint32_t)world->net->size;
     if (rc == 0) rc = rp__node_open_router(world, error);
+    if (rc == 0) rc = rp__lost_begin(world, error);
     rp__main_calls_open(world);
     return rc;
 }
@@ -114,11 +120,12 @@ static void free_world(rp_world *world) {
     rp__processes_free(world);
     rp__outbox_free(&world->out);
     rp__printer_free(world->printer);
-    if (world->net) world->net->ops->close(world->net);
+    if (world->net && !world->lost) world->net->ops->close(world->net);
     rp__node_close_router(world);
     rp__node_close(world);
     if (world->nursery) rp__nursery_stop(world->nursery);
     rp__share_free(world);
+    rp__lost_free(world);
     if (world->abandoned) return; /* the process is about to end, with the threads that still compute */
     rp__arena_free(world->arena);
     rp__bell_free(world->bell);
@@ -161,6 +168,7 @@ static void *serve(void *self) {
     pthread_mutex_unlock(&world->lock);
     if (rc) return NULL;
     rp__service_run(world);
+    if (world->lost) rp__lost_leave(world);
     /* MPI must be ended by the thread that began it. */
     world->net->ops->close(world->net);
     world->net = NULL;
@@ -220,6 +228,7 @@ int rp_world_open(const rp_world_options *options, rp_world **out, int *exit_cod
     if (!options || !out) return rp__fail(error, RP_EINVAL, "rp_world_open needs options and a result");
     if ((unsigned)options->mpi > RP_MPI_NO)
         return rp__fail(error, RP_EINVAL, "mpi is %d: give RP_MPI_AUTO, RP_MPI_YES or RP_MPI_NO", (int)options->mpi);
+    if (isnan(options->lease)) return rp__fail(error, RP_EINVAL, "the lease is no number: give seconds, or 0 for 30");
     rp_world *world = new_world(options);
     if (!world) return rp__fail(error, RP_ENOMEM, "out of memory for a world");
     int rc = prepare(world, error);
@@ -239,7 +248,7 @@ int rp_world_open(const rp_world_options *options, rp_world **out, int *exit_cod
     if (rc == 0) {
         rp__service_run(world);
         if (exit_code) *exit_code = world->exit_code;
-        rc = RP_SERVED;
+        rc = world->lost ? rp__fail(error, world->error.code, "%s", world->error.text) : RP_SERVED;
     } else {
         world->net = NULL;
     }

@@ -7,6 +7,7 @@
 #ifndef RP_POOL_WORLD_STATE_H
 #define RP_POOL_WORLD_STATE_H
 
+#include "core/lease.h"
 #include "core/master.h"
 #include "crew/arena.h"
 #include "crew/cells.h"
@@ -45,6 +46,12 @@ struct rp__pool_wish {
 };
 
 struct rp__collector; /* pool/collector.h */
+
+/* What rank 0 knows of a rank. */
+struct rp__world_rank {
+    char host[64]; /* "": it has not said hello */
+    bool lost;
+};
 
 /* One pool, as rank 0 has it. */
 struct rp_pool {
@@ -106,6 +113,9 @@ struct rp_map {
     size_t whole_size;    /* and their bytes */
     size_t held;          /* bytes of inputs that the master holds */
     bool fed, ended;
+    const struct rp__skip *skip;    /* the master's, which never changes */
+    uint64_t digest;                /* of the inputs put so far, */
+    uint64_t wanted, wanted_digest; /* and what it must be after so many; 0: anything */
     struct rp__part *ready, **ready_tail;
     struct rp__part *spent; /* read; the service frees what it has made, which malloc likes better */
     size_t consumed_parts, consumed_bytes;
@@ -154,7 +164,9 @@ struct rp_world {
     int shared_fd[RP__SHARED_MAX]; /* share.c; as far as they came */
     size_t shared_size[RP__SHARED_MAX];
     uint32_t shares;
-    bool told_signal; /* rank 0 was told of it */
+    int told_signal; /* rank 0 was told of this one */
+    bool lost;       /* a rank, and with it the world: MPI cannot be ended in good order */
+    struct rp__lease lease;
     uint64_t hash;
     struct rp__router *router;   /* any thread: it has a lock of its own */
     struct rp__cells *cells;     /* the memory of its arrays */
@@ -164,7 +176,7 @@ struct rp_world {
     pthread_t watcher; /* signals.c */
     bool watching;
     sigset_t mask_before;
-    _Atomic int signalled; /* the first signal that came; 0: none */
+    _Atomic int signalled; /* the last signal that came; 0: none */
     atomic_bool ending;    /* all ranks were told to quit, or are about to be */
     bool abandoned;        /* threads still compute: what they use must stay until the process ends */
 
@@ -177,11 +189,15 @@ struct rp_world {
     bool closing;             /* the ranks are to be told to quit */
     bool closed;              /* and were */
     uint32_t hellos;
+    struct rp__world_rank *rank; /* [ranks] on rank 0 */
+    uint32_t ranks_lost;         /* and survived */
     const struct rp__frame *to_share; /* asked of the service */
     uint32_t shared_ranks;            /* that have what was shared last */
     bool sharing;
     rp_pool *pools;
     uint32_t next_pool;
+    uint64_t end_ns;   /* nothing is dealt that would not be over by then; 0: there is no end */
+    bool draining;     /* and nothing at all any more */
     bool inline_crews; /* some pool had or has them: a kernel may hold the service up */
     rp_map *maps;
     /* Those not freed; how many were made in all, and whose turn it is to have the next one. */
@@ -231,8 +247,18 @@ static inline void rp__service_ring(rp_world *world) { rp__bell_ring(world->bell
 /* The program's way to the world's lock: announced, so that a busy service lets go of it. */
 void rp__world_lock(rp_world *world);
 void rp__world_unlock(rp_world *world);
-/* Any thread: a signal came. */
-void rp__service_stop(rp_world *world);
+/* World lock held: the world stops, for this reason. */
+void rp__service_end(rp_world *world, const char *why);
+/* Any thread: a signal came, perhaps to a world that drains already, which ends at once then. Does it drain now? */
+bool rp__service_signal(rp_world *world, int number, bool again);
+
+/* world_end.c, all of it under the world's lock: what ends it early. Does this signal let it drain? */
+bool rp__world_drains_at(const rp_world *world, int number);
+void rp__world_heed(rp_world *world, int number);
+/* A pool is new. 0, RP_ENOMEM. */
+int rp__world_tell_end(const rp_world *world, struct rp__master *master);
+/* Is it time to stop? */
+void rp__world_look_at_end(rp_world *world);
 
 /* main_calls.c: main's calls on shared objects. Closed while the router is still there. */
 void rp__main_calls_open(rp_world *world);
@@ -242,11 +268,27 @@ void rp__main_calls_close(rp_world *world);
 int rp__signals_take(rp_world *world, rp_error *error);
 void rp__signals_release(rp_world *world);
 
+/* lost.c: the leases begin, with the service; they are suspended for good: a crew computes in the service thread. */
+int rp__lost_begin(rp_world *world, rp_error *error);
+void rp__lost_suspend(rp_world *world);
+void rp__lost_free(rp_world *world);
+/* After messages were taken: send the beats that are due, and give up who was not heard of. On rank 0, world lock held. */
+void rp__lost_look(rp_world *world);
+/* Rank 0, world lock held: this rank is gone, and why in words. The world ends with RP_ELOST, or goes on without it where
+ * the transport survives that. */
+void rp__rank_lost(rp_world *world, int rank, const char *why);
+/* Rank 0, when the service has ended and the world is lost: ends every rank. Does not return under MPI. */
+void rp__lost_leave(rp_world *world);
+
 /* share.c: a piece of shared data came, to keep and to pass on. */
 int rp__share_came(rp_world *world, const struct rp__frame *frame, rp_error *error);
 void rp__share_free(rp_world *world);
 /* World lock held: a map of the pool was closed, which this rank's own workers learn at once. */
 void rp__service_cancel(rp_world *world, uint32_t pool, uint32_t map);
+/* World lock held: the world cannot compute any more: whoever waits for it learns why. */
+void rp__service_fail(rp_world *world, int code, const char *text);
+/* The same of one pool. */
+void rp__service_fail_pool(rp_pool *pool, int code, const char *text);
 /* service.c: to a rank, now. */
 void rp__service_send(rp_world *world, int rank, struct rp__outbox *outbox);
 
@@ -259,6 +301,13 @@ int rp__pool_start(rp_pool *pool, const struct rp__buffer *wish, rp_error *error
 void rp__pool_free(rp_pool *pool);
 /* A line for the user. Hosts say the same in the same words: once is enough. Out of memory, it is lost. */
 void rp__pool_keep_note(rp_pool *pool, const char *text, size_t length);
+/* inputs.c: what the options tell of an earlier run makes sense, or RP_EINVAL with words for it. */
+int rp__check_resume(const rp_map_options *options, rp_error *error);
+/* Map lock held: count one more input. 0, or RP_EMISMATCH: it is not what it should be. */
+int rp__count_input(rp_map *map, const void *input, size_t size);
+/* Map lock held: would the next input be of a task that is skipped? */
+bool rp__is_input_skipped(const rp_map *map);
+
 /* map.c: a map whose results the collector takes. It is never held up by what nobody has read or computed. */
 int rp__map_open(rp_pool *pool, const rp_map_options *options, struct rp__collector *collector, rp_map **map,
                  rp_error *error);

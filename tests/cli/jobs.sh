@@ -42,6 +42,13 @@ from_list() { "$@" <"$tmp/list"; }
 claim "isprime reads stdin" gives "$verdicts" from_list rankpool isprime -
 claim "isprime reads stdin on two ranks" gives "$verdicts" from_list ranks 2 isprime -
 claim "isprime reads an empty stdin" same_as /dev/null rankpool isprime -
+lines 3 three >"$tmp/misspelt"
+from_misspelt() { "$@" <"$tmp/misspelt"; }
+run from_misspelt rankpool isprime -
+claim "a task that fails has a line of its own" says "$err" 'task 1 failed: "three" is not a whole number.*[^)]$' 1
+run from_misspelt ranks 2 isprime -
+claim "of several ranks, the line has the place" \
+    says "$err" "task 1 failed: .* \(rank [01], worker [01] on host $(uname -n)\)$" 1
 run rankpool isprime --where 454577
 claim "isprime --where names the host" says "$out" "^454577 prime.*\b$(uname -n)\b" 1
 

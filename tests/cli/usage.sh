@@ -44,6 +44,8 @@ claim "an unknown kind of worker is refused" refused fibre rankpool --workers fi
 claim "an unknown schedule is refused" refused random rankpool --schedule random primes 10
 claim "a chunk of none is refused" refused 0 rankpool --schedule dynamic,0 primes 10
 claim "an unknown binding is refused" refused socket rankpool --bind socket primes 10
+claim "a lease of less than three beats is refused" refused 2s rankpool --lease 2s primes 10
+claim "a lease may be for ever" gives 4 rankpool --quiet --lease never primes 10
 claim "an unknown kind of progress is refused" refused dots rankpool --progress dots primes 10
 claim "a bad value in the environment is refused, by its name" refused RANKPOOL_CREW \
     env RANKPOOL_CREW=0 "$RANKPOOL" primes 10

@@ -156,6 +156,28 @@ claim "at the signal before its time ends, a job ends with 75" ended FAILED 75:0
 claim "and says how far it came" says "$tmp/batch.err" 'stopped by a signal after .* were done' 1
 claim "and leaves no process on any host" wait_for 5 nobody_left "$mark"
 
+# Without -K, Slurm lets the other ranks of a step wait for one that was killed; the lease does not.
+mapfile -t naps < <(yes 0.1 | head -n 3000)
+step_without_k() {
+    exec timeout 60 "$here/hosts" exec head env "$mark" SLURM_CONF="$RANKPOOL_HOSTS/slurm/slurm.conf" \
+        OMPI_MCA_mpi_yield_when_idle=1 srun --mpi=pmix -N3 --ntasks-per-node=1 "$RANKPOOL" --lease 3s --quiet "$@"
+}
+step_computes() { (($(wc -l <"$out") >= 20)); }
+agent_of_rank_2() {
+    local pid
+    for pid in $(family "$mark"); do
+        grep -qx rankpool "/proc/$pid/comm" && grep -qzx SLURM_PROCID=2 "/proc/$pid/environ" &&
+            [[ -n $(children "$pid") ]] && echo "$pid"
+    done 2>/dev/null
+}
+: >"$out"
+start step_without_k sleep "${naps[@]}"
+claim "a step without -K computes" wait_for 20 step_computes
+kill -9 "$(agent_of_rank_2)"
+claim "when a rank of it is killed, it ends" finished 15
+claim "with an exit code that is not 0" test "$code" != 0
+claim "and leaves no process on any host" wait_for 5 nobody_left "$mark"
+
 # The power of host2 fails. Slurm is told, or it would take half a minute to find out.
 claim "a job that may be requeued computes" begin multi-node-crews.sbatch --requeue --open-mode=append \
     --nodes=2 --cpus-per-task=2 -- primes 2e10
@@ -166,3 +188,24 @@ claim "it was requeued once" says "$out" 'Restarts=1 '
 claim "it gives the number, once" diff <(echo 882206716) "$tmp/batch"
 claim "it ran on the hosts that are left" says "$out" ' NodeList=host\[1,3\]'
 claim "it leaves no process on any host" wait_for 5 nobody_left "$mark"
+
+# A run that takes several jobs: Slurm's warning comes (by hand, since time limits are whole minutes), then a node dies. Each
+# time it is requeued and goes on from its store. Of the hosts two are left, and then one.
+claim "slurm/resume.sbatch computes" begin resume.sbatch --nodes=1 --cpus-per-task=2 -- primes 1e11
+sleep 3 # some of it is done
+run slurm scancel --batch --signal=USR1 "$job"
+claim "at Slurm's warning it says that it is not done" wait_for 30 says "$tmp/batch.err" 'resume.sbatch: not done yet: restart 1'
+computes_again() { says "$tmp/batch.err" 'Slurm job' "$1"; }
+claim "it is requeued and computes again" wait_for 60 computes_again 2
+sleep 3
+run slurm scontrol show job "$job"
+node=$(grep -o ' BatchHost=[a-z0-9]*' "$out")
+"$here/hosts" kill "${node#*=}"
+run slurm scontrol update nodename="${node#*=}" state=down reason=crash
+wait_for 40 is_over # tries, of which each asks Slurm
+claim "having lost a node, too, it is done" ended COMPLETED 0:0
+claim "it was requeued twice" says "$out" 'Restarts=2 '
+claim "it gives the number, once" diff <(echo 4118054813) "$tmp/rankpool-$job.results"
+run bare report "$tmp/rankpool-$job.store" --status
+claim "its store is done" test "$code" = 0
+claim "nothing of it is left on any host" wait_for 5 nobody_left "$mark"

@@ -13,11 +13,11 @@ struct word {
     { #name, offsetof(struct sim_case, name) }
 
 static bool read_word(struct sim_case *simulated, const char *word) {
-    static const struct word words[] = {WORD(workers),      WORD(task_us),       WORD(tasks),         WORD(chunk),
-                                        WORD(range),        WORD(pure),          WORD(slow_half),     WORD(straggler),
-                                        WORD(message),      WORD(master_result), WORD(master_record), WORD(master_deal),
-                                        WORD(agent_work),   WORD(agent_result),  WORD(agent_record),  WORD(agent_poll),
-                                        WORD(agent_worker), WORD(worker_chunk),  WORD(worker_record)};
+    static const struct word words[] = {
+        WORD(workers),       WORD(task_us),       WORD(tasks),        WORD(chunk),        WORD(range),
+        WORD(pure),          WORD(slow_half),     WORD(straggler),    WORD(bypass),       WORD(message),
+        WORD(master_result), WORD(master_record), WORD(master_deal),  WORD(agent_work),   WORD(agent_result),
+        WORD(agent_record),  WORD(agent_poll),    WORD(agent_worker), WORD(worker_chunk), WORD(worker_record)};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         const size_t length = strlen(words[i].name);
         if (strncmp(word, words[i].name, length) != 0 || word[length] != '=') continue;

@@ -14,6 +14,7 @@ struct sim_case {
     double range;     /* 1: a record a chunk, else one a task */
     double pure;      /* 1: its tasks may run twice */
     double slow_half; /* every other node takes so many times as long; 1: it does not */
+    double bypass;    /* ns on the way for a message that goes round the simulator, sim_pool.c; 0: none does */
     double straggler; /* the last worker of the last rank does; 1: it does not */
 
     /* ns: a message sent or received; at rank 0 a chunk answered, each record in it, and a chunk dealt; at an agent a chunk

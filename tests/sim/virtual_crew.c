@@ -27,6 +27,7 @@ struct virtual_worker {
 struct rp__crew {
     struct virtual_options options;
     struct virtual_worker *worker;
+    uint64_t *answers_ns;   /* [workers] when its first chunk ends; UINT64_MAX: it has none; 0: it is not announced */
     uint32_t turn, delayed; /* whose answer is looked at next; who is delayed next */
     uint64_t now_ns;
     double computed[2];
@@ -42,14 +43,17 @@ static struct virtual_chunk *at(const struct virtual_worker *worker, uint32_t in
 struct rp__crew *virtual_crew_new(const struct virtual_options *options) {
     struct rp__crew *crew = calloc(1, sizeof *crew);
     struct virtual_worker *worker = calloc(options->workers, sizeof *worker);
-    if (!crew || !worker) {
+    uint64_t *answers_ns = calloc(options->workers, sizeof *answers_ns);
+    if (!crew || !worker || !answers_ns) {
         free(crew);
         free(worker);
+        free(answers_ns);
         return NULL;
     }
     crew->options = *options;
     crew->options.slowness = NULL;
     crew->worker = worker;
+    crew->answers_ns = answers_ns;
     for (uint32_t i = 0; i < options->workers; i++) worker[i].slowness = options->slowness[i];
     for (size_t i = 0; i + RECORD <= PIECE_MAX; i += RECORD) crew->records[i] = 8 << 1;
     return crew;
@@ -59,7 +63,14 @@ void virtual_crew_free(struct rp__crew *crew) {
     if (!crew) return;
     for (uint32_t i = 0; i < crew->options.workers; i++) free(crew->worker[i].queue);
     free(crew->worker);
+    free(crew->answers_ns);
     free(crew);
+}
+
+/* After the worker's first chunk has become another one, or ends at another time. */
+static void note_first(struct rp__crew *crew, uint32_t index) {
+    const struct virtual_worker *worker = &crew->worker[index];
+    if (worker->announced) crew->answers_ns[index] = waiting(worker) ? at(worker, 0)->to_ns : UINT64_MAX;
 }
 
 void virtual_crew_advance(struct rp__crew *crew, uint64_t now_ns) { crew->now_ns = now_ns; }
@@ -79,13 +90,15 @@ uint64_t virtual_crew_rings_at(const struct rp__crew *crew) {
 }
 
 void virtual_crew_delay(struct rp__crew *crew, uint64_t ns) {
-    struct virtual_worker *worker = &crew->worker[crew->delayed];
-    crew->delayed = (crew->delayed + 1) % crew->options.workers;
+    const uint32_t index = crew->delayed;
+    struct virtual_worker *worker = &crew->worker[index];
+    crew->delayed = (index + 1) % crew->options.workers;
     for (uint32_t i = 0; i < waiting(worker); i++) {
         struct virtual_chunk *chunk = at(worker, i);
         if (chunk->from_ns > crew->now_ns) chunk->from_ns += ns;
         if (chunk->to_ns > crew->now_ns) chunk->to_ns += ns;
     }
+    note_first(crew, index);
 }
 
 /* ---- What the agent calls ------------------------------------------------------------------------------ */
@@ -124,6 +137,7 @@ static bool virtual_give(struct rp__crew *crew, uint32_t index, struct rp__work 
         chunk.to_ns = chunk.from_ns + (uint64_t)ns;
         worker->last++;
         *at(worker, count) = chunk;
+        note_first(crew, index);
     }
     work->started = true;
     work->given = work->size;
@@ -136,6 +150,7 @@ static bool virtual_take_back(struct rp__crew *crew, uint32_t index, uint64_t ch
     const struct virtual_chunk *youngest = count ? at(worker, count - 1) : NULL;
     if (!youngest || youngest->chunk != chunk || youngest->from_ns <= crew->now_ns) return false;
     worker->last--;
+    note_first(crew, index);
     return true;
 }
 
@@ -177,25 +192,27 @@ static void answer(struct rp__crew *crew, struct virtual_worker *worker, struct 
 static int virtual_poll(struct rp__crew *crew, struct rp__crew_event *event, bool *got, rp_error *error) {
     *got = false;
     for (uint32_t seen = 0; seen < crew->options.workers && !*got; seen++) {
+        if (crew->answers_ns[crew->turn] > crew->now_ns) {
+            crew->turn = crew->turn + 1 < crew->options.workers ? crew->turn + 1 : 0;
+            continue;
+        }
         struct virtual_worker *worker = &crew->worker[crew->turn];
         *event = (struct rp__crew_event){.type = RP__CREW_STARTED, .worker = crew->turn, .pid = 1};
-        *got = !worker->announced;
+        if (worker->announced) answer(crew, worker, event);
         worker->announced = true;
-        if (!*got && waiting(worker) && at(worker, 0)->to_ns <= crew->now_ns) {
-            answer(crew, worker, event);
-            *got = true;
-        }
-        if (!*got) crew->turn = (crew->turn + 1) % crew->options.workers;
+        note_first(crew, crew->turn);
+        *got = true;
     }
     return 0;
 }
 
-static bool virtual_progress(struct rp__crew *crew, uint32_t index, uint64_t *chunk, double *tasks) {
+static bool virtual_progress(struct rp__crew *crew, uint32_t index, uint64_t *chunk, double *tasks, uint64_t *item) {
     const struct virtual_worker *worker = &crew->worker[index];
     const struct virtual_chunk *hand = waiting(worker) ? at(worker, 0) : NULL;
     if (!hand || hand->from_ns > crew->now_ns || hand->to_ns <= crew->now_ns) return false;
     *chunk = hand->chunk;
     *tasks = (double)(uint64_t)(part_by(hand, crew->now_ns) * (double)(hand->end - hand->begin));
+    *item = hand->begin + (uint64_t)*tasks;
     return true;
 }
 

@@ -35,6 +35,7 @@ struct played_worker {
     bool migrates;   /* before each answer */
     bool synced;     /* the chunk in hand has been cut */
     double progress; /* what it shows of the one in hand */
+    uint64_t item;   /* and which task of it it is at */
     bool knows[PLAYED_MAPS];
     unsigned wakes, starts, initialized;
     bool waits;    /* for an answer */
@@ -151,11 +152,12 @@ static bool played_take_back(struct rp__crew *crew, uint32_t at, uint64_t chunk)
     return youngest->taken_back = true;
 }
 
-static bool played_progress(struct rp__crew *crew, uint32_t at, uint64_t *chunk, double *tasks) {
+static bool played_progress(struct rp__crew *crew, uint32_t at, uint64_t *chunk, double *tasks, uint64_t *item) {
     const struct played_worker *worker = &crew->worker[at];
     if (!worker->hand) return false;
     *chunk = worker->hand->head.chunk;
     *tasks = worker->progress;
+    *item = worker->item;
     return true;
 }
 
@@ -191,7 +193,7 @@ static inline void die(struct rp__crew *crew, uint32_t at, const char *cause, ui
 static int played_kill(struct rp__crew *crew, uint32_t at, const char *cause) {
     crew->kills++;
     if (crew->cannot_kill) return RP_EUNSUPPORTED;
-    die(crew, at, cause, UINT64_MAX);
+    die(crew, at, cause, crew->worker[at].item);
     return 0;
 }
 

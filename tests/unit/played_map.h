@@ -5,7 +5,7 @@
 #include "core/master.h"
 #include "played_queens.h"
 
-enum { POISON_MAX = 3 };
+enum { POISON_MAX = 3, SPANS_MAX = 8 };
 
 /* xorshift64* [Vigna 2016] */
 static inline uint64_t draw(uint64_t *state, uint64_t below) {
@@ -31,7 +31,10 @@ struct played_map {
     bool sticky;               /* pure, and workers get stuck in it for ever */
     uint64_t count, put, next; /* next: the task whose result is due */
     uint64_t reduce;           /* tasks a record */
-    uint32_t queens;           /* tasks are boards of so many rows and add tasks; 0: they are not */
+    rp_span skip[SPANS_MAX];
+    size_t skips;
+    uint64_t skipped; /* tasks */
+    uint32_t queens;  /* tasks are boards of so many rows and add tasks; 0: they are not */
     uint64_t solutions, found;
     uint64_t poison[POISON_MAX];
     uint32_t poisons;
@@ -46,6 +49,25 @@ static inline bool is_poison(const struct played_map *map, uint64_t task) {
     for (uint32_t i = 0; i < map->poisons; i++)
         if (map->poison[i] == task) return true;
     return false;
+}
+
+static inline bool is_skipped(const struct played_map *map, uint64_t task) {
+    for (size_t i = 0; i < map->skips; i++)
+        if (task >= map->skip[i].begin && task < map->skip[i].end) return true;
+    return false;
+}
+
+/* As an earlier run may have left them: whole records. */
+static inline void skip_some(struct played_map *map, rp_map_options *options, uint64_t *random) {
+    const uint64_t blocks = map->count / map->reduce;
+    for (uint64_t at = draw(random, 3) * draw(random, 50); at < blocks && map->skips < SPANS_MAX;) {
+        const uint64_t left = blocks - at, most = left < 400 ? left : 400, end = at + 1 + draw(random, most);
+        map->skip[map->skips++] = (rp_span){at * map->reduce, end * map->reduce};
+        map->skipped += (end - at) * map->reduce;
+        at = end + 1 + draw(random, 400);
+    }
+    options->skip = map->skip;
+    options->skip_count = map->skips;
 }
 
 /* Instead of what was drawn: a map that begins with an empty board and grows. */

@@ -644,9 +644,10 @@ static void kinds_refuse_what_they_cannot_do(void) {
     struct rp__crew *crew = NULL;
     static const struct rp__cpuset binding[AGENT_WORKERS + 1];
     static const rp_where where[AGENT_WORKERS + 1];
-    struct rp__crew_options options = {RP_WORKERS_THREAD, AGENT_WORKERS + 1, binding, where};
+    struct rp__crew_options options = {
+        .kind = RP_WORKERS_THREAD, .workers = AGENT_WORKERS + 1, .binding = binding, .where = where};
     CU_ASSERT_EQUAL(rp__crew_open(agent.arena, NULL, &options, &crew, &agent.error), RP_EINVAL);
-    options = (struct rp__crew_options){RP_WORKERS_PROCESS, 1, binding, where};
+    options = (struct rp__crew_options){.kind = RP_WORKERS_PROCESS, .workers = 1, .binding = binding, .where = where};
     CU_ASSERT_EQUAL(rp__crew_open(agent.arena, NULL, &options, &crew, &agent.error), RP_EINVAL);
     CU_ASSERT_PTR_NULL(crew);
     agent_close(&agent);

@@ -1,5 +1,6 @@
 /* The jobs' kernels, plans and sums, without a pool: the rp_task_ and rp_map_ calls below stand in for it, and the
- * range of a job is cut at random wherever its plan allows a cut. What a job prints must not depend on the cuts. */
+ * range of a job is cut at random wherever its plan allows a cut, and now and then the run ends there and another goes on
+ * from its state. What a job prints must depend on neither. */
 #include "jobs.h"
 #include "unit.h"
 #include "words.h"
@@ -145,7 +146,22 @@ static void take_record(rp_job_run *run, rp_task *task, int code, uint64_t begin
     task->record.size = 0;
 }
 
-static void compute(rp_job_run *run, rp_map *map, uint64_t most, struct outcome *outcome) {
+/* The run ends here, with its state saved, and goes on as another one. */
+static void resume(rp_job_run *run, int argc, const char *const argv[]) {
+    char *state = NULL;
+    size_t size = 0;
+    FILE *to = open_memstream(&state, &size);
+    CU_ASSERT_EQUAL(run->job->save(run, to), 0);
+    fclose(to);
+    run->job->release(run);
+    CU_ASSERT_EQUAL_FATAL(run->job->plan(run, argc, argv), 0);
+    CU_ASSERT_NOT_EQUAL(run->job->load(run, state, size - 1), 0);
+    CU_ASSERT_EQUAL(run->job->load(run, state, size), 0);
+    free(state);
+}
+
+static void compute(rp_job_run *run, int argc, const char *const argv[], rp_map *map, uint64_t most,
+                    struct outcome *outcome) {
     const rp_kernel *kernel = run->job->kernel;
     rp_task task = {.where = {.worker = 3, .rank = 1, .core = 5, .pid = 4711, .host = "node2"}};
     task.args.data = malloc(run->map.args_size + 1); /* a copy, as in a worker */
@@ -163,6 +179,7 @@ static void compute(rp_job_run *run, rp_map *map, uint64_t most, struct outcome 
             code = kernel->item(&task, input->data, input->size);
         }
         take_record(run, &task, code, begin, end, outcome);
+        if (run->job->save && random_below(8) == 0) resume(run, argc, argv);
     }
     if (kernel->teardown) kernel->teardown(task.state);
     free(task.args.data);
@@ -182,7 +199,7 @@ static struct outcome run_job(const rp_job *job, const char *const argv[], const
         if (run.map.count == RP_FED) outcome.code = job->feed(&run, &map);
         if (run.map.count == RP_FED) run.map.count = map.count;
         if (run.each_worker) run.map.count = 1;
-        compute(&run, &map, most, &outcome);
+        compute(&run, argc, argv, &map, most, &outcome);
         if (job->finish && !outcome.failed) CU_ASSERT_EQUAL(job->finish(&run), 0);
         if (job->release) job->release(&run);
     }
@@ -349,7 +366,7 @@ static void a_repetition_with_a_hole_prints_no_line(void) {
     const uint64_t chunks[][2] = {{0, 4}, {14, 20}, {20, 25}, {25, 30}}; /* 4-10 and 10-14 failed */
     for (size_t i = 0; i < 4; i++) {
         uint64_t counted = chunks[i][1] - chunks[i][0];
-        rp_result result = {chunks[i][0], chunks[i][1], 0, &counted, sizeof counted};
+        rp_result result = {.begin = chunks[i][0], .end = chunks[i][1], .data = &counted, .size = sizeof counted};
         CU_ASSERT_EQUAL(rp__job_count.collect(&run, &result), 0);
     }
     rp__job_count.release(&run);

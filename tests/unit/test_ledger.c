@@ -1,5 +1,5 @@
 /* The ledger against a plain list of tasks, each undealt, out or done: random takes, answers, returns, splits, drops, lost
- * workers and feeds, and after each step both say the same; in the end every task was done exactly once. */
+ * workers and feeds, of maps that skip tasks or do not, and after each step both say the same; in the end every task was done exactly once. */
 #include "core/ledger.h"
 #include "core/wire.h"
 #include "random.h"
@@ -19,6 +19,7 @@ struct model {
     uint32_t workers;
     bool gone[WORKERS_MAX];
     enum state state[TASKS_MAX];
+    rp_span skip[TASKS_MAX];
     uint32_t owner[TASKS_MAX]; /* in a fixed map */
     struct rp__range out[TASKS_MAX], back[TASKS_MAX];
     size_t out_count, back_count;
@@ -53,7 +54,7 @@ static bool same_counts(const struct model *model) {
     const struct rp__ledger *ledger = &model->ledger;
     REQUIRE(rp__ledger_undealt(ledger) == tasks_in(model, FRESH) + tasks_in(model, BACK));
     REQUIRE(ledger->done_tasks == tasks_in(model, DONE));
-    REQUIRE(rp__intervals_total(&ledger->done) == tasks_in(model, DONE));
+    if (!model->map.skip_count) REQUIRE(rp__intervals_total(&ledger->done) == tasks_in(model, DONE));
     bool all = ledger->final && tasks_in(model, DONE) == ledger->known;
     REQUIRE(rp__ledger_complete(ledger) == all);
     return true;
@@ -68,6 +69,25 @@ static void own_tasks(struct model *model) {
         for (uint64_t i = begin; i < end; i++) model->owner[i] = (uint32_t)(index % model->workers);
     }
     for (uint32_t i = 0; model->map.each_worker && i < model->workers; i++) model->owner[i] = i;
+}
+
+static void skip_some(struct model *model) {
+    rp_map_options *map = &model->map;
+    const uint64_t most = map->count == RP_FED ? TASKS_MAX : map->count;
+    map->skip = model->skip;
+    for (uint64_t at = chance(model, 3) * random_size(&model->random, 50); at < most;) {
+        rp_span *span = &model->skip[map->skip_count++];
+        span->begin = at;
+        span->end = random_between(&model->random, at + 1, at + 60 < most ? at + 60 : most);
+        at = span->end + 1 + random_size(&model->random, 80);
+    }
+}
+
+/* What a task is that has become known. */
+static enum state at_first(const struct model *model, uint64_t task) {
+    for (size_t i = 0; i < model->map.skip_count; i++)
+        if (task >= model->skip[i].begin && task < model->skip[i].end) return DONE;
+    return FRESH;
 }
 
 static struct model *new_model(uint64_t seed) {
@@ -88,8 +108,9 @@ static struct model *new_model(uint64_t seed) {
         map->each_worker = true;
         map->count = model->workers;
     }
+    if (!map->each_worker && chance(model, 2)) skip_some(model);
     CU_ASSERT_EQUAL_FATAL(rp__ledger_init(&model->ledger, map, model->workers), 0);
-    for (uint64_t i = 0; map->count != RP_FED && i < map->count; i++) model->state[i] = FRESH;
+    for (uint64_t i = 0; map->count != RP_FED && i < map->count; i++) model->state[i] = at_first(model, i);
     if (model->ledger.fixed) own_tasks(model);
     return model;
 }
@@ -102,7 +123,8 @@ static void free_model(struct model *model) {
 static void feed(struct model *model) {
     struct rp__ledger *ledger = &model->ledger;
     uint64_t more = random_size(&model->random, TASKS_MAX - ledger->known);
-    for (uint64_t i = 0; i < more; i++) model->state[ledger->known++] = FRESH;
+    for (uint64_t i = ledger->known; i < ledger->known + more; i++) model->state[i] = at_first(model, i);
+    rp__ledger_feed(ledger, more);
     if (chance(model, 10) == 0 || ledger->known == TASKS_MAX) ledger->final = true;
 }
 
@@ -299,7 +321,7 @@ static bool drain(struct model *model) {
         while (model->out_count) REQUIRE(finish(model, 0));
     }
     REQUIRE(rp__ledger_undealt(&model->ledger) == 0);
-    REQUIRE(rp__intervals_cover(&model->ledger.done, 0, model->ledger.known));
+    REQUIRE(tasks_in(model, DONE) == model->ledger.known);
     REQUIRE(model->ledger.done.count <= 1);
     return true;
 }
@@ -352,6 +374,66 @@ static void dealing_passes_over_what_was_dropped(void) {
     CU_ASSERT_TRUE(range.begin == 90 && range.end == 100);
     CU_ASSERT_FALSE(rp__ledger_take(&ledger, RP__ANY_WORKER, &ask, &range));
     CU_ASSERT_EQUAL(rp__ledger_undealt(&ledger), 0);
+    rp__ledger_free(&ledger);
+}
+
+static void map_that_is_skipped_whole_is_complete_at_once(void) {
+    const rp_span skip[] = {{0, 100}};
+    struct rp__ledger ledger;
+    struct rp__schedule_ask ask = {0};
+    struct rp__range range;
+    for (int kind = RP_AUTO; kind <= RP_FACTORING; kind++) {
+        const rp_map_options map = {.count = 100, .schedule.kind = kind, .skip = skip, .skip_count = 1};
+        CU_ASSERT_EQUAL(rp__ledger_init(&ledger, &map, 3), 0);
+        CU_ASSERT_TRUE(rp__ledger_complete(&ledger));
+        CU_ASSERT_EQUAL(rp__ledger_undealt(&ledger), 0);
+        CU_ASSERT_EQUAL(ledger.done_tasks, 100);
+        for (uint32_t worker = 0; worker < 3; worker++) CU_ASSERT_FALSE(rp__ledger_take(&ledger, worker, &ask, &range));
+        rp__ledger_free(&ledger);
+    }
+}
+
+static void million_spans_leave_one_interval_when_all_is_done(void) {
+    enum { SPANS = 1000000 };
+    rp_span *skip = malloc(SPANS * sizeof *skip);
+    for (uint64_t i = 0; i < SPANS; i++) skip[i] = (rp_span){3 * i, 3 * i + 1};
+    const rp_map_options map = {.count = 3 * SPANS, .schedule = {RP_DYNAMIC, 100}, .skip = skip, .skip_count = SPANS};
+    struct rp__ledger ledger;
+    struct rp__schedule_ask ask = {0};
+    struct rp__range range;
+    uint64_t chunks = 0;
+    size_t most = 0;
+    CU_ASSERT_EQUAL(rp__ledger_init(&ledger, &map, 4), 0);
+    free(skip);
+    for (; rp__ledger_take(&ledger, RP__ANY_WORKER, &ask, &range); chunks++) {
+        CU_ASSERT_TRUE_FATAL(range.begin == 3 * chunks + 1 && range.end == 3 * chunks + 3);
+        CU_ASSERT_EQUAL_FATAL(rp__ledger_done(&ledger, range.begin, range.end), 0);
+        if (ledger.done.count > most) most = ledger.done.count;
+    }
+    CU_ASSERT_EQUAL(chunks, SPANS);
+    CU_ASSERT_EQUAL(most, 1);
+    CU_ASSERT_TRUE(rp__ledger_complete(&ledger));
+    rp__ledger_free(&ledger);
+}
+
+static void static_dealing_leaps_over_what_is_skipped(void) {
+    /* 2^60 parts, each of them a look, would take for ever. */
+    const uint64_t count = UINT64_C(1) << 60;
+    const rp_span skip[] = {{10, count / 2}, {count / 2 + 10, count - 10}};
+    const rp_map_options map = {
+        .count = count, .schedule = {.kind = RP_STATIC, .chunk = 1}, .skip = skip, .skip_count = 2};
+    struct rp__ledger ledger;
+    struct rp__schedule_ask ask = {0};
+    struct rp__range range;
+    uint64_t tasks = 0;
+    CU_ASSERT_EQUAL(rp__ledger_init(&ledger, &map, 3), 0);
+    for (uint32_t worker = 0; worker < 3; worker++)
+        for (; rp__ledger_take(&ledger, worker, &ask, &range); tasks++) {
+            CU_ASSERT_EQUAL(range.begin % 3, worker);
+            CU_ASSERT_EQUAL(rp__ledger_done(&ledger, range.begin, range.end), 0);
+        }
+    CU_ASSERT_EQUAL(tasks, 30);
+    CU_ASSERT_TRUE(rp__ledger_complete(&ledger));
     rp__ledger_free(&ledger);
 }
 
@@ -439,6 +521,9 @@ int main(void) {
         UNIT(every_task_is_dealt_and_done_exactly_once),
         UNIT(nothing_to_do_is_complete_at_once),
         UNIT(dealing_passes_over_what_was_dropped),
+        UNIT(map_that_is_skipped_whole_is_complete_at_once),
+        UNIT(million_spans_leave_one_interval_when_all_is_done),
+        UNIT(static_dealing_leaps_over_what_is_skipped),
         UNIT(each_worker_gets_its_own_task_whatever_the_edges),
         UNIT(static_part_of_a_lost_worker_costs_no_memory),
         UNIT(largest_map_is_counted_to_its_end),

@@ -1,6 +1,6 @@
 /* The master and real agents over the in-process transport, with crews that are played: tasks take random simulated
  * time, messages of different ranks overtake each other, workers die of poisoned tasks or of nothing, or get
- * stuck for ever in chunks of pure maps, ranks get lost, tasks are canceled.
+ * stuck for ever in chunks of pure maps, ranks get lost, tasks are canceled, or skipped from the start.
  * Whatever happens, every task must be answered exactly once, with its own result, in order where order was asked
  * for; and the run must end. A failing run prints its seed; `test_master SEED [QUEENS]` plays that run alone. */
 #include "core/master.h"
@@ -315,6 +315,7 @@ static void check_result(struct model *model, struct played_map *map, uint64_t f
     for (uint64_t task = first; task < end; task++) poisoned |= is_poison(map, task);
     for (uint64_t task = first; task < end; task++) {
         if (map->seen[task]++) blame(model, "a task was answered twice");
+        if (is_skipped(map, task)) blame(model, "a task was answered that is to be skipped");
         if (failure == RP_ECANCELED && !map->canceled[task]) blame(model, "a task that nobody canceled was");
         if (failure != RP_ECANCELED && failed != poisoned)
             blame(model, failed ? "an innocent task failed" : "a poisoned task lives");
@@ -336,6 +337,7 @@ static void check_result(struct model *model, struct played_map *map, uint64_t f
 
 static void read_parts(struct model *model, struct played_map *map) {
     for (struct rp__part *part; (part = rp__master_map_take(map->map));) {
+        while (is_skipped(map, map->next)) map->next++;
         if (!map->unordered && part->begin != map->next) blame(model, "out of order");
         uint64_t task = part->begin;
         for (size_t at = 0; at < part->size && !model->wrong;) {
@@ -372,9 +374,10 @@ static void feed(struct model *model, struct played_map *map) {
     uint64_t batch = 1 + draw(&model->random, 50), tasks = 0;
     for (; tasks < batch && map->put < map->count; tasks++, map->put++) {
         uint64_t input = answer_of(map->number, map->put);
+        const size_t size = is_skipped(map, map->put) ? 0 : sizeof input; /* its bytes are not kept */
         uint8_t head[RP__RECORD_HEAD_MAX];
-        rp__buffer_append(&records, head, rp__record_head(head, sizeof input, false));
-        rp__buffer_append(&records, &input, sizeof input);
+        rp__buffer_append(&records, head, rp__record_head(head, size, false));
+        rp__buffer_append(&records, &input, size);
     }
     if (tasks && rp__master_map_feed(model->master, map->map, tasks, &records)) blame(model, "inputs were refused");
     if (map->put == map->count) rp__master_map_final(model->master, map->map);
@@ -516,6 +519,7 @@ static void open_map(struct model *model) {
         grow_from_a_board(map, &spec.options, model->queens);
     else if (map->fed && draw(random, 2))
         grow_from_a_board(map, &spec.options, 4 + (uint32_t)draw(random, 4));
+    if (!map->queens && !spec.options.each_worker && draw(random, 3) == 0) skip_some(map, &spec.options, random);
     spec.range = map->range;
     map->seen = calloc(map->count + 1, 1);
     map->canceled = calloc(map->count + 1, 1);
@@ -600,7 +604,7 @@ static const char *play(uint64_t seed, uint32_t queens, uint64_t *events, uint64
         rp_map_stats stats;
         rp__master_map_stats(model->master, map->map, &stats);
         *twice += stats.chunks_twice;
-        if (!map->closed && map->answered != map->count) blame(model, "a task was never answered");
+        if (!map->closed && map->answered + map->skipped != map->count) blame(model, "a task was never answered");
         if (!map->closed && map->found != map->solutions) blame(model, "a wrong number of solutions");
     }
     const char *wrong = model->wrong;

@@ -159,6 +159,57 @@ static void what_is_no_time_is_refused_and_shown(void) {
     }
 }
 
+static void sizes_are_read_with_and_without_unit(void) {
+    static const struct {
+        const char *word;
+        uint64_t bytes;
+    } good[] = {
+        {"0", 0},
+        {"4096", 4096},
+        {"1e9", 1000000000},
+        {"2^30", 1 << 30},
+        {"512M", 512 << 20},
+        {"1G", 1 << 30},
+        {"1g", 1 << 30},
+        {"1GiB", 1 << 30},
+        {"1GB", 1000000000},
+        {"1.5K", 1536},
+        {".5k", 512},
+        {"0.0001K", 0},
+        {"3T", UINT64_C(3) << 40},
+        {"16383P", UINT64_C(16383) << 50},
+        {"18446744073709551615", UINT64_MAX},
+    };
+    for (size_t i = 0; i < COUNT(good); i++) {
+        uint64_t bytes = 77;
+        rp_error error = {0};
+        CU_ASSERT_EQUAL(rp_read_bytes(good[i].word, &bytes, &error), 0);
+        CU_ASSERT_EQUAL(bytes, good[i].bytes);
+        CU_ASSERT_STRING_EQUAL(error.text, "");
+    }
+}
+
+static void what_is_no_size_is_refused_and_shown(void) {
+    static const struct {
+        const char *word;
+        int code;
+    } bad[] = {
+        {"", RP_ENUMBER},      {"G", RP_ENUMBER},   {"1.5", RP_ENUMBER},
+        {"-1G", RP_ENUMBER},   {"1 G", RP_ENUMBER}, {"1Gi", RP_ENUMBER},
+        {"1GBs", RP_ENUMBER},  {"1X", RP_ENUMBER},  {"1e3G", RP_ENUMBER},
+        {"1B", RP_ENUMBER},    {"1G1", RP_ENUMBER}, {"nan", RP_ENUMBER},
+        {"16384P", RP_ERANGE}, {"1e20", RP_ERANGE}, {"99999999999999999999999999999999999999G", RP_ERANGE},
+    };
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        uint64_t bytes = 77;
+        rp_error error = {0};
+        CU_ASSERT_EQUAL(rp_read_bytes(bad[i].word, &bytes, &error), bad[i].code);
+        CU_ASSERT_EQUAL(bytes, 77);
+        CU_ASSERT_PTR_NOT_NULL(strstr(error.text, bad[i].word));
+        CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "expected"));
+    }
+}
+
 static void every_printed_number_reads_back(void) {
     uint64_t number = 1; /* xorshift64 */
     for (int i = 0; i < 200000; i++) {
@@ -180,6 +231,8 @@ int main(void) {
         UNIT(a_long_word_is_shown_by_its_beginning),
         UNIT(times_are_read_with_and_without_unit),
         UNIT(what_is_no_time_is_refused_and_shown),
+        UNIT(sizes_are_read_with_and_without_unit),
+        UNIT(what_is_no_size_is_refused_and_shown),
         UNIT(every_printed_number_reads_back),
         {NULL, NULL},
     };

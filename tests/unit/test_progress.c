@@ -50,24 +50,24 @@ static const rp_kernel *const kernels[] = {&steps_kernel, &run_kernel, NULL};
 static void shows(enum rp_workers kind, enum kernel kernel, const double *expected, uint64_t count) {
     struct agent agent;
     struct rp__crew_event event;
-    uint64_t chunk = 0;
+    uint64_t chunk = 0, item = 0;
     double tasks = -1;
     atomic_store(&gate->entered, 0);
     atomic_store(&gate->open, 0);
     agent_prepare(&agent, kernels, kind == RP_WORKERS_PROCESS);
     agent_open(&agent, kind, 1);
     agent_give_map(&agent, 0, 1, kernel, NULL, 0);
-    CU_ASSERT_FALSE(rp__crew_progress(agent.crew, 0, &chunk, &tasks));
+    CU_ASSERT_FALSE(rp__crew_progress(agent.crew, 0, &chunk, &tasks, &item));
     CU_ASSERT_TRUE(agent_give_chunk(&agent, 0, 1, CHUNK, BEGIN, BEGIN + COUNT));
     for (uint64_t step = 1; step <= count; step++) {
         while (atomic_load(&gate->entered) < step) usleep(50);
-        CU_ASSERT_TRUE(rp__crew_progress(agent.crew, 0, &chunk, &tasks));
+        CU_ASSERT_TRUE(rp__crew_progress(agent.crew, 0, &chunk, &tasks, &item));
         CU_ASSERT_EQUAL(chunk, CHUNK);
         CU_ASSERT_EQUAL(tasks, expected[step - 1]);
         atomic_store(&gate->open, step);
     }
     CU_ASSERT_TRUE(agent_answer(&agent, &event));
-    CU_ASSERT_FALSE(rp__crew_progress(agent.crew, 0, &chunk, &tasks));
+    CU_ASSERT_FALSE(rp__crew_progress(agent.crew, 0, &chunk, &tasks, &item));
     agent_close(&agent);
 }
 
@@ -85,7 +85,7 @@ static void a_range_counts_as_it_says(void) {
 
 static void a_worker_that_writes_nonsense_shows_no_more_than_its_chunk(void) {
     struct agent agent;
-    uint64_t chunk = 0;
+    uint64_t chunk = 0, item = 0;
     double tasks = -1;
     atomic_store(&gate->entered, 0);
     atomic_store(&gate->open, 0);
@@ -98,11 +98,11 @@ static void a_worker_that_writes_nonsense_shows_no_more_than_its_chunk(void) {
     static const uint64_t nonsense[] = {UINT64_MAX, UINT64_C(1) << 63 | UINT64_C(0x3ff) << 52, UINT64_C(0x4ff) << 52};
     for (int i = 0; i < 3; i++) { /* no number, -1, and far too much */
         atomic_store(&slot->progress, nonsense[i]);
-        CU_ASSERT_TRUE(rp__crew_progress(agent.crew, 0, &chunk, &tasks));
+        CU_ASSERT_TRUE(rp__crew_progress(agent.crew, 0, &chunk, &tasks, &item));
         CU_ASSERT_EQUAL(tasks, 0);
     }
     atomic_store(&slot->hand, 77);
-    CU_ASSERT_FALSE(rp__crew_progress(agent.crew, 0, &chunk, &tasks));
+    CU_ASSERT_FALSE(rp__crew_progress(agent.crew, 0, &chunk, &tasks, &item));
     atomic_store(&gate->open, 2);
     agent_close(&agent);
 }
@@ -166,6 +166,100 @@ static void a_chunk_that_begins_again_is_told_of_anew(void) {
     close_stage(stage);
 }
 
+/* ---- Tasks that overrun -------------------------------------------------------------------------------- */
+
+enum { LIMIT_NS = 1000000000, STEP_NS = 10000000 };
+
+/* A worker is at work on a map of tasks that may take a second. */
+static struct stage *open_limited(uint64_t limit_ns) {
+    struct stage *stage = open_stage(1, ROOMY);
+    const struct rp__frame map = {.type = RP__FRAME_MAP, .map = 10, .kernel = 1, .chunk = limit_ns};
+    CU_ASSERT_EQUAL(send_bytes(stage, map, 10, args_size(10), 300), 0);
+    CU_ASSERT_EQUAL(send_chunk(stage, 10, 70, RP__ANY_WORKER), 0);
+    CU_ASSERT_EQUAL(send_chunk(stage, 10, 80, RP__ANY_WORKER), 0);
+    poll_and_listen(stage);
+    start_next(&stage->crew, 0);
+    stage->crew.worker[0].item = 701;
+    return stage;
+}
+
+/* Looks on for so long; is the worker killed then? */
+static bool is_killed_within(struct stage *stage, uint64_t *now_ns, uint64_t ns) {
+    const uint64_t until = *now_ns + ns;
+    for (; *now_ns < until; *now_ns += STEP_NS) CU_ASSERT_EQUAL(rp__agent_look(stage->agent, *now_ns), 0);
+    return stage->crew.kills > 0;
+}
+
+static void a_worker_is_killed_when_its_task_takes_too_long_and_not_before(void) {
+    struct stage *stage = open_limited(LIMIT_NS);
+    uint64_t now_ns = 77;
+    CU_ASSERT_FALSE(is_killed_within(stage, &now_ns, LIMIT_NS));
+    CU_ASSERT_TRUE(is_killed_within(stage, &now_ns, 3 * STEP_NS));
+    close_stage(stage);
+}
+
+static void each_task_has_its_own_time(void) {
+    struct stage *stage = open_limited(LIMIT_NS);
+    uint64_t now_ns = 77;
+    for (uint64_t item = 701; item < 709; item++) {
+        stage->crew.worker[0].item = item;
+        CU_ASSERT_FALSE(is_killed_within(stage, &now_ns, LIMIT_NS - STEP_NS));
+    }
+    answer(&stage->crew, 0, false);
+    start_next(&stage->crew, 0);
+    poll_and_listen(stage);
+    stage->crew.worker[0].item = 801;
+    CU_ASSERT_FALSE(is_killed_within(stage, &now_ns, LIMIT_NS - STEP_NS));
+    CU_ASSERT_TRUE(is_killed_within(stage, &now_ns, 3 * STEP_NS));
+    close_stage(stage);
+}
+
+static void without_a_limit_a_task_may_take_for_ever(void) {
+    struct stage *stage = open_limited(0);
+    uint64_t now_ns = 77;
+    CU_ASSERT_FALSE(is_killed_within(stage, &now_ns, (uint64_t)100 * LIMIT_NS));
+    close_stage(stage);
+}
+
+static void time_in_which_the_agent_was_held_up_does_not_count(void) {
+    struct stage *stage = open_limited(LIMIT_NS);
+    uint64_t now_ns = 77;
+    CU_ASSERT_FALSE(is_killed_within(stage, &now_ns, 3 * STEP_NS));
+    now_ns += (uint64_t)60 * LIMIT_NS;
+    CU_ASSERT_FALSE(is_killed_within(stage, &now_ns, LIMIT_NS / 2));
+    CU_ASSERT_TRUE(is_killed_within(stage, &now_ns, LIMIT_NS));
+    close_stage(stage);
+}
+
+/* How the master hears of the end of a worker that had chunk 70 in hand. */
+static const struct rp__frame *hear_of_the_death(struct stage *stage) {
+    poll_and_listen(stage);
+    const struct rp__frame *died = find(stage, RP__FRAME_DIED, 70);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(died);
+    return died;
+}
+
+static void the_task_that_took_too_long_is_to_blame(void) {
+    struct stage *stage = open_limited(LIMIT_NS);
+    uint64_t now_ns = 77;
+    CU_ASSERT_TRUE(is_killed_within(stage, &now_ns, 2 * LIMIT_NS));
+    const struct rp__frame *died = hear_of_the_death(stage);
+    CU_ASSERT_EQUAL(died->flags, RP__IN_HAND);
+    CU_ASSERT_EQUAL(died->begin, 701);
+    CU_ASSERT_EQUAL(died->end, 702);
+    CU_ASSERT_STRING_EQUAL(stage->heard[0].bytes, "took longer than 1 s");
+    close_stage(stage);
+}
+
+static void a_task_that_was_begun_since_is_not_to_blame(void) {
+    struct stage *stage = open_limited(LIMIT_NS);
+    uint64_t now_ns = 77;
+    CU_ASSERT_TRUE(is_killed_within(stage, &now_ns, 2 * LIMIT_NS));
+    stage->crew.event[stage->crew.from].event.task = 702;
+    CU_ASSERT_EQUAL(hear_of_the_death(stage)->flags, RP__IN_HAND | RP__KILLED);
+    close_stage(stage);
+}
+
 int main(void) {
     gate = mmap(NULL, sizeof *gate, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     static const struct unit_test tests[] = {UNIT(tasks_before_the_one_in_hand_count_whole_and_it_counts_as_it_says),
@@ -173,6 +267,12 @@ int main(void) {
                                              UNIT(a_worker_that_writes_nonsense_shows_no_more_than_its_chunk),
                                              UNIT(only_what_is_in_hand_at_two_looks_and_has_changed_is_told),
                                              UNIT(a_chunk_that_begins_again_is_told_of_anew),
+                                             UNIT(a_worker_is_killed_when_its_task_takes_too_long_and_not_before),
+                                             UNIT(each_task_has_its_own_time),
+                                             UNIT(without_a_limit_a_task_may_take_for_ever),
+                                             UNIT(time_in_which_the_agent_was_held_up_does_not_count),
+                                             UNIT(the_task_that_took_too_long_is_to_blame),
+                                             UNIT(a_task_that_was_begun_since_is_not_to_blame),
                                              {NULL, NULL}};
     return unit_run("progress", tests);
 }

@@ -154,6 +154,43 @@ static void reader_refuses_a_size_that_cannot_be(void) {
     }
 }
 
+/* Records of all sizes around a word, one of which runs over the end of the ring. */
+static void reader_refuses_a_record_of_which_any_bit_has_changed(void) {
+    const size_t words = RP__RING_SIZE / 8;
+    uint8_t bytes[RP__RING_SIZE / 8 - 8] = {0};
+    for (size_t size = 0; size < 20; size++) {
+        for (uint64_t bit = 0; bit < 64 * (1 + (size + 7) / 8); bit++) {
+            struct pair *pair = pair_new();
+            size_t got;
+            for (int i = 0; i < 7; i++) {
+                rp__ring_write(&pair->writer, bytes, sizeof bytes, NULL, 0);
+                CU_ASSERT_EQUAL(pair_read(pair, &got), RP__RING_DONE);
+            }
+            rp__ring_write(&pair->writer, bytes, sizeof bytes - 16, NULL, 0); /* two words are left */
+            CU_ASSERT_EQUAL(pair_read(pair, &got), RP__RING_DONE);
+            const uint64_t at = pair->writer.own / 8;
+            rp__ring_write(&pair->writer, "0123456789abcdefghij", size, NULL, 0);
+            pair->ring->word[(at + bit / 64) % words] ^= UINT64_C(1) << bit % 64;
+            CU_ASSERT_EQUAL(pair_read(pair, &got), RP__RING_BROKEN);
+            pair_free(pair);
+        }
+    }
+}
+
+static void reader_refuses_a_record_that_stood_there_before(void) {
+    struct pair *pair = pair_new();
+    static uint64_t before[RP__RING_SIZE / 8];
+    size_t size;
+    for (uint64_t i = 0; i < 2 * RP__RING_SIZE / 16; i++) {
+        rp__ring_write(&pair->writer, "12345678", 8, NULL, 0);
+        if (i == RP__RING_SIZE / 16 - 1) memcpy(before, pair->ring->word, sizeof before);
+        if (i + 1 < 2 * RP__RING_SIZE / 16) CU_ASSERT_EQUAL(pair_read(pair, &size), RP__RING_DONE);
+    }
+    memcpy(pair->ring->word, before, sizeof before);
+    CU_ASSERT_EQUAL(pair_read(pair, &size), RP__RING_BROKEN);
+    pair_free(pair);
+}
+
 static void reader_refuses_a_record_larger_than_its_room(void) {
     struct pair *pair = pair_new();
     rp__ring_write(&pair->writer, "0123456789abcdef", 16, NULL, 0);
@@ -217,6 +254,8 @@ int main(void) {
                                              UNIT(reader_wakes_the_writer_once_half_is_free),
                                              UNIT(reader_refuses_a_head_that_cannot_be),
                                              UNIT(reader_refuses_a_size_that_cannot_be),
+                                             UNIT(reader_refuses_a_record_of_which_any_bit_has_changed),
+                                             UNIT(reader_refuses_a_record_that_stood_there_before),
                                              UNIT(reader_refuses_a_record_larger_than_its_room),
                                              UNIT(writer_refuses_a_tail_that_cannot_be),
                                              UNIT(two_threads_stream_in_order),

@@ -163,11 +163,70 @@ static void calls_of_main_end_when_the_world_fails(void) {
     close_stage(stage);
 }
 
+static void lose(struct stage *stage, uint32_t lost) {
+    for (uint32_t rank = 0; rank < RANKS; rank++) {
+        if (rank != lost) CU_ASSERT_EQUAL(rp__router_lose(stage->router[rank], lost), 0);
+        post(stage, rank);
+    }
+}
+
+static void calls_at_a_lost_rank_end_and_new_ones_do_not_begin(void) {
+    struct stage *stage = open_stage(NULL);
+    struct rp__call_head head = {.type = RP__CALL_REQUEST, .op = RP__OP_WAIT, .object = make(stage, 2, RP__EVENT, 0)};
+    struct rp__main_call *made = NULL;
+    CU_ASSERT_EQUAL(main_code(stage, head, &made), 0);
+    CU_ASSERT_EQUAL(call(stage, 1, 1, head, NULL, 0, 1), 0);
+    CU_ASSERT_EQUAL(call(stage, 1, 2, head, NULL, 0, 1), 0);
+    settle(stage);
+    CU_ASSERT_FATAL(made && made->open);
+    CU_ASSERT_EQUAL(stage->calls[1].gone(stage->calls[1].context, 2, 0), 0); /* it dies, and waits there as a ghost */
+    lose(stage, 2);
+    step(stage, 1, 1);
+    CU_ASSERT(!made->open && made->code == RP_ELOST);
+    CU_ASSERT_TRUE(read_piece(stage, 1, 1));
+    CU_ASSERT_EQUAL(stage->crew[1].worker[1].head.code, RP_ELOST);
+    CU_ASSERT_FALSE(stage->crew[1].worker[1].blocked);
+    CU_ASSERT_EQUAL(answer_to(stage, 0, 0, head), RP_ELOST);
+    head.op = RP__OP_SET;
+    head.flags = RP__CALL_SILENT;
+    CU_ASSERT_EQUAL(call(stage, 0, 0, head, NULL, 0, 1), 0);
+    CU_ASSERT_PTR_NULL(stage->first[0][2]); /* nothing is sent to nobody */
+    CU_ASSERT_EQUAL(make(stage, 0, RP__QUEUE, 0) >> 40, 0);
+    close_stage(stage);
+}
+
+static void what_a_lost_rank_held_is_broken_and_who_waits_is_told(void) {
+    struct stage *stage = open_stage(NULL);
+    struct rp__call_head head = {
+        .type = RP__CALL_REQUEST, .op = RP__OP_ACQUIRE, .b = 1, .object = make(stage, 0, RP__LOCK, 0)};
+    CU_ASSERT_EQUAL(answer_to(stage, 2, 1, head), 0);
+    CU_ASSERT_EQUAL(call(stage, 2, 2, head, NULL, 0, 1), 0);
+    settle(stage);
+    CU_ASSERT_EQUAL(call(stage, 1, 1, head, NULL, 0, 1), 0);
+    CU_ASSERT_EQUAL(call(stage, 2, 0, head, NULL, 0, 1), 0);
+    CU_ASSERT_TRUE(deliver(stage, 1, 0));
+    lose(stage, 2);
+    CU_ASSERT_TRUE(deliver(stage, 2, 0)); /* it was under way, and takes nothing from anybody */
+    settle(stage);
+    CU_ASSERT_TRUE(read_piece(stage, 1, 1));
+    CU_ASSERT_EQUAL(stage->crew[1].worker[1].head.code, RP_EBROKEN);
+    head.op = RP__OP_REPAIR;
+    CU_ASSERT_EQUAL(answer_to(stage, 1, 1, head), 0);
+    head.op = RP__OP_ACQUIRE;
+    CU_ASSERT_EQUAL(answer_to(stage, 1, 1, head), 0);
+    close_stage(stage);
+}
+
 int main(void) {
-    static const struct unit_test tests[] = {
-        UNIT(a_new_object_lives_at_its_makers_rank),  UNIT(an_object_of_a_rank_that_never_was_is_closed),
-        UNIT(words_are_shared_within_a_host_only),    UNIT(a_deadlocked_call_ends_wherever_it_waits),
-        UNIT(frames_that_make_no_sense_are_refused),  UNIT(the_service_sleeps_shortly_while_other_hosts_call),
-        UNIT(calls_of_main_end_when_the_world_fails), {NULL, NULL}};
+    static const struct unit_test tests[] = {UNIT(a_new_object_lives_at_its_makers_rank),
+                                             UNIT(an_object_of_a_rank_that_never_was_is_closed),
+                                             UNIT(words_are_shared_within_a_host_only),
+                                             UNIT(a_deadlocked_call_ends_wherever_it_waits),
+                                             UNIT(frames_that_make_no_sense_are_refused),
+                                             UNIT(the_service_sleeps_shortly_while_other_hosts_call),
+                                             UNIT(calls_of_main_end_when_the_world_fails),
+                                             UNIT(calls_at_a_lost_rank_end_and_new_ones_do_not_begin),
+                                             UNIT(what_a_lost_rank_held_is_broken_and_who_waits_is_told),
+                                             {NULL, NULL}};
     return unit_run("router", tests);
 }

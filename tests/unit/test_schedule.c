@@ -311,7 +311,7 @@ static bool auto_keeps_its_promises(uint64_t seed) {
     const rp_schedule schedule = {.kind = RP_AUTO};
     const rp_map_options map = {0};
     struct rp__schedule_ask ask = {.remaining = 1 + random_size(&random, RP_FED - 2),
-                                   .workers = 1 + random_size(&random, 999),
+                                   .workers = 1 + random_size(&random, 199999),
                                    .grown = random_size(&random, UINT64_MAX / 2)};
     REQUIRE(rp__schedule_size(&schedule, &map, &ask) == most(ask.grown, 1));
     ask.ns_per_task = 1 + (double)random_size(&random, UINT64_C(1) << 40);
@@ -319,9 +319,13 @@ static bool auto_keeps_its_promises(uint64_t seed) {
     uint64_t size = rp__schedule_size(&schedule, &map, &ask);
     double ns = (double)size * ask.ns_per_task;
     REQUIRE(size <= most(ask.grown, 1));
-    REQUIRE(size == 1 || ns <= RP__AUTO_TARGET_NS);
+    /* The more workers, the longer: one master deals to them all. */
+    const double target_ns = (double)most(RP__AUTO_TARGET_NS, ask.workers * RP__AUTO_WORKER_NS);
+    REQUIRE(size == 1 || ns <= target_ns);
+    const uint64_t tail = divide_up(ask.remaining, 2 * ask.workers);
+    REQUIRE(ask.bytes_per_task > 0 || size >= ask.grown || size >= tail || ns + ask.ns_per_task > target_ns);
     REQUIRE(size == 1 || (double)size * ask.bytes_per_task <= RP__AUTO_BYTES);
-    REQUIRE(size <= divide_up(ask.remaining, 2 * ask.workers) || ns <= RP__AUTO_LEAST_NS);
+    REQUIRE(size <= tail || ns <= RP__AUTO_LEAST_NS);
     /* And no shorter than is worth dealing, for the tail's sake alone. */
     REQUIRE(ask.bytes_per_task > 0 || size >= ask.grown || ns + ask.ns_per_task > RP__AUTO_LEAST_NS);
     return true;

@@ -20,7 +20,7 @@ static unsigned carries(enum rp__frame_type type) {
     case RP__FRAME_POOL_END:
         return 0;
     case RP__FRAME_MAP:
-        return MAP | KERNEL | WORKER | COUNT | DATA;
+        return MAP | KERNEL | WORKER | CHUNK | COUNT | DATA;
     case RP__FRAME_MAP_END:
         return MAP;
     case RP__FRAME_WORK:
@@ -40,9 +40,9 @@ static unsigned carries(enum rp__frame_type type) {
     case RP__FRAME_CREW:
         return WORKER | DATA;
     case RP__FRAME_WORKER:
-        return WORKER | COUNT | DATA;
+        return WORKER | CHUNK | COUNT | DATA;
     case RP__FRAME_RESULT:
-        return CHUNK | COUNT | DATA;
+        return WORKER | CHUNK | COUNT | DATA;
     case RP__FRAME_CHILDREN:
         return CHUNK | DATA;
     case RP__FRAME_RETURNED:
@@ -50,7 +50,7 @@ static unsigned carries(enum rp__frame_type type) {
     case RP__FRAME_RUNS:
         return CHUNK;
     case RP__FRAME_DIED:
-        return WORKER | CHUNK | RANGE | COUNT | DATA;
+        return KERNEL | WORKER | CHUNK | RANGE | COUNT | DATA;
     case RP__FRAME_CUT:
         return CHUNK | RANGE;
     case RP__FRAME_BLOCKED:
@@ -66,6 +66,9 @@ static unsigned carries(enum rp__frame_type type) {
         return CHUNK | COUNT;
     case RP__FRAME_PRINT:
         return DATA;
+    case RP__FRAME_LOST:
+        return WORKER;
+    case RP__FRAME_BEAT:
     case RP__FRAME_TYPES:
         break;
     }

@@ -518,7 +518,7 @@ static void crews_of_scattered_slots(struct stage *stage) {
     static const struct rp__cpuset binding[AGENT_WORKERS];
     static const rp_where where[AGENT_WORKERS];
     struct agent *agent = &stage->agent;
-    struct rp__crew_options options = {RP_WORKERS_THREAD, 1, binding, where};
+    struct rp__crew_options options = {.kind = RP_WORKERS_THREAD, .workers = 1, .binding = binding, .where = where};
     struct rp__crew *second = NULL, *third = NULL;
     uint32_t index = 0;
     CU_ASSERT_EQUAL_FATAL(rp__crew_open(agent->arena, NULL, &options, &second, &agent->error), 0);
