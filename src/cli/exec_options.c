@@ -29,13 +29,9 @@ const rp_job_option exec_option_table[] = {
     {"timeout", "TIME|N%", "end a command after TIME, or N per cent of the median so far"},
     {"halt", "WHEN,WHAT", "end the run: soon or now, fail=1, success=10%, done=5, ..."},
     {"delay", "TIME", "between the starts of two commands"},
-    {"cores", "N", "cores a command, pinned; OMP_NUM_THREADS is set"},
-    {"jobs-per-worker", "N", "commands at once on each worker, for those that wait"},
     {"workdir", "DIR", "where commands run; also --wd"},
     {"wd", "DIR", "the same"},
     {"env", "NAME[=VALUE]", "set it for commands, or hand on the one of here; repeatable"},
-    {"serve", NULL, "the command is started once a worker: an input is a line in"},
-    {"serve-end", "LINE", "with --serve: the line that ends an answer of several lines"},
     {"j", "N", "is not here: mpirun -np N, or --crew N, says how many at once"},
     {"jobs", "N", "the same"},
     {0},
@@ -133,13 +129,10 @@ static int read_rest(rp_job_run *run, struct exec_options *options) {
                            jobs);
     if (delay && rp_read_seconds(delay, &options->delay_s, NULL))
         return wrong(run, "delay", delay, "seconds such as 0.5, or 250ms, 2m");
-    if (options->serve_end && !options->serve) return rp_job_fail(run, "--serve-end needs --serve");
     if (options->results && !*options->results) return wrong(run, "results", "", "the name of a folder");
     if (options->joblog && !*options->joblog) return wrong(run, "joblog", "", "the name of a file");
     if (options->workdir && !*options->workdir) return wrong(run, "workdir", "", "the name of a folder");
-    int rc = read_count(run, "retries", &options->retries);
-    if (!rc) rc = read_count(run, "cores", &options->cores);
-    return rc ? rc : read_count(run, "jobs-per-worker", &options->jobs_per_worker);
+    return read_count(run, "retries", &options->retries);
 }
 
 int exec_options_read(rp_job_run *run, struct exec_options *options) {
@@ -152,8 +145,6 @@ int exec_options_read(rp_job_run *run, struct exec_options *options) {
         .results = given(run, "results", NULL),
         .joblog = given(run, "joblog", NULL),
         .workdir = given(run, "workdir", "wd"),
-        .serve = given(run, "serve", NULL),
-        .serve_end = given(run, "serve-end", NULL),
     };
     int rc = read_rest(run, options);
     if (!rc) rc = read_timeout(run, options);
