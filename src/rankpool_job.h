@@ -50,7 +50,8 @@ typedef struct rp_job {
     /* Put every task of a map that is RP_FED; the caller ends the map. 0, or rp_job_fail(). May be NULL. */
     int (*feed)(rp_job_run *run, rp_map *map);
     /* Take one good record (failed ones are listed by the caller); NULL: its bytes go to run->out as they are.
-     * Returns 0, RP_EOUTPUT, another code, or rp_job_fail(). */
+     * Returns 0, RP_END (what is not computed yet is not wanted: the run ends as if it were over), RP_EOUTPUT, another
+     * code, or rp_job_fail(). */
     int (*collect)(rp_job_run *run, const rp_result *result);
     /* Every task was computed and collected: print what there is to sum up. Not called when a task failed or the
      * run was stopped: a sum with a hole in it is no result. Returns as collect does. May be NULL. */
@@ -65,6 +66,9 @@ typedef struct rp_job {
     /* Make the job what it was when save ran; called before any collect. 0, RP_EPROTOCOL (that is no such state) or
      * RP_ENOMEM. With save or not at all. */
     int (*load)(rp_job_run *run, const void *data, size_t size);
+    /* Its arguments are another program's command line: options end at the first word that is none, and what follows
+     * is handed to plan as it is. Options whose name is one letter are given with one dash, as -k or -N 2. */
+    bool command;
 } rp_job;
 
 /* An option as the user gave it. */
@@ -78,6 +82,7 @@ struct rp_job_run {
     rp_map_options map;        /* set by plan; kernel, schedule and order are filled in by the caller where unset */
     bool each_worker;          /* set by plan: one task a worker; the caller sets map.count */
     bool ordered;              /* set by plan: collect needs its records in task order, even with --unordered */
+    bool unordered;            /* set by plan: collect takes its records as they come, as with --unordered */
     void *state;               /* the job's own */
     FILE *out;                 /* results: stdout, or the file of --output. Set before collect and finish */
     double seconds;            /* since the map opened, and of earlier runs from the same store; set before each collect

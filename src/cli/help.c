@@ -1,5 +1,6 @@
 /* What the program says of itself, printed from the tables of options and jobs. */
 #include "cli.h"
+#include "exec.h"
 #include "jobs.h"
 
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 const rp_job *find_job(const char *name) {
     if (!strcmp(name, tool_topo.name)) return &tool_topo;
     if (!strcmp(name, tool_scale.name)) return &tool_scale;
+    if (!strcmp(name, tool_exec.name)) return &tool_exec;
     if (!strcmp(name, tool_report.name)) return &tool_report;
     for (const rp_job *const *job = rp_jobs; *job; job++)
         if (!strcmp((*job)->name, name)) return *job;
@@ -17,9 +19,10 @@ const rp_job *find_job(const char *name) {
 const rp_kernel **all_kernels(void) {
     size_t jobs = 0, count = 0;
     while (rp_jobs[jobs]) jobs++;
-    const rp_kernel **kernels = calloc(jobs + 2, sizeof *kernels);
+    const rp_kernel **kernels = calloc(jobs + 3, sizeof *kernels);
     if (!kernels) return NULL;
     kernels[count++] = tool_topo.kernel;
+    kernels[count++] = tool_exec.kernel;
     for (size_t i = 0; i < jobs; i++) {
         bool have = !rp_jobs[i]->kernel;
         for (size_t k = 0; k < count && !have; k++) have = kernels[k] == rp_jobs[i]->kernel;
@@ -42,6 +45,7 @@ void help_print(FILE *out) {
           out);
     for (const rp_job *const *job = rp_jobs; *job; job++) print_line(out, *job);
     fputs("\nTools:\n", out);
+    print_line(out, &tool_exec);
     print_line(out, &tool_topo);
     print_line(out, &tool_scale);
     print_line(out, &tool_report);
@@ -63,8 +67,8 @@ void help_print_job(FILE *out, const rp_job *job) {
     if (job->options) fputs("\nOptions:\n", out);
     for (const rp_job_option *option = job->options; option && option->name; option++) {
         char left[32];
-        snprintf(left, sizeof left, "--%s%s%s", option->name, option->value ? " " : "",
-                 option->value ? option->value : "");
+        snprintf(left, sizeof left, "%s%s%s%s", strlen(option->name) == 1 ? "-" : "--", option->name,
+                 option->value ? " " : "", option->value ? option->value : "");
         fprintf(out, "  %-20s %s\n", left, option->help);
     }
     fputs("\nrankpool --help lists the pool options.\n", out);

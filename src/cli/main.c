@@ -1,4 +1,5 @@
 /* rankpool [POOL OPTIONS] JOB [ARGUMENTS]: reads the command line, the same on every rank, and runs the job. */
+#include "exec.h"
 #include "stored.h"
 
 #include <signal.h>
@@ -34,7 +35,11 @@ static int plan_and_run(const struct options *options, const rp_job *job, int ar
         if (job->release) job->release(&run);
         return complain(EXIT_USAGE, run.message);
     }
-    int exit_code = run_job(options, &run, job->plan == tool_scale.plan ? scale_run : run_once);
+    int exit_code = EXIT_DONE;
+    if (job != &tool_exec || !exec_is_dry(&run))
+        exit_code = run_job(options, &run, job->plan == tool_scale.plan ? scale_run : run_once);
+    else if (is_first_rank())
+        exit_code = exec_dry_run(options, &run);
     if (job->release) job->release(&run);
     return exit_code;
 }

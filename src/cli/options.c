@@ -223,6 +223,11 @@ static const rp_job_option *find_own(const rp_job *job, const char *word, size_t
     return NULL;
 }
 
+/* An option of one letter, of a job that takes them: -k, -N 2 or -N2. */
+static const rp_job_option *find_letter(const rp_job *job, const char *word) {
+    return job && job->command && word[0] == '-' && word[1] && word[1] != '-' ? find_own(job, word + 1, 1) : NULL;
+}
+
 /* "-" is an argument, and so is what begins like a negative number. */
 static bool is_option(const char *word) {
     return word[0] == '-' && word[1] && !isdigit((unsigned char)word[1]) && word[1] != '.';
@@ -250,15 +255,17 @@ int options_read(struct options *options, const rp_job *job, int argc, const cha
             literal = true;
             continue;
         }
-        if (literal || !is_option(word)) {
+        const rp_job_option *letter = literal ? NULL : find_letter(job, word);
+        if (literal || (!letter && !is_option(word))) {
             argv[from + kept++] = word;
+            literal = literal || (job && job->command);
             continue;
         }
         if (!strcmp(word, "-h")) word = "--help";
-        const char *name = word + 2, *value = strchr(word, '=');
-        size_t length = value ? (size_t)(value - name) : strlen(name);
+        const char *name = word + (letter ? 1 : 2), *value = letter ? NULL : strchr(word, '=');
+        size_t length = letter ? 1 : value ? (size_t)(value - name) : strlen(name);
         bool two_dashes = !strncmp(word, "--", 2);
-        const rp_job_option *own = two_dashes ? find_own(job, name, length) : NULL;
+        const rp_job_option *own = two_dashes ? find_own(job, name, length) : letter;
         const struct pool_option *option = two_dashes && !own ? find(name, length) : NULL;
         error->code = RP_EUSAGE;
         if (!own && !option) {
@@ -267,17 +274,18 @@ int options_read(struct options *options, const rp_job *job, int argc, const cha
             return RP_EUSAGE;
         }
         bool takes_value = own ? own->value != NULL : option->value != NULL;
+        if (letter && word[2]) value = word + 2;
         if (!takes_value && value) {
-            snprintf(error->text, sizeof error->text, "--%.*s takes no value, and \"%.60s\" was given", (int)length,
-                     name, value + 1);
+            snprintf(error->text, sizeof error->text, "%.*s takes no value, and \"%.60s\" was given",
+                     (int)(name + length - word), word, value + !letter);
             return RP_EUSAGE;
         }
         if (takes_value && !value && i + 1 == argc) {
-            snprintf(error->text, sizeof error->text, "--%.*s needs a value: %s", (int)length, name,
+            snprintf(error->text, sizeof error->text, "%.*s needs a value: %s", (int)(name + length - word), word,
                      own ? own->value : option->value);
             return RP_EUSAGE;
         }
-        value = !takes_value ? NULL : value ? value + 1 : argv[++i];
+        value = !takes_value ? NULL : value ? value + !letter : argv[++i];
         char shown[64];
         snprintf(shown, sizeof shown, "--%.*s", (int)length, name);
         if (own)

@@ -23,6 +23,7 @@ struct course {
     struct progress progress;
     double opened_s, look_s; /* when the map was, and when the next look is due */
     int rc;                  /* RP_END, or why it ended early */
+    bool enough;             /* the job wants no more: RP_END came from itself */
     uint64_t failed;
     pthread_t feeder;
     bool feeds;
@@ -53,7 +54,9 @@ static int collect(struct course *course, const rp_result *result) {
     rp_job_run *run = course->run;
     if (!run->job->collect) return fwrite(result->data, 1, result->size, run->out) == result->size ? 0 : RP_EOUTPUT;
     set_seconds(course, now_s() - course->opened_s);
-    return run->job->collect(run, result);
+    int rc = run->job->collect(run, result);
+    course->enough = rc == RP_END;
+    return rc;
 }
 
 /* What the store has for the job now; `last`: all of it. */
@@ -134,7 +137,8 @@ static void set_map(const struct options *options, rp_job_run *run, const rp_poo
     if (!map->kernel) map->kernel = run->job->kernel->name;
     if (options->schedule_given || options->chunk_given) map->schedule = options->schedule;
     if (options->chunk_given && !options->schedule_given) map->schedule.kind = RP_DYNAMIC;
-    map->unordered = options->store || (options->unordered && !run->ordered); /* a store puts them in order */
+    map->unordered =
+        options->store || ((options->unordered || run->unordered) && !run->ordered); /* a store puts them in order */
     map->active = options->active;
     map->timeout = options->timeout;
     if (options->retries) map->retries = options->retries;
@@ -224,7 +228,7 @@ static void run_course(struct course *course) {
     else
         collect_all(course);
     if (!course->feeds) return;
-    if (course->rc != RP_END) pthread_cancel(course->feeder); /* it may hang on its source */
+    if (course->rc != RP_END || course->enough) pthread_cancel(course->feeder); /* it may hang on its source */
     pthread_join(course->feeder, NULL);
 }
 

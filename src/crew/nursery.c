@@ -7,6 +7,8 @@
  * - A worker leads a process group: what it forked and left there is killed with it. What left that group, too, comes to
  *   the nursery as its subreaper, which ends it in the end.
  * - Signals that mean the job reach every process of the group. Nursery and workers ignore them: the agent decides.
+ * - It and its workers are a process group of their own: a launcher that kills the agent's group leaves the nursery
+ *   alive, which then sees the agent's end and kills what workers have started, whatever group that is in.
  * - Of the descriptors it keeps stderr, so that no launcher returns while a worker lives; stdout belongs to results,
  *   so what a kernel prints goes to stderr too. */
 #include "crew/nursery_messages.h"
@@ -242,6 +244,7 @@ void rp__nursery_main(const struct rp__arena *arena, int agent) {
     struct nursery nursery = {.arena = arena, .self = getpid()};
     prctl(PR_SET_NAME, "rp-nursery");
     prctl(PR_SET_CHILD_SUBREAPER, 1);
+    setpgid(0, 0);
     settle_signals();
     settle_descriptors(agent);
     forget_launcher();

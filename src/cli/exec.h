@@ -1,0 +1,81 @@
+/* What the files of `rankpool exec` share: exec.c plans and feeds, exec_options.c reads the options, exec_template.c
+ * makes commands, exec_inputs.c reads what fills them, exec_run.c runs them in workers, exec_collect.c prints and keeps
+ * the job log on rank 0. Of these two, exec_spawn.c starts a program and waits for it, exec_station.c is what a worker
+ * has for all of its commands, exec_report.c the record between them, exec_joblog.c the form of the log. */
+#ifndef RP_CLI_EXEC_H
+#define RP_CLI_EXEC_H
+
+#include "cli.h"
+#include "exec_inputs.h"
+#include "exec_template.h"
+
+/* When the run ends before its last task. */
+enum exec_halt_when { EXEC_HALT_NEVER, EXEC_HALT_SOON /* what runs may end */, EXEC_HALT_NOW /* it is killed */ };
+enum exec_halt_what { EXEC_HALT_FAIL, EXEC_HALT_SUCCESS, EXEC_HALT_DONE };
+struct exec_halt {
+    enum exec_halt_when when;
+    enum exec_halt_what what;
+    uint64_t count; /* so many tasks; 0: `percent` of those that are known */
+    double percent;
+};
+
+enum exec_resume {
+    EXEC_RESUME_NONE,
+    EXEC_RESUME,        /* what the job log does not have */
+    EXEC_RESUME_FAILED, /* and what failed in it */
+    EXEC_RETRY_FAILED   /* only what failed in it */
+};
+
+/* The job's own options, checked. Strings are lent from the command line. */
+struct exec_options {
+    bool keep_order, tag, line_buffer, dry_run, shell;
+    const char *results, *joblog, *workdir; /* NULL: not given */
+    enum exec_resume resume;
+    uint32_t retries;       /* how often a task that fails is run in all; 0: not given */
+    double timeout_s;       /* 0: none */
+    double timeout_percent; /* of the median so far; 0: none */
+    struct exec_halt halt;
+    double delay_s;         /* between starts */
+    const char *const *env; /* [env_count] NAME (as it is here), or NAME=VALUE */
+    size_t env_count;
+};
+
+/* The job's state on rank 0: run->state. */
+struct exec_output;
+struct exec {
+    struct exec_options options;
+    struct exec_template *template;
+    struct exec_inputs *inputs;
+    struct exec_bytes args;     /* of the map: what workers are told */
+    struct exec_bytes set;      /* of inputs: the one that is put now */
+    const char **files;         /* of -a */
+    char *column;               /* of --colsep */
+    struct exec_output *output; /* exec_collect.c's */
+};
+
+/* exec_options.c: all of them into *options; options->env is the caller's to free, also after a failure. 0 or rp_job_fail(). */
+int exec_options_read(rp_job_run *run, struct exec_options *options);
+extern const rp_job_option exec_option_table[];
+
+/* exec.c */
+extern const rp_job tool_exec;
+/* Was --dry-run given? Then the commands are printed, and no world is needed. An exit code. */
+bool exec_is_dry(const rp_job_run *run);
+int exec_dry_run(const struct options *options, rp_job_run *run);
+
+/* exec_feed.c: a command that may run becomes a task. RP_ECLOSED: no more of them; or as rp_map_put. */
+int exec_put(rp_job_run *run, rp_map *map, uint64_t seq, const struct exec_bytes *set);
+
+/* exec_run.c: in workers. A task's input is its number from 1, of 8 bytes, and its values, each ended by 0. */
+extern const rp_kernel exec_kernel;
+/* What workers need of the options and the template, at the end of `to`. Part of plan, on every rank: 0 or RP_ENOMEM. */
+int exec_run_pack(const struct exec *exec, struct exec_bytes *to);
+
+/* exec_collect.c: on rank 0. `begin` is the end of plan, before the map opens, on every rank: it opens nothing. 0 or
+ * rp_job_fail(). `free`: NULL is no error. */
+int exec_collect_begin(rp_job_run *run, struct exec *exec);
+int exec_collect(rp_job_run *run, const rp_result *result);
+int exec_collect_finish(rp_job_run *run);
+void exec_collect_free(struct exec_output *output);
+
+#endif

@@ -1,0 +1,145 @@
+/* What becomes of a set of values on rank 0 before it is a task: commands of an earlier run are left out, and where the
+ * user wants to stop early or slowly, a command is only put when a worker is free to start it. */
+#include "exec_output.h"
+#include "exec_spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- Files --------------------------------------------------------------------------------------------- */
+
+static int open_log(rp_job_run *run, struct exec_output *output, const struct exec_options *options) {
+    const char *file = options->joblog;
+    rp_error error;
+    if (!file) return 0;
+    if (options->resume && exec_joblog_read(&output->before, file, &error)) return rp_job_fail(run, "%s", error.text);
+    output->log = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (output->log < 0) return rp_job_fail(run, "cannot open the job log %.160s: %s", file, strerror(errno));
+    struct stat what;
+    bool whole = !fstat(output->log, &what) && !S_ISREG(what.st_mode);
+    if (!whole && ftruncate(output->log, (off_t)output->before.end))
+        return rp_job_fail(run, "cannot write the job log %.160s: %s", file, strerror(errno));
+    size_t size = output->before.end ? 0 : strlen(EXEC_JOBLOG_HEADER);
+    if (size && write(output->log, EXEC_JOBLOG_HEADER, size) != (ssize_t)size)
+        return rp_job_fail(run, "cannot write the job log %.160s: %s", file, strerror(errno));
+    return 0;
+}
+
+static int open_results(rp_job_run *run, struct exec_output *output, const char *folder) {
+    if (!folder) return 0;
+    if (!mkdir(folder, 0777) || errno == EEXIST) output->results = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (output->results >= 0) return 0;
+    return rp_job_fail(run, "cannot make the folder %.160s for results: %s", folder, strerror(errno));
+}
+
+/* A program that is the same for all commands is looked for once, here, before any of them fails on it. */
+static int look_for_program(rp_job_run *run, const struct exec *exec) {
+    char path[PATH_MAX];
+    const char *program = exec_template_program(exec->template);
+    if (!program || (exec->options.workdir && strchr(program, '/') && *program != '/')) return 0;
+    const int error = exec_find_program(program, path, sizeof path);
+    if (!error) return 0;
+    return rp_job_fail(run, "%.160s: %s; expected a program that can be run, by its path or in PATH", program,
+                       error == ENOENT   ? "there is no such program"
+                       : error == EISDIR ? "it is a folder"
+                       : error == EACCES ? "it is not executable"
+                                         : strerror(error));
+}
+
+int exec_output_open(rp_job_run *run, struct exec *exec) {
+    struct exec_output *output = exec->output;
+    int rc = look_for_program(run, exec);
+    if (!rc) rc = open_log(run, output, &exec->options);
+    return rc ? rc : open_results(run, output, exec->options.results);
+}
+
+/* ---- Commands of an earlier run ------------------------------------------------------------------------ */
+
+static int fill(const struct exec *exec, uint64_t seq, uint32_t slot, const struct exec_bytes *set,
+                struct exec_command *command) {
+    size_t count = 0;
+    for (size_t i = 0; i < set->size; i++) count += !set->data[i];
+    const char **value = calloc(count + 1, sizeof *value), *next = set->data;
+    if (!value) return RP_ENOMEM;
+    for (size_t i = 0; i < count; i++, next += strlen(next) + 1) value[i] = next;
+    const struct exec_values values = {.seq = seq, .slot = slot, .count = count, .value = value};
+    int rc = exec_template_fill(exec->template, &values, command);
+    free((void *)value);
+    return rc;
+}
+
+/* Is it the command that the log has at this number? Where commands hold {%} nobody can say. 0 or an error. */
+static int compare(rp_job_run *run, const struct exec *exec, const struct exec_joblog_entry *entry,
+                   const struct exec_bytes *set) {
+    struct exec_command command, other;
+    int rc = fill(exec, entry->seq, 1, set, &command);
+    if (rc) return rc;
+    rc = fill(exec, entry->seq, 2, set, &other);
+    if (!rc && !strcmp(command.text, other.text) && exec_joblog_digest(command.text) != entry->command)
+        rc = rp_job_fail(run,
+                         "command %llu is \"%.80s\", but line %llu of the job log %.60s has another one: give the "
+                         "inputs of that run, or a new log",
+                         (unsigned long long)entry->seq, command.text, (unsigned long long)entry->line,
+                         exec->options.joblog);
+    exec_command_free(&command);
+    if (rc != RP_ENOMEM) exec_command_free(&other);
+    return rc;
+}
+
+/* 1: it is left out; 0: it is not; or an error. */
+static int is_left_out(rp_job_run *run, const struct exec *exec, uint64_t seq, const struct exec_bytes *set) {
+    const enum exec_resume resume = exec->options.resume;
+    if (!resume) return 0;
+    const struct exec_joblog_entry *entry = exec_joblog_find(&exec->output->before, seq);
+    if (!entry) return resume == EXEC_RETRY_FAILED;
+    int rc = compare(run, exec, entry, set);
+    return rc ? rc : resume == EXEC_RESUME || entry->good;
+}
+
+/* ---- Tasks --------------------------------------------------------------------------------------------- */
+
+static void sleep_for(double seconds) {
+    struct timespec left = {.tv_sec = (time_t)seconds, .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
+    while (nanosleep(&left, &left) && errno == EINTR) continue;
+}
+
+static double now_s(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+/* Until a worker has nothing to do, and --delay has passed. */
+static void wait_for_a_worker(struct exec *exec, rp_map *map) {
+    struct exec_output *output = exec->output;
+    rp_map_stats stats;
+    const double look_s = 0.0005;
+    for (;;) {
+        rp_map_stats_get(map, &stats);
+        if (atomic_load(&output->halted) || atomic_load(&output->put) < stats.tasks_done + stats.workers) break;
+        sleep_for(look_s);
+    }
+    const double now = now_s();
+    if (exec->options.delay_s > 0 && now < output->next_s) sleep_for(output->next_s - now);
+    output->next_s = now_s() + exec->options.delay_s;
+}
+
+int exec_put(rp_job_run *run, rp_map *map, uint64_t seq, const struct exec_bytes *set) {
+    struct exec *exec = run->state;
+    struct exec_output *output = exec->output;
+    int rc = is_left_out(run, exec, seq, set);
+    if (rc) return rc == 1 ? 0 : rc;
+    if (exec->options.halt.when || exec->options.delay_s > 0) wait_for_a_worker(exec, map);
+    atomic_fetch_add(&output->put, 1); /* before the look, as exec_collect.c looks after it has set `halted` */
+    if (atomic_load(&output->halted)) return RP_ECLOSED;
+    output->input.size = 0;
+    exec_bytes_add(&output->input, &seq, sizeof seq);
+    exec_bytes_add(&output->input, set->data, set->size);
+    return output->input.failed ? RP_ENOMEM : rp_map_put(map, output->input.data, output->input.size);
+}

@@ -1,0 +1,304 @@
+/* The kernel of `rankpool exec`: a task is one command. Its input is its number and its values; its record says how the
+ * command ended and holds what it wrote. A command that fails is no failed task of the pool's: rank 0 counts those
+ * itself, and only what kept the worker from running a command at all is one. */
+#include "exec.h"
+#include "exec_lines_out.h"
+#include "exec_report.h"
+#include "exec_spawn.h"
+#include "exec_station.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { RUNTIMES = 1000 /* after which the median is settled */, RUNTIMES_LEAST = 3 };
+
+/* ---- What workers are told ----------------------------------------------------------------------------- */
+
+/* Followed by the folder and the variables, each ended by 0, and the template. */
+struct told {
+    uint64_t run;
+    double timeout_s, timeout_percent;
+    uint32_t retries, env_count;
+    uint8_t in_folder, line_buffer, tag;
+};
+
+static void pack_variable(struct exec_bytes *to, const char *variable) {
+    exec_bytes_text(to, variable);
+    if (!strchr(variable, '=')) { /* its value is that of here; where it has none it is empty */
+        const char *value = getenv(variable);
+        exec_bytes_text(to, "=");
+        exec_bytes_text(to, value ? value : "");
+    }
+    exec_bytes_add(to, "", 1);
+}
+
+int exec_run_pack(const struct exec *exec, struct exec_bytes *to) {
+    const struct exec_options *options = &exec->options;
+    struct told told;
+    memset(&told, 0, sizeof told); /* with what is between its fields */
+    told.timeout_s = options->timeout_s;
+    told.timeout_percent = options->timeout_percent;
+    told.retries = options->retries;
+    told.env_count = (uint32_t)options->env_count;
+    told.in_folder = options->workdir != NULL;
+    told.line_buffer = options->line_buffer;
+    told.tag = options->tag;
+    if (getrandom(&told.run, sizeof told.run, 0) != sizeof told.run) told.run = (uint64_t)getpid();
+    exec_bytes_add(to, &told, sizeof told);
+    if (options->workdir) exec_bytes_add(to, options->workdir, strlen(options->workdir) + 1);
+    for (size_t i = 0; i < options->env_count; i++) pack_variable(to, options->env[i]);
+    return exec_template_pack(exec->template, to);
+}
+
+/* ---- A worker ------------------------------------------------------------------------------------------ */
+
+struct runner {
+    struct told told;
+    const char *folder, **env; /* into the map's arguments */
+    struct exec_template *template;
+    struct exec_station station;
+    char program[PATH_MAX]; /* of every command; "": it is looked up each time */
+    double *runtime_s;      /* [RUNTIMES] of commands that were good, sorted */
+    size_t runtimes;
+};
+
+static void free_runner(void *state) {
+    struct runner *runner = state;
+    exec_station_close(&runner->station);
+    exec_template_free(runner->template);
+    free((void *)runner->env);
+    free(runner->runtime_s);
+    free(runner);
+}
+
+/* The map's arguments are this program's own, from rank 0. */
+static int unpack(struct runner *runner, const char *args, size_t size) {
+    size_t used;
+    const char *at = args + sizeof runner->told, *end = args + size;
+    memcpy(&runner->told, args, sizeof runner->told);
+    runner->env = calloc((size_t)runner->told.env_count + 1, sizeof *runner->env);
+    runner->runtime_s = calloc(RUNTIMES, sizeof *runner->runtime_s);
+    if (!runner->env || !runner->runtime_s) return RP_ENOMEM;
+    if (runner->told.in_folder) {
+        runner->folder = at;
+        at += strlen(at) + 1;
+    }
+    for (uint32_t i = 0; i < runner->told.env_count; i++, at += strlen(at) + 1) runner->env[i] = at;
+    return exec_template_unpack(&runner->template, at, (size_t)(end - at), &used);
+}
+
+static int setup(rp_task *task, void **state) {
+    size_t size;
+    const char *args = rp_task_args(task, &size);
+    struct runner *runner = calloc(1, sizeof *runner);
+    if (!runner) return RP_ENOMEM;
+    runner->station = (struct exec_station){.slot_fd = -1, .null = -1, .out = -1, .err = -1};
+    int rc = unpack(runner, args, size);
+    if (!rc) rc = exec_station_open(&runner->station, task, runner->told.run, runner->env, runner->told.env_count);
+    if (rc) {
+        free_runner(runner);
+        return rc;
+    }
+    const char *program = exec_template_program(runner->template);
+    const bool elsewhere = runner->folder && program && strchr(program, '/') && program[0] != '/';
+    if (!program || elsewhere || exec_find_program(program, runner->program, sizeof runner->program))
+        runner->program[0] = 0;
+    *state = runner;
+    return 0;
+}
+
+/* ---- A command ----------------------------------------------------------------------------------------- */
+
+static double now_s(clockid_t clock) {
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+/* One run of a command. */
+struct attempt {
+    struct exec_report *report;
+    char message[512]; /* why it could not be started; "" */
+};
+
+/* As a shell ends: 127 where there is no such program, 126 where it cannot be run. */
+static void cannot_start(struct attempt *attempt, const char *what, int error) {
+    attempt->report->exit_code = error == ENOENT ? 127 : 126;
+    snprintf(attempt->message, sizeof attempt->message, "rankpool: cannot run %.200s on %s: %s\n", what,
+             attempt->report->host,
+             error == ENOENT   ? "there is no such program"
+             : error == EISDIR ? "it is a folder"
+             : error == EACCES ? "it is not executable"
+                               : strerror(error));
+}
+
+static void no_folder(struct attempt *attempt, const char *folder, int error) {
+    attempt->report->exit_code = 126;
+    snprintf(attempt->message, sizeof attempt->message, "rankpool: cannot run in the folder %.200s on %s: %s\n", folder,
+             attempt->report->host, strerror(error));
+}
+
+/* Seconds that a command may take; 0: any. */
+static double limit_of(const struct runner *runner) {
+    if (runner->told.timeout_percent <= 0) return runner->told.timeout_s;
+    if (runner->runtimes < RUNTIMES_LEAST) return 0;
+    const double median_s = runner->runtime_s[runner->runtimes / 2];
+    const double least_s = 0.001; /* 0 would mean that there is no limit */
+    const double limit_s = median_s * runner->told.timeout_percent / 100;
+    return limit_s > least_s ? limit_s : least_s;
+}
+
+static void keep_runtime(struct runner *runner, double runtime_s) {
+    size_t at = runner->runtimes;
+    if (at == RUNTIMES) return;
+    for (; at > 0 && runner->runtime_s[at - 1] > runtime_s; at--) runner->runtime_s[at] = runner->runtime_s[at - 1];
+    runner->runtime_s[at] = runtime_s;
+    runner->runtimes++;
+}
+
+/* `path`: of PATH_MAX bytes. NULL: there is none, and the attempt says why. */
+static const char *find(struct runner *runner, const char *name, char *path, struct attempt *attempt) {
+    if (runner->program[0]) return runner->program;
+    if (runner->folder && strchr(name, '/')) return name; /* as seen from there */
+    const int error = exec_find_program(name, path, PATH_MAX);
+    if (error) cannot_start(attempt, name, error);
+    return error ? NULL : path;
+}
+
+static void run(struct runner *runner, rp_task *task, const struct exec_command *command, struct exec_lines_out *lines,
+                struct attempt *attempt) {
+    struct exec_station *station = &runner->station;
+    struct exec_report *report = attempt->report;
+    char path[PATH_MAX];
+    bool in_folder = false;
+    pid_t pid;
+    report->start_s = now_s(CLOCK_REALTIME);
+    report->exit_code = report->signal = 0;
+    const char *program = find(runner, command->argv[0], path, attempt);
+    if (!program) return;
+    const struct exec_start start = {.program = program,
+                                     .argv = command->argv,
+                                     .environment = station->environment,
+                                     .folder = runner->folder,
+                                     .in = station->null,
+                                     .out = lines ? lines->to : station->out,
+                                     .err = station->err};
+    const double begin_s = now_s(CLOCK_MONOTONIC);
+    const int error = exec_start(&start, &pid, &in_folder);
+    if (error) {
+        if (in_folder)
+            no_folder(attempt, runner->folder, error);
+        else
+            cannot_start(attempt, program, error);
+        return;
+    }
+    const struct exec_watch watch = {
+        .timeout_s = limit_of(runner), .fd = lines ? lines->from : -1, .ready = exec_lines_out_ready, .self = lines};
+    struct exec_end end;
+    if (lines) exec_lines_out_started(lines);
+    exec_wait(pid, &watch, task, &end);
+    report->runtime_s = now_s(CLOCK_MONOTONIC) - begin_s;
+    report->exit_code = end.exit_code;
+    report->signal = end.signal;
+    report->timed_out = end.timed_out;
+    if (exec_report_good(report)) keep_runtime(runner, report->runtime_s);
+}
+
+/* ---- Its record ---------------------------------------------------------------------------------------- */
+
+static size_t size_of(int fd) {
+    struct stat what;
+    return fstat(fd, &what) || what.st_size < 0 ? 0 : (size_t)what.st_size;
+}
+
+static int read_all(int fd, char *to, size_t size) {
+    for (size_t at = 0; at < size;) {
+        const ssize_t got = pread(fd, to + at, size - at, (off_t)at);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) return RP_ESYSTEM;
+        at += (size_t)got;
+    }
+    return 0;
+}
+
+static int write_record(struct runner *runner, rp_task *task, struct attempt *attempt) {
+    struct exec_report *report = attempt->report;
+    const size_t err_size = size_of(runner->station.err), message_size = strlen(attempt->message);
+    report->out_size = size_of(runner->station.out);
+    report->err_size = err_size + message_size;
+    report->received += report->out_size;
+    char *to = exec_report_write(task, report);
+    if (!to)
+        return rp_task_fail(task, "out of memory for the output of command %llu, %zu bytes",
+                            (unsigned long long)report->seq, report->out_size + report->err_size);
+    int rc = read_all(runner->station.out, to, report->out_size);
+    if (!rc) rc = read_all(runner->station.err, to + report->out_size, err_size);
+    if (rc)
+        return rp_task_fail(task, "the output of command %llu cannot be read back on %s: %s",
+                            (unsigned long long)report->seq, report->host, strerror(errno));
+    memcpy(to + report->out_size + err_size, attempt->message, message_size);
+    return 0;
+}
+
+/* The values of a task's input, pointers into it. Given: free. */
+static const char **list_values(const char *data, size_t size, size_t *count) {
+    const char *next = data, **value;
+    *count = 0;
+    for (size_t i = 0; i < size; i++) *count += !data[i];
+    value = calloc(*count + 1, sizeof *value);
+    for (size_t i = 0; value && i < *count; i++, next += strlen(next) + 1) value[i] = next;
+    return value;
+}
+
+static int run_often_enough(struct runner *runner, rp_task *task, const struct exec_command *command,
+                            struct exec_report *report, const struct exec_values *values) {
+    struct attempt attempt = {.report = report};
+    struct exec_lines_out lines;
+    int rc = 0;
+    do {
+        const int error = exec_station_empty(runner->station.out), other = exec_station_empty(runner->station.err);
+        if (error || other)
+            return rp_task_fail(task, "no room for output on %s: %s", report->host, strerror(error ? error : other));
+        attempt.message[0] = 0;
+        report->received = 0;
+        if (runner->told.line_buffer) {
+            rc = exec_lines_out_open(&lines, task, runner->told.tag ? values : NULL);
+            if (rc) return rp_task_fail(task, "no pipe for output on %s: %s", report->host, strerror(errno));
+        }
+        run(runner, task, command, runner->told.line_buffer ? &lines : NULL, &attempt);
+        if (runner->told.line_buffer) report->received = exec_lines_out_close(&lines);
+        report->attempts++;
+    } while (!exec_report_good(report) && report->attempts < runner->told.retries && !rp_task_canceled(task));
+    return write_record(runner, task, &attempt);
+}
+
+static int item(rp_task *task, const void *input, size_t size) {
+    struct runner *runner = rp_task_state(task);
+    uint64_t seq;
+    if (size < sizeof seq) return RP_EPROTOCOL;
+    memcpy(&seq, input, sizeof seq);
+    const char *data = (const char *)input + sizeof seq;
+    size_t count;
+    const char **value = list_values(data, size - sizeof seq, &count);
+    const struct exec_values values = {.seq = seq, .slot = runner->station.slot + 1, .count = count, .value = value};
+    struct exec_command command = {0};
+    int rc = value ? exec_template_fill(runner->template, &values, &command) : RP_ENOMEM;
+    struct exec_report report = {.seq = seq,
+                                 .slot = values.slot,
+                                 .host = rp_task_where(task)->host,
+                                 .values = data,
+                                 .values_size = size - sizeof seq};
+    snprintf(runner->station.task, sizeof runner->station.task, "RANKPOOL_TASK=%llu", (unsigned long long)seq);
+    if (!rc) rc = run_often_enough(runner, task, &command, &report, &values);
+    exec_command_free(&command);
+    free((void *)value);
+    return rc;
+}
+
+const rp_kernel exec_kernel = {.name = "exec", .item = item, .setup = setup, .teardown = free_runner, .flags = RP_ONCE};
