@@ -1,4 +1,5 @@
-/* rankpool [POOL OPTIONS] JOB [ARGUMENTS]: reads the command line, the same on every rank, and runs the job. */
+/* rankpool [POOL OPTIONS] JOB [ARGUMENTS]: reads the command line, the same on every rank, and runs the job. A plug-in
+ * is loaded before anything else, since its job says which options there are. */
 #include "cli.h"
 
 #include <signal.h>
@@ -15,6 +16,16 @@ static bool speaks(void) {
     return true;
 }
 
+/* The same for what may be so on one host only: each tells for itself. */
+static bool speaks_for_host(void) {
+    static const char *const names[] = {"OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "SLURM_LOCALID"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *rank = getenv(names[i]);
+        if (rank) return !strcmp(rank, "0");
+    }
+    return true;
+}
+
 static int complain(int exit_code, const char *text) {
     if (speaks()) fprintf(stderr, "rankpool: %s\n", text);
     return exit_code;
@@ -23,15 +34,34 @@ static int complain(int exit_code, const char *text) {
 static int plan_and_run(const struct options *options, const rp_job *job, int argc, const char *const *argv,
                         const rp_job_given *given) {
     char text[320];
+    if (job == &tool_new && !speaks()) return EXIT_DONE;
     if (job->needs) {
         snprintf(text, sizeof text, "%s: not built: needs %s; install it and build again", job->name, job->needs);
         return complain(EXIT_ENVIRONMENT, text);
     }
     rp_job_run run = {.job = job, .given = given};
+    if (job == &tool_new) {
+        int exit_code = new_write(&run, argc, argv);
+        return exit_code ? complain(exit_code, run.message) : EXIT_DONE;
+    }
     if (job->plan(&run, argc, argv)) return complain(EXIT_USAGE, run.message);
     int exit_code = run_job(options, &run, job->plan == tool_scale.plan ? scale_run : run_once);
     if (job->release) job->release(&run);
     return exit_code;
+}
+
+/* The file of the plug-in that argv[at], or what scale there is to measure, names; or NULL. */
+static const char *plugin_file(int argc, const char *const *argv, int at) {
+    if (at < argc && !strcmp(argv[at], tool_scale.name)) at = options_find_job(&tool_scale, argc, argv, at + 1);
+    return at < argc && plugin_is(argv[at]) ? argv[at] : NULL;
+}
+
+static int refuse_plugin(struct options *options, int at, const char **argv, const char *reason) {
+    rp_job_given none[1];
+    rp_error error;
+    int rest;
+    if (speaks_for_host()) fprintf(stderr, "rankpool: %s\n", reason);
+    return options_read(options, NULL, at, argv, 1, &rest, none, &error) ? EXIT_USAGE : run_nothing(options);
 }
 
 int main(int argc, char **arguments) {
@@ -43,14 +73,24 @@ int main(int argc, char **arguments) {
     rp_job_given *given = calloc((size_t)argc + 1, sizeof *given);
     if (!given) return complain(EXIT_ENVIRONMENT, rp_strerror(RP_ENOMEM));
     int at = options_find_job(NULL, argc, argv, 1), rest = 0, exit_code;
+    rp_error unloaded = {0};
+    const char *file = plugin_file(argc, argv, at);
+    if (file) plugin_load(file, &unloaded);
     const rp_job *job = at < argc ? find_job(argv[at]) : NULL;
     rp_job joined = {0};
     if (job == &tool_scale) {
         if (scale_join(&joined, argc, argv, at + 1)) return complain(EXIT_ENVIRONMENT, rp_strerror(RP_ENOMEM));
         job = &joined;
     }
+    if (job && file == argv[at]) {
+        joined = *job;
+        joined.name = file; /* as the user has to type it */
+        job = &joined;
+    }
     if (options_from_environment(&options, &error)) {
         exit_code = complain(EXIT_USAGE, error.text);
+    } else if (unloaded.code) {
+        exit_code = refuse_plugin(&options, at, argv, unloaded.text);
     } else if (at < argc && !job) {
         snprintf(text, sizeof text, "there is no job \"%.60s\": rankpool --help lists them", argv[at]);
         exit_code = complain(EXIT_USAGE, text);
@@ -73,6 +113,6 @@ int main(int argc, char **arguments) {
         exit_code = plan_and_run(&options, job, rest, argv + at + 1, given);
     }
     free(given);
-    free((void *)joined.options);
+    if (joined.plan == tool_scale.plan) free((void *)joined.options);
     return exit_code;
 }
