@@ -56,6 +56,22 @@ static const char *plugin_file(int argc, const char *const *argv, int at) {
     return at < argc && plugin_is(argv[at]) ? argv[at] : NULL;
 }
 
+/* The job that argv[at] names, as this run has it: where that is not the one of the table, it is in `own`. NULL: there
+ * is none; or, with a code in `error`, it cannot be had here. */
+static const rp_job *job_of_run(rp_job *own, const char *file, int argc, const char *const *argv, int at,
+                                rp_error *error) {
+    if (at == argc || (file && plugin_load(file, error))) return NULL;
+    const rp_job *job = find_job(argv[at]);
+    if (job == &tool_scale) {
+        error->code = scale_join(own, argc, argv, at + 1);
+        return own;
+    }
+    if (!job || file != argv[at]) return job;
+    *own = *job;
+    own->name = file; /* as the user has to type it */
+    return own;
+}
+
 static int refuse_plugin(struct options *options, int at, const char **argv, const char *reason) {
     rp_job_given none[1];
     rp_error error;
@@ -73,24 +89,14 @@ int main(int argc, char **arguments) {
     rp_job_given *given = calloc((size_t)argc + 1, sizeof *given);
     if (!given) return complain(EXIT_ENVIRONMENT, rp_strerror(RP_ENOMEM));
     int at = options_find_job(NULL, argc, argv, 1), rest = 0, exit_code;
-    rp_error unloaded = {0};
-    const char *file = plugin_file(argc, argv, at);
-    if (file) plugin_load(file, &unloaded);
-    const rp_job *job = at < argc ? find_job(argv[at]) : NULL;
-    rp_job joined = {0};
-    if (job == &tool_scale) {
-        if (scale_join(&joined, argc, argv, at + 1)) return complain(EXIT_ENVIRONMENT, rp_strerror(RP_ENOMEM));
-        job = &joined;
-    }
-    if (job && file == argv[at]) {
-        joined = *job;
-        joined.name = file; /* as the user has to type it */
-        job = &joined;
-    }
+    rp_job own = {0};
+    rp_error missing = {0};
+    const rp_job *job = job_of_run(&own, plugin_file(argc, argv, at), argc, argv, at, &missing);
+    if (missing.code == RP_ENOMEM) return complain(EXIT_ENVIRONMENT, rp_strerror(RP_ENOMEM));
     if (options_from_environment(&options, &error)) {
         exit_code = complain(EXIT_USAGE, error.text);
-    } else if (unloaded.code) {
-        exit_code = refuse_plugin(&options, at, argv, unloaded.text);
+    } else if (missing.code) {
+        exit_code = refuse_plugin(&options, at, argv, missing.text);
     } else if (at < argc && !job) {
         snprintf(text, sizeof text, "there is no job \"%.60s\": rankpool --help lists them", argv[at]);
         exit_code = complain(EXIT_USAGE, text);
@@ -113,6 +119,6 @@ int main(int argc, char **arguments) {
         exit_code = plan_and_run(&options, job, rest, argv + at + 1, given);
     }
     free(given);
-    if (joined.plan == tool_scale.plan) free((void *)joined.options);
+    if (own.plan == tool_scale.plan) free((void *)own.options);
     return exit_code;
 }
