@@ -11,6 +11,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,13 +45,24 @@ static void *load(const char *file, int flags) {
     return library;
 }
 
-/* The head that ELF files of 32 and of 64 bits have in common. false: it is no ELF file. */
-static bool read_head(int fd, Elf32_Ehdr *head) {
+/* The fields that are looked at in files of another kind are where they are in ours. false: it is no ELF file. */
+static bool read_head(int fd, ElfW(Ehdr) * head) {
     return pread(fd, head, sizeof *head, 0) == (ssize_t)sizeof *head && !memcmp(head->e_ident, ELFMAG, SELFMAG);
 }
 
-static int check_object(const char *file, int fd, rp_error *error) {
-    Elf32_Ehdr head, own;
+/* Does the file hold all that is to be mapped? The loader would crash where it does not, halfway through a copy. */
+static bool is_whole(int fd, const ElfW(Ehdr) * head, uint64_t size) {
+    for (unsigned i = 0; i < head->e_phnum; i++) {
+        ElfW(Phdr) part;
+        const off_t at = (off_t)(head->e_phoff + (uint64_t)i * head->e_phentsize);
+        if (at < 0 || pread(fd, &part, sizeof part, at) != (ssize_t)sizeof part) return false;
+        if (part.p_type == PT_LOAD && (part.p_filesz > size || part.p_offset > size - part.p_filesz)) return false;
+    }
+    return true;
+}
+
+static int check_object(const char *file, int fd, uint64_t size, rp_error *error) {
+    ElfW(Ehdr) head, own;
     if (!read_head(fd, &head))
         return wrong(error, file, "is not a shared object: compile it, by the line that rankpool new prints");
     const int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
@@ -62,6 +74,7 @@ static int check_object(const char *file, int fd, rp_error *error) {
                      head.e_machine, own.e_machine);
     if (head.e_type != ET_DYN)
         return wrong(error, file, "is an ELF file but no shared object: compile it with -shared -fPIC");
+    if (!is_whole(fd, &head, size)) return wrong(error, file, "ends too early: compile it, or copy it, again");
     return 0;
 }
 
@@ -79,7 +92,7 @@ static int check_file(const char *file, rp_error *error) {
     else if (!S_ISREG(status.st_mode))
         rc = wrong(error, file, "is no regular file: expected a plug-in, a file such as ./x.so");
     else
-        rc = check_object(file, fd, error);
+        rc = check_object(file, fd, (uint64_t)status.st_size, error);
     close(fd);
     return rc;
 }

@@ -9,7 +9,7 @@ command -v "$cc" >/dev/null || skip "no C compiler"
 cd "$tmp" || exit 1
 include=-I$(dirname "$RANKPOOL")/include
 
-compiled() { "$cc" -std=gnu11 -O1 -Wall -Wextra -Werror -fPIC -shared "$include" "$@"; }
+compiled() { "$cc" -std=gnu11 -O1 -Wall -Wextra -Wno-unused-parameter -Werror -fPIC -shared "$include" "$@"; }
 lines() { printf '%s\n' "$@"; }
 # refused CODE REGEX COMMAND...: with this exit code, one line of ours that matches, and no result
 refused() {
@@ -69,7 +69,7 @@ claim "a FIFO is refused" refused 2 'is no regular file' rankpool pipe.so
 claim "an empty file is refused" refused 2 'is not a shared object' rankpool empty.so
 claim "a source is refused" refused 2 'is not a shared object' rankpool ./mine.c
 head -c 3000 good.so >half.so
-claim "half of one is refused" refused 2 'half\.so' rankpool half.so
+claim "half of one is refused" refused 2 'half\.so on .*: ends too early' rankpool half.so
 "$cc" -c -fPIC "$include" -o object.so "$plugins/refused.c"
 claim "an object that is not linked is refused" refused 2 'compile it with -shared' rankpool object.so
 cp good.so machine.so
@@ -92,6 +92,7 @@ CLASH kernel is called sleep, as one of rankpool's own is
 UNDEFINED undefined symbol: not_in_any_library
 FAULTS
 claim "scale refuses it just so" refused 2 'has no RP_PLUGIN' rankpool scale NO_TABLE.so
+# shellcheck disable=SC2016
 claim "no variable leads to one" refused 2 'there is no such file' env LD_LIBRARY_PATH="$tmp" bash -c \
     'mkdir -p sub && cd sub && exec "$RANKPOOL" good.so'
 
@@ -119,8 +120,7 @@ claim "and one of a host says so" says "$err" '^rankpool: ' 1
 
 # ---- Kernels that do wrong ----
 
-compiled -Wno-infinite-recursion -o hostile.so "$plugins/hostile.c" ||
-    compiled -Wno-error -o hostile.so "$plugins/hostile.c"
+compiled -o hostile.so "$plugins/hostile.c"
 all=$(lines 'task '{0..7})
 others=$(lines 'task '{0..2} 'task '{4..7})
 # others_come COMMAND...: exit code 1, task 3 failed, and the results of the others are there

@@ -5,31 +5,28 @@
 #include <string.h>
 #include <unistd.h>
 
-static int crash(rp_task *task) {
-    (void)task;
-    return raise(SIGSEGV);
-}
+static int crash(rp_task *task) { return raise(SIGSEGV); }
 
-static int leave(rp_task *task) {
-    (void)task;
-    _exit(0);
-}
+static int leave(rp_task *task) { _exit(0); }
+
+/* Of the loops that never end, as far as a compiler can tell, they may. */
+static volatile int on = 1;
 
 /* All over the stack, until there is no more of it. */
 static int scribble(rp_task *task) {
     volatile char *at = (volatile char *)&task;
-    for (;;) *at++ = 'x';
+    while (on) *at++ = 'x';
+    return 0;
 }
 
 static int recurse(rp_task *task) {
     volatile char room[4096];
-    room[0] = 1;
-    return recurse(task) + room[0];
+    room[0] = 0;
+    return on ? recurse(task) + room[0] : 0;
 }
 
 static int spin(rp_task *task) {
-    (void)task;
-    for (volatile int on = 1; on;) continue;
+    while (on) continue;
     return 0;
 }
 
@@ -43,10 +40,7 @@ static int commit_more(rp_task *task) {
 }
 
 /* No RP_E code. */
-static int answer_seven(rp_task *task) {
-    (void)task;
-    return 7;
-}
+static int answer_seven(rp_task *task) { return 7; }
 
 static const struct deed {
     const char *name;
@@ -64,7 +58,6 @@ enum { DEEDS = sizeof deeds / sizeof *deeds };
 
 static int item(rp_task *task, const void *input, size_t size) {
     int deed;
-    (void)input, (void)size;
     memcpy(&deed, rp_task_args(task, NULL), sizeof deed);
     if (rp_task_index(task) == 3) return deeds[deed].work(task);
     return rp_task_printf(task, "task %llu\n", (unsigned long long)rp_task_index(task));

@@ -15,7 +15,6 @@ static int sum(int *threads) {
 
 static int item(rp_task *task, const void *input, size_t size) {
     int threads = 0;
-    (void)input, (void)size;
     const int total = sum(&threads);
     return rp_task_printf(task, "%d by %d\n", total, threads);
 }

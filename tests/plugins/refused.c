@@ -1,7 +1,19 @@
 /* A plug-in with one fault, which -DFAULT=... chooses; with none of them it is good, and prints "fine". */
 #include <rankpool_job.h>
 
-enum { NONE, NO_TABLE, MAGIC, VERSION, SIZES, NO_JOB, NO_NAME, NO_PLAN, NO_KERNEL, TWO_KINDS, CLASH, UNDEFINED };
+/* For #if, which does not know enums. */
+#define NONE      0
+#define NO_TABLE  1
+#define MAGIC     2
+#define VERSION   3
+#define SIZES     4
+#define NO_JOB    5
+#define NO_NAME   6
+#define NO_PLAN   7
+#define NO_KERNEL 8
+#define TWO_KINDS 9
+#define CLASH     10
+#define UNDEFINED 11
 #ifndef FAULT
 #define FAULT NONE
 #endif
@@ -12,7 +24,6 @@ static int item(rp_task *task, const void *input, size_t size) {
 #if FAULT == UNDEFINED
     return not_in_any_library();
 #else
-    (void)input, (void)size;
     return rp_task_printf(task, "fine\n");
 #endif
 }
@@ -46,7 +57,11 @@ const rp_job fine = {
 RP_PLUGIN(fine);
 #elif FAULT != NO_TABLE
 const rp_plugin rp_plugin_job = {
-    .magic = FAULT == MAGIC ? "another program" : RP_PLUGIN_MAGIC,
+#if FAULT == MAGIC
+    .magic = "another program",
+#else
+    .magic = RP_PLUGIN_MAGIC,
+#endif
     .version = RP_JOB_VERSION + (FAULT == VERSION ? 7 : 0),
     .sizes = {FAULT == SIZES ? 1 : sizeof(rp_job), sizeof(rp_kernel), sizeof(rp_map_options), sizeof(rp_result),
               sizeof(rp_job_run)},
