@@ -95,18 +95,18 @@ typedef struct rp_plugin {
     const rp_job *job; /* lent for the whole program */
 } rp_plugin;
 
-/* A plug-in's own, the one symbol that it exports. */
-#if defined(__GNUC__)
-__attribute__((visibility("default")))
+/* The last line of a plug-in: its job, an rp_job of the same file. It defines the one symbol that a plug-in has to have,
+ * rp_plugin_job. `rankpool new NAME` writes a whole one. */
+#ifndef __cplusplus
+#define RP_PLUGIN(its_job) RP_PLUGIN_TABLE(its_job)
+#else
+#define RP_PLUGIN(its_job) extern "C" RP_PLUGIN_TABLE(its_job)
 #endif
-extern const rp_plugin rp_plugin_job;
-
-/* The last line of a plug-in: its job, an rp_job of the same file. `rankpool new NAME` writes a whole one. */
-#define RP_PLUGIN(its_job)                                                                                             \
-    const rp_plugin rp_plugin_job = {RP_PLUGIN_MAGIC, RP_JOB_VERSION, RP_PLUGIN_SIZES, &(its_job)}
+/* That symbol. */
+#define RP_PLUGIN_TABLE(its_job)                                                                                       \
+    RP_API const rp_plugin rp_plugin_job = {RP_PLUGIN_MAGIC, RP_JOB_VERSION, {RP_PLUGIN_SIZES}, &(its_job)}
 /* What rp_plugin.sizes holds. */
-#define RP_PLUGIN_SIZES                                                                                                \
-    { sizeof(rp_job), sizeof(rp_kernel), sizeof(rp_map_options), sizeof(rp_result), sizeof(rp_job_run) }
+#define RP_PLUGIN_SIZES sizeof(rp_job), sizeof(rp_kernel), sizeof(rp_map_options), sizeof(rp_result), sizeof(rp_job_run)
 
 /* ---- For a job's functions -------------------------------------------------------------------------------- */
 

@@ -107,7 +107,7 @@ static int not_loaded(const char *file, rp_error *error) {
 }
 
 static int check_table(const char *file, const rp_plugin *table, rp_error *error) {
-    static const uint32_t sizes[] = RP_PLUGIN_SIZES;
+    static const uint32_t sizes[] = {RP_PLUGIN_SIZES};
     if (memcmp(table->magic, RP_PLUGIN_MAGIC, sizeof table->magic))
         return wrong(error, file, "its rp_plugin_job is not what RP_PLUGIN writes: end its source with RP_PLUGIN(job)");
     if (table->version != RP_JOB_VERSION)

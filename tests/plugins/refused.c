@@ -56,7 +56,7 @@ const rp_job fine = {
 #if FAULT == NONE || FAULT > NO_JOB
 RP_PLUGIN(fine);
 #elif FAULT != NO_TABLE
-const rp_plugin rp_plugin_job = {
+RP_API const rp_plugin rp_plugin_job = {
 #if FAULT == MAGIC
     .magic = "another program",
 #else
