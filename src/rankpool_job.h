@@ -2,7 +2,10 @@
  *
  * The life of a job on rank 0:  plan -> (feed, on a thread of its own) -> collect, once a record, in task order
  * unless the user asked for --unordered -> finish -> release. `plan` runs on every rank, before MPI: it only
- * reads its arguments. Kernels run in workers and see the map's argument bytes, never the job's state. */
+ * reads its arguments. Kernels run in workers and see the map's argument bytes, never the job's state.
+ *
+ * A job is built in, one of a table, or a plug-in: a shared object that `rankpool ./x.so` loads on every rank before its
+ * workers are forked. The calls of this library that it makes are resolved in the program, so it links with nothing. */
 #ifndef RANKPOOL_JOB_H
 #define RANKPOOL_JOB_H
 
@@ -90,6 +93,37 @@ struct rp_job_run {
     char message[256];         /* of rp_job_fail */
     const rp_job_given *given; /* ended by a zero entry; see rp_job_option_value */
 };
+
+/* ---- Plug-ins ------------------------------------------------------------------------------------------- */
+
+/* The version of this contract. It goes up when rp_job, rp_kernel, rp_map_options, rp_result or rp_job_run change: a
+ * plug-in that was compiled for another one is refused, and compiled again. */
+#define RP_JOB_VERSION 1
+/* What rp_plugin.magic holds. */
+#define RP_PLUGIN_MAGIC "rankpool plugin"
+
+/* The table by which `rankpool ./x.so` knows a plug-in: a shared object with one job. RP_PLUGIN writes it. */
+typedef struct rp_plugin {
+    char magic[16];    /* RP_PLUGIN_MAGIC */
+    uint32_t version;  /* RP_JOB_VERSION when it was compiled */
+    uint32_t sizes[5]; /* of rp_job, rp_kernel, rp_map_options, rp_result and rp_job_run then */
+    const rp_job *job; /* lent for the whole program */
+} rp_plugin;
+
+/* The last line of a plug-in: its job, an rp_job of the same file. It defines the one symbol that a plug-in has to have,
+ * rp_plugin_job. `rankpool new NAME` writes a whole one. */
+#ifndef __cplusplus
+#define RP_PLUGIN(its_job) RP_PLUGIN_TABLE(its_job)
+#else
+#define RP_PLUGIN(its_job) extern "C" RP_PLUGIN_TABLE(its_job)
+#endif
+/* That symbol. */
+#define RP_PLUGIN_TABLE(its_job)                                                                                       \
+    RP_API const rp_plugin rp_plugin_job = {RP_PLUGIN_MAGIC, RP_JOB_VERSION, {RP_PLUGIN_SIZES}, &(its_job)}
+/* What rp_plugin.sizes holds. */
+#define RP_PLUGIN_SIZES sizeof(rp_job), sizeof(rp_kernel), sizeof(rp_map_options), sizeof(rp_result), sizeof(rp_job_run)
+
+/* ---- For a job's functions -------------------------------------------------------------------------------- */
 
 /* Any, in a job's functions. The value given to an option of the job, "" for a switch that was given, NULL when it was
  * not. Lent until release. */

@@ -46,10 +46,23 @@ bool is_first_rank(void);
 void help_print(FILE *out);
 void help_print_job(FILE *out, const rp_job *job);
 void help_print_version(FILE *out);
-/* The job or tool of this name, or NULL. */
+/* The job or tool of this name, or the job of the plug-in in this file if that is loaded; or NULL. */
 const rp_job *find_job(const char *name);
-/* Every kernel of the program, NULL-terminated, none twice. NULL: out of memory. */
-const rp_kernel **all_kernels(void);
+/* Every kernel of the program and, where it is not NULL, `own`; NULL-terminated, none twice. NULL: out of memory. */
+const rp_kernel **all_kernels(const rp_kernel *own);
+
+/* plugin.c: jobs that are loaded from a file. */
+/* Does the word name a file rather than a job? */
+bool plugin_is(const char *word);
+/* Load the plug-in of this file and check it. 0 or RP_EUSAGE. It stays loaded until the program ends. */
+int plugin_load(const char *file, rp_error *error);
+/* The job of one that was loaded, or NULL. */
+const rp_job *plugin_job(const char *file);
+
+/* new.c: the tool that writes a plug-in to start from. It runs without a world. */
+extern const rp_job tool_new;
+/* An exit code; what went wrong is in `run->message`. */
+int new_write(rp_job_run *run, int argc, const char *const argv[]);
 
 /* run.c: one job from plan to exit code. */
 /* What is done with a world that is open, on rank 0. An exit code. */
@@ -62,6 +75,9 @@ struct stored; /* stored.h */
  * its end. An exit code. */
 int run_map(const struct options *options, rp_job_run *run, rp_world *world, rp_pool *pool, struct stored *stored,
             rp_map_stats *stats);
+/* Instead of a job, where this rank cannot load its plug-in: the others must not wait for this one, so it joins them
+ * without that kernel, which ends all of them. An exit code. */
+int run_nothing(const struct options *options);
 /* The exit code for an error of a call, which goes to stderr. */
 int run_failed(int rc, const rp_error *error);
 

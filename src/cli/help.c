@@ -11,15 +11,17 @@ const rp_job *find_job(const char *name) {
     if (!strcmp(name, tool_scale.name)) return &tool_scale;
     if (!strcmp(name, tool_exec.name)) return &tool_exec;
     if (!strcmp(name, tool_report.name)) return &tool_report;
+    if (!strcmp(name, tool_new.name)) return &tool_new;
+    if (plugin_is(name)) return plugin_job(name);
     for (const rp_job *const *job = rp_jobs; *job; job++)
         if (!strcmp((*job)->name, name)) return *job;
     return NULL;
 }
 
-const rp_kernel **all_kernels(void) {
+const rp_kernel **all_kernels(const rp_kernel *own) {
     size_t jobs = 0, count = 0;
     while (rp_jobs[jobs]) jobs++;
-    const rp_kernel **kernels = calloc(jobs + 3, sizeof *kernels);
+    const rp_kernel **kernels = calloc(jobs + 4, sizeof *kernels);
     if (!kernels) return NULL;
     kernels[count++] = tool_topo.kernel;
     kernels[count++] = tool_exec.kernel;
@@ -28,6 +30,9 @@ const rp_kernel **all_kernels(void) {
         for (size_t k = 0; k < count && !have; k++) have = kernels[k] == rp_jobs[i]->kernel;
         if (!have) kernels[count++] = rp_jobs[i]->kernel;
     }
+    bool have = !own;
+    for (size_t k = 0; k < count && !have; k++) have = kernels[k] == own;
+    if (!have) kernels[count++] = own;
     return kernels;
 }
 
@@ -49,6 +54,8 @@ void help_print(FILE *out) {
     print_line(out, &tool_topo);
     print_line(out, &tool_scale);
     print_line(out, &tool_report);
+    print_line(out, &tool_new);
+    fputs("\nA job of your own, a plug-in: rankpool ./x.so [ARGUMENTS]; rankpool new x writes its source.\n", out);
     fputs("\nPool options, each also as a variable such as RANKPOOL_CREW:\n", out);
     options_print(out);
     fputs(

@@ -1,4 +1,5 @@
-/* rankpool [POOL OPTIONS] JOB [ARGUMENTS]: reads the command line, the same on every rank, and runs the job. */
+/* rankpool [POOL OPTIONS] JOB [ARGUMENTS]: reads the command line, the same on every rank, and runs the job. A plug-in
+ * is loaded before anything else, since its job says which options there are. */
 #include "exec.h"
 #include "stored.h"
 
@@ -16,6 +17,16 @@ bool is_first_rank(void) {
     return true;
 }
 
+/* The same for what may be so on one host only: each tells for itself. */
+static bool speaks_for_host(void) {
+    static const char *const names[] = {"OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "SLURM_LOCALID"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *rank = getenv(names[i]);
+        if (rank) return !strcmp(rank, "0");
+    }
+    return true;
+}
+
 static int complain(int exit_code, const char *text) {
     if (is_first_rank()) fprintf(stderr, "rankpool: %s\n", text);
     return exit_code;
@@ -24,12 +35,17 @@ static int complain(int exit_code, const char *text) {
 static int plan_and_run(const struct options *options, const rp_job *job, int argc, const char *const *argv,
                         const rp_job_given *given) {
     char text[320];
+    if (job == &tool_new && !is_first_rank()) return EXIT_DONE;
     if (job->needs) {
         snprintf(text, sizeof text, "%s: not built: needs %s; install it and build again", job->name, job->needs);
         return complain(EXIT_ENVIRONMENT, text);
     }
     rp_job_run run = {.job = job, .given = given};
     if (job == &tool_report) return is_first_rank() ? store_report(&run, argc, argv) : EXIT_DONE;
+    if (job == &tool_new) {
+        int exit_code = new_write(&run, argc, argv);
+        return exit_code ? complain(exit_code, run.message) : EXIT_DONE;
+    }
     if (job->plan(&run, argc, argv)) return complain(EXIT_USAGE, run.message);
     if (options->store && stored_check(&run)) {
         if (job->release) job->release(&run);
@@ -44,6 +60,36 @@ static int plan_and_run(const struct options *options, const rp_job *job, int ar
     return exit_code;
 }
 
+/* The file of the plug-in that argv[at], or what scale there is to measure, names; or NULL. */
+static const char *plugin_file(int argc, const char *const *argv, int at) {
+    if (at < argc && !strcmp(argv[at], tool_scale.name)) at = options_find_job(&tool_scale, argc, argv, at + 1);
+    return at < argc && plugin_is(argv[at]) ? argv[at] : NULL;
+}
+
+/* The job that argv[at] names, as this run has it: where that is not the one of the table, it is in `own`. NULL: there
+ * is none; or, with a code in `error`, it cannot be had here. */
+static const rp_job *job_of_run(rp_job *own, const char *file, int argc, const char *const *argv, int at,
+                                rp_error *error) {
+    if (at == argc || (file && plugin_load(file, error))) return NULL;
+    const rp_job *job = find_job(argv[at]);
+    if (job == &tool_scale) {
+        error->code = scale_join(own, argc, argv, at + 1);
+        return own;
+    }
+    if (!job || file != argv[at]) return job;
+    *own = *job;
+    own->name = file; /* as the user has to type it */
+    return own;
+}
+
+static int refuse_plugin(struct options *options, int at, const char **argv, const char *reason) {
+    rp_job_given none[1];
+    rp_error error;
+    int rest;
+    if (speaks_for_host()) fprintf(stderr, "rankpool: %s\n", reason);
+    return options_read(options, NULL, at, argv, 1, &rest, none, &error) ? EXIT_USAGE : run_nothing(options);
+}
+
 int main(int argc, char **arguments) {
     const char **argv = (const char **)arguments;
     struct options options = {0};
@@ -54,14 +100,14 @@ int main(int argc, char **arguments) {
     rp_job_given *given = calloc((size_t)argc + 1, sizeof *given);
     if (!given) return complain(EXIT_ENVIRONMENT, rp_strerror(RP_ENOMEM));
     int at = options_find_job(NULL, argc, argv, 1), rest = 0, exit_code;
-    const rp_job *job = at < argc ? find_job(argv[at]) : NULL;
-    rp_job joined = {0};
-    if (job == &tool_scale) {
-        if (scale_join(&joined, argc, argv, at + 1)) return complain(EXIT_ENVIRONMENT, rp_strerror(RP_ENOMEM));
-        job = &joined;
-    }
+    rp_job own = {0};
+    rp_error missing = {0};
+    const rp_job *job = job_of_run(&own, plugin_file(argc, argv, at), argc, argv, at, &missing);
+    if (missing.code == RP_ENOMEM) return complain(EXIT_ENVIRONMENT, rp_strerror(RP_ENOMEM));
     if (options_from_environment(&options, &error)) {
         exit_code = complain(EXIT_USAGE, error.text);
+    } else if (missing.code) {
+        exit_code = refuse_plugin(&options, at, argv, missing.text);
     } else if (at < argc && !job) {
         snprintf(text, sizeof text, "there is no job \"%.60s\": rankpool --help lists them", argv[at]);
         exit_code = complain(EXIT_USAGE, text);
@@ -86,6 +132,6 @@ int main(int argc, char **arguments) {
         exit_code = plan_and_run(&options, job, rest, argv + at + 1, given);
     }
     free(given);
-    free((void *)joined.options);
+    if (own.plan == tool_scale.plan) free((void *)own.options);
     return exit_code;
 }

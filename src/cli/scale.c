@@ -28,6 +28,7 @@ int scale_join(rp_job *joined, int argc, const char *const *argv, int from) {
     if (others) memcpy(options + own, job->options, others * sizeof *options);
     *joined = tool_scale;
     joined->options = options;
+    joined->kernel = job ? job->kernel : NULL; /* of a plug-in: the world needs to know it */
     return 0;
 }
 

@@ -103,6 +103,47 @@ for way in bare two; do
     claim "$way: a wrong argument is named once, whatever the number of ranks" says "$err" '^"many" was given' 1
     claim "$way: nothing is counted for a wrong argument" empty "$out"
 done
+# Plug-ins, by the program that loads them. The digits of pi, the points inside and the periods were computed once more
+# by other means.
+plugin_bare() { exec "$RANKPOOL" --quiet "$EXAMPLES/$1.so" "${@:2}"; }
+plugin_two() { ranks 2 --quiet "$EXAMPLES/$1.so" "${@:2}"; }
+printf '%s\r\n' length,angle 1,10 >"$tmp/pendulums.csv"
+printf '%s\n' 0.5,90 2,170 1,0 >>"$tmp/pendulums.csv"
+periods=$(lines length,angle,period 1,10,2.010235893 0.5,90,1.674603051 2,170,6.921670332 1,0,2.006409293)
+sed '3s/.*/2,twist/' "$tmp/pendulums.csv" >"$tmp/twisted.csv"
+for way in plugin_bare plugin_two; do
+    claim "$way: pi of one stream" gives '3.143188476562 +- 0.006410440830' $way pi 65536
+    claim "$way: pi has the same digits on any ranks" gives '3.142065908395 +- 0.000518500199' $way pi 1e7
+    claim "$way: another seed throws other points" gives '3.141300375945 +- 0.000518668280' $way pi --seed 2 1e7
+    claim "$way: twelve queens stand in 14200 ways" gives 14200 $way queens 12
+    claim "$way: one queen stands in one" gives 1 $way queens 1
+    claim "$way: three queens do not stand" gives 0 $way queens 3
+    claim "$way: sweep prints the table with a column more, in order" gives "$periods" $way sweep "$tmp/pendulums.csv"
+    run $way sweep "$tmp/twisted.csv"
+    claim "$way: a line that makes no sense fails" test "$code" = 1
+    claim "$way: it is named" says "$err" 'line 3 is "2,twist"' 1
+    claim "$way: and the other lines come" diff <(sed 3d <<<"$periods") "$out"
+    run $way sweep "$tmp/none.csv"
+    claim "$way: a table that is not there is named" says "$err" 'cannot open ".*none\.csv"' 1
+    if [[ ! -e $EXAMPLES/mandelbrot.so ]]; then continue; fi # without libpng
+    picture=$tmp/$way.png
+    claim "$way: mandelbrot counts the points inside" gives "$picture: 70 x 50, 602 points inside" \
+        $way mandelbrot --width 70 --height 50 "$picture"
+    claim "$way: it writes a PNG" test "$(head -c 8 "$picture" | od -An -tx1 | tr -d ' ')" = 89504e470d0a1a0a
+    claim "$way: of that size" test "$(head -c 24 "$picture" | tail -c 8 | od -An -tx1 | tr -d ' ')" = 0000004600000032
+    claim "$way: and leaves no part of one" test ! -e "$picture.part"
+    run $way mandelbrot "$tmp/no/folder.png"
+    claim "$way: a picture that cannot be written is an error" test "$code" = 3
+done
+if [[ -e $EXAMPLES/mandelbrot.so ]]; then
+    claim "both pictures are the same" cmp "$tmp/plugin_bare.png" "$tmp/plugin_two.png"
+    start rankpool --quiet "$EXAMPLES/mandelbrot.so" --width 20000 --height 20000 "$tmp/large.png"
+    claim "a large picture is begun" wait_for 20 test -e "$tmp/large.png.part"
+    kill -TERM "$child"
+    claim "it can be stopped" finished 20
+    claim "and nothing half written is left" test -z "$(find "$tmp" -name 'large.png*')"
+fi
+
 for wrong in -1 0 nan 1x '1 2'; do
     # shellcheck disable=SC2086
     run bare executor_sleep $wrong
