@@ -305,7 +305,7 @@ RP_API int rp_pool_free(rp_pool *pool);
 RP_API uint32_t rp_pool_workers(const rp_pool *pool);
 RP_API uint32_t rp_pool_hosts(const rp_pool *pool);
 /* Rank 0. A line that the user should know about the pool's crews (the Slurm job that they are in, cores left idle, more
- * workers than cores, ...), or NULL from `index` = their number on. Lent until the pool closes. */
+ * workers than cores, a rank that was lost, ...), or NULL from `index` = their number on. Lent until the pool closes. */
 RP_API const char *rp_pool_note(const rp_pool *pool, size_t index);
 
 /* ---- Maps ---------------------------------------------------------------------------------------------- */
