@@ -390,12 +390,14 @@ static void drain(struct net_mpi *m) {
     }
 }
 
-/* When MPI has failed, or a rank was given up, MPI_Finalize could wait for ever and MPI may still write into our buffers: they are left, the
- * process ends without it, and the launcher ends the rest. */
+/* When MPI has failed, or a rank was given up, MPI_Finalize could wait for ever and MPI may still write into our buffers:
+ * they are left, the process ends without it, and the launcher ends the rest. Where deaths are survived, Open MPI 5.0.7
+ * has been seen to wait in MPI_Finalize for ever after one, while its launcher takes the process's exit code as well
+ * without; all living ranks have come this far, so it is never called there. */
 static void mpi_close(struct rp__net *net) {
     struct net_mpi *m = (struct net_mpi *)net;
     drain(m);
-    if (!m->in_step) return;
+    if (!m->in_step || m->net.survives) return;
     for (int i = 0; i < RECEIVES; i++) {
         if (m->receive[i] == MPI_REQUEST_NULL) continue;
         MPI_Cancel(&m->receive[i]);
@@ -409,8 +411,12 @@ static void mpi_close(struct rp__net *net) {
 
 static void mpi_abort(struct rp__net *net, int exit_code) { MPI_Abort(((struct net_mpi *)net)->comm, exit_code); }
 
-static const struct rp__net_ops mpi_ops = {
-    .send = mpi_send, .poll = mpi_poll, .pending = mpi_pending, .close = mpi_close, .abort = mpi_abort, .lost = mpi_lost};
+static const struct rp__net_ops mpi_ops = {.send = mpi_send,
+                                           .poll = mpi_poll,
+                                           .pending = mpi_pending,
+                                           .close = mpi_close,
+                                           .abort = mpi_abort,
+                                           .lost = mpi_lost};
 
 static int open_on(struct rp__net **net, MPI_Comm comm, bool attached, const struct rp__net_bell *bell,
                    rp_error *error) {
