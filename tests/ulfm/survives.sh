@@ -9,7 +9,7 @@ RANDOM=$SEED
 echo "seed $SEED, $ROUNDS rounds"
 mark=RANKPOOL_TEST_MARK=$$-$SEED
 export "${mark?}"
-mapfile -t naps < <(yes 0.05 | head -n 240)
+mapfile -t naps < <(yes 0.05 | head -n 600)
 # Of 40 digits, so that each takes its time.
 for ((i = 1; i < 40000; i += 2)); do printf '1%039d\n' "$i"; done >"$tmp/numbers"
 
@@ -66,7 +66,7 @@ ends() {
 
 # ---- Any rank but 0, and all of them ----
 
-yes 'Done 0.05' | head -n 240 >"$tmp/sleep"
+yes 'Done 0.05' | head -n 600 >"$tmp/sleep"
 echo 882206716 >"$tmp/primes"
 "$RANKPOOL" --quiet isprime --file "$tmp/numbers" >"$tmp/isprime" || exit 1
 for ((round = 1; round <= ROUNDS; round++)); do
