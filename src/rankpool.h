@@ -213,7 +213,9 @@ typedef struct rp_world_options {
     double drain;                    /* seconds that what was dealt may take after a signal, see rp_world_set_deadline;
                                         0: 10; negative: none */
     double lease;                    /* seconds without a sign of life after which a rank is given up, which ends the
-                                        world with RP_ELOST, or the rank if it has heard nothing from rank 0; 0: 30;
+                                        world with RP_ELOST, or the rank if it has heard nothing from rank 0 (but where
+                                        MPI survives deaths, as Open MPI 5 does under mpirun --with-ft ulfm, the
+                                        tasks of the rank go to others); 0: 30;
                                         negative: never. Less than 3 is taken as 3. There is none in attached worlds,
                                         and once a pool of inline workers was opened, which compute where signs of life
                                         would be given */
@@ -236,7 +238,8 @@ RP_API int rp_world_attach_fortran(int comm, const rp_world_options *options, rp
 /* Rank 0. Ends every crew and rank, which return `exit_code` from main. What is still open ends with it: pools and maps
  * are freed and may not be used any more, nor may other threads be in a call on them; futures are done with RP_ECLOSED,
  * and are still the program's to free. Blocks. NULL is no error. Where a rank was lost (RP_ELOST) the process may end in
- * here, with that code, since MPI cannot be ended in good order: what is to be kept must have been written before. */
+ * here, with that code, since MPI cannot be ended in good order: what is to be kept must have been written before. MPI is
+ * ended, but for where it survives deaths: the process then ends without. */
 RP_API void rp_world_close(rp_world *world, int exit_code);
 /* Rank 0. The number of ranks, 1 without MPI. */
 RP_API int rp_world_ranks(const rp_world *world);
@@ -320,7 +323,7 @@ RP_API int rp_pool_free(rp_pool *pool);
 RP_API uint32_t rp_pool_workers(const rp_pool *pool);
 RP_API uint32_t rp_pool_hosts(const rp_pool *pool);
 /* Rank 0. A line that the user should know about the pool's crews (the Slurm job that they are in, cores left idle, more
- * workers than cores, ...), or NULL from `index` = their number on. Lent until the pool closes. */
+ * workers than cores, a rank that was lost, ...), or NULL from `index` = their number on. Lent until the pool closes. */
 RP_API const char *rp_pool_note(const rp_pool *pool, size_t index);
 
 /* ---- Maps ---------------------------------------------------------------------------------------------- */

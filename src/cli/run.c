@@ -269,9 +269,11 @@ static int open_output(const struct options *options, rp_job_run *run) {
     return 0;
 }
 
-static void print_notes(const rp_pool *pool) {
+/* Those from number `from` on; returns how many there are. */
+static size_t print_notes(const rp_pool *pool, size_t from) {
     const char *note;
-    for (size_t i = 0; (note = rp_pool_note(pool, i)); i++) fprintf(stderr, "rankpool: %s\n", note);
+    for (; (note = rp_pool_note(pool, from)); from++) fprintf(stderr, "rankpool: %s\n", note);
+    return from;
 }
 
 static int exit_code_of(int rc) {
@@ -290,8 +292,9 @@ static int run_on_pool(const struct options *options, rp_job_run *run, rp_world 
     rp_map_stats stats;
     int rc = rp_pool_open(world, &options->pool, &pool, &error);
     if (rc) return run_failed(rc, &error);
-    if (!options->quiet) print_notes(pool);
+    const size_t notes = options->quiet ? 0 : print_notes(pool, 0);
     int exit_code = run_map(options, run, world, pool, stored, &stats);
+    if (!options->quiet) print_notes(pool, notes); /* of what happened meanwhile */
     rp_pool_free(pool);
     return exit_code;
 }

@@ -23,6 +23,9 @@ struct rp__net_ops {
     int (*poll)(struct rp__net *net, struct rp__net_message *message, bool *got, rp_error *error);
     /* Messages sent that still need this rank's polls to get away. */
     size_t (*pending)(const struct rp__net *net);
+    /* 1: another rank is gone, and `*rank` is told once; what is sent to it from now on is dropped. 0: none is, that was
+     * not told before. NULL: that is never known. */
+    int (*lost)(struct rp__net *net, int *rank);
     /* Ends the net; after it every message sent has left or never will. Blocks for the other ranks (MPI_Finalize), but
      * where `close_ns` is set gives those up that have not come by then. */
     void (*close)(struct rp__net *net);

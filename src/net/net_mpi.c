@@ -6,7 +6,9 @@
  * middle of a message holds up nobody else.
  * Sending: MPI_Isend from the message's own buffer, which is freed when MPI has let go of it. What is not away at
  * once is looked at again by every poll, a few at a time, so a poll costs the same however many wait.
- * A rank's messages to itself never see MPI. */
+ * A rank's messages to itself never see MPI.
+ * Deaths: where MPI goes on without a rank (net_ulfm.c), what was to be sent to it is dropped, and so is what has come of
+ * it since it was known to be dead; its owner is told once. */
 #include "net/net_mpi.h"
 #include "core/error.h"
 #include "net/inbox.h"
@@ -44,8 +46,11 @@ struct net_mpi {
     bool attached; /* MPI was started by the program, and is ended by it */
     bool in_step;  /* with the other ranks: MPI has not failed, and none was given up */
 
+    bool *died, *told; /* [rank]; died, and the owner knows of it. MPI with ULFM only */
+    bool deaths;       /* MPI has spoken of some: it is to be asked of whom */
+
     struct slot slot[RECEIVES];
-    MPI_Request receive[RECEIVES]; /* MPI_REQUEST_NULL unless posted */
+    MPI_Request receive[RECEIVES]; /* MPI_REQUEST_NULL unless posted, or spoilt by a death */
     struct slot *lent;             /* the one whose message was handed out last */
     int full;
     uint16_t *next_in, *next_out; /* [rank]: numbers of the next messages */
@@ -71,10 +76,18 @@ static int fail_out_of_step(struct net_mpi *m, rp_error *error, const char *call
     return rp__net_mpi_fail(error, call, status);
 }
 
+/* What an MPI call returned, but for the death of a rank, which is none of its failures where that is survived. */
+static int but_for_deaths(struct net_mpi *m, int status) {
+    if (status == MPI_SUCCESS || !m->net.survives || !rp__net_ulfm_is_death(status)) return status;
+    m->deaths = true;
+    return MPI_SUCCESS;
+}
+
 /* What MPI_Testsome returned, or the error of the request that it points to. */
-static int what_failed(int status, int done, const MPI_Status result[]) {
-    for (int i = 0; status == MPI_ERR_IN_STATUS && i < done; i++)
-        if (result[i].MPI_ERROR != MPI_SUCCESS) status = result[i].MPI_ERROR;
+static int what_failed(struct net_mpi *m, int status, int done, const MPI_Status result[]) {
+    if (status != MPI_ERR_IN_STATUS) return but_for_deaths(m, status);
+    status = MPI_SUCCESS;
+    for (int i = 0; status == MPI_SUCCESS && i < done; i++) status = but_for_deaths(m, result[i].MPI_ERROR);
     return status;
 }
 
@@ -98,6 +111,7 @@ static int send_away(struct net_mpi *m, int rank, struct rp__buffer *buffer, rp_
     if (!room_to_send(m)) return rp__fail(error, RP_ENOMEM, "out of memory for a message to another rank");
     MPI_Request request;
     int status = MPI_Isend(buffer->data, (int)buffer->size, MPI_BYTE, rank, m->next_out[rank], m->comm, &request);
+    if (status != MPI_SUCCESS && but_for_deaths(m, status) == MPI_SUCCESS) return 0;
     if (status != MPI_SUCCESS) return fail_out_of_step(m, error, "MPI_Isend", status);
     m->next_out[rank] = after(m->next_out[rank]);
     m->send[m->sends] = request;
@@ -107,7 +121,7 @@ static int send_away(struct net_mpi *m, int rank, struct rp__buffer *buffer, rp_
 
     /* A small message is away already. */
     int done;
-    status = MPI_Test(&m->send[m->sends - 1], &done, MPI_STATUS_IGNORE);
+    status = but_for_deaths(m, MPI_Test(&m->send[m->sends - 1], &done, MPI_STATUS_IGNORE));
     if (status != MPI_SUCCESS) return fail_out_of_step(m, error, "MPI_Test", status);
     if (done) rp__buffer_free(&m->sending[--m->sends].buffer);
     return 0;
@@ -120,6 +134,8 @@ static int mpi_send(struct rp__net *net, int rank, struct rp__buffer *buffer, rp
         code = rp__fail(error, RP_EINVAL, "a message was sent to a rank that is not there");
     else if (buffer->size > RP__MESSAGE_MAX)
         code = rp__fail(error, RP_EINVAL, "a message is longer than 256 KiB");
+    else if (m->died && m->died[rank])
+        code = 0;
     else if (rank != net->rank)
         code = send_away(m, rank, buffer, error);
     else if (rp__inbox_put(&m->own, rank, buffer) != 0)
@@ -136,7 +152,7 @@ static int look_at_sends(struct net_mpi *m, rp_error *error) {
     int done, index[SENDS_LOOKED_AT];
     MPI_Status result[SENDS_LOOKED_AT];
     int status = MPI_Testsome((int)(end - first), m->send + first, &done, index, result);
-    status = what_failed(status, done, result);
+    status = what_failed(m, status, done, result);
     if (status != MPI_SUCCESS) return fail_out_of_step(m, error, "MPI_Testsome", status);
     for (size_t i = end; i-- > first && done > 0;) {
         if (m->send[i] != MPI_REQUEST_NULL) continue;
@@ -158,7 +174,10 @@ static size_t mpi_pending(const struct rp__net *net) { return ((const struct net
 static int post(struct net_mpi *m, struct slot *slot, rp_error *error) {
     int status = MPI_Irecv(slot->data, RP__MESSAGE_MAX, MPI_BYTE, MPI_ANY_SOURCE, MPI_ANY_TAG, m->comm,
                            &m->receive[slot - m->slot]);
-    if (status != MPI_SUCCESS) return fail_out_of_step(m, error, "MPI_Irecv", status);
+    if (status != MPI_SUCCESS && but_for_deaths(m, status) == MPI_SUCCESS)
+        m->receive[slot - m->slot] = MPI_REQUEST_NULL; /* until who died is known */
+    else if (status != MPI_SUCCESS)
+        return fail_out_of_step(m, error, "MPI_Irecv", status);
     slot->state = SLOT_POSTED;
     return 0;
 }
@@ -186,6 +205,31 @@ static bool take_full(struct net_mpi *m, struct rp__net_message *message) {
     return false;
 }
 
+/* Who has died? What has come of it out of order would never be its turn. Receives that it has spoilt begin anew. */
+static int learn_of_deaths(struct net_mpi *m, rp_error *error) {
+    m->deaths = false;
+    int status = rp__net_ulfm_learn(m->comm, m->died), code = 0;
+    if (status != MPI_SUCCESS) return fail_out_of_step(m, error, "MPIX_Comm_ack_failed", status);
+    for (int i = 0; i < RECEIVES && code == 0; i++) {
+        struct slot *slot = &m->slot[i];
+        const bool of_dead = slot->state == SLOT_FULL && m->died[slot->source];
+        if (of_dead) m->full--;
+        if (of_dead || (slot->state == SLOT_POSTED && m->receive[i] == MPI_REQUEST_NULL)) code = post(m, slot, error);
+    }
+    return code;
+}
+
+static int mpi_lost(struct rp__net *net, int *rank) {
+    struct net_mpi *m = (struct net_mpi *)net;
+    for (int i = 0; m->died && i < net->size; i++) {
+        if (!m->died[i] || m->told[i]) continue;
+        m->told[i] = true;
+        *rank = i;
+        return 1;
+    }
+    return 0;
+}
+
 static int look_at_receives(struct net_mpi *m, rp_error *error) {
     int done, index[RECEIVES];
     MPI_Status result[RECEIVES];
@@ -193,9 +237,11 @@ static int look_at_receives(struct net_mpi *m, rp_error *error) {
     /* Open MPI looks at the requests, makes progress if none is done, and does not look again: a rank that was rung
      * would go back to sleep with its message at hand. */
     if (status == MPI_SUCCESS && done == 0) status = MPI_Testsome(RECEIVES, m->receive, &done, index, result);
-    status = what_failed(status, done, result);
+    const bool some_failed = status == MPI_ERR_IN_STATUS;
+    status = what_failed(m, status, done, result);
     if (status != MPI_SUCCESS) return fail_out_of_step(m, error, "MPI_Testsome", status);
     for (int i = 0; done != MPI_UNDEFINED && i < done; i++) {
+        if (some_failed && result[i].MPI_ERROR != MPI_SUCCESS) continue;
         struct slot *slot = &m->slot[index[i]];
         int size = 0;
         MPI_Get_count(&result[i], MPI_BYTE, &size);
@@ -213,6 +259,7 @@ static int make_progress(struct net_mpi *m, rp_error *error) {
     int code = 0;
     if (m->sends) code = look_at_sends(m, error);
     if (code == 0 && m->net.size > 1) code = look_at_receives(m, error);
+    if (code == 0 && m->deaths) code = learn_of_deaths(m, error);
     return code;
 }
 
@@ -243,7 +290,10 @@ static bool allocate(struct net_mpi *m) {
     m->next_out = calloc(size, sizeof *m->next_out);
     m->wake.page = calloc(size, sizeof *m->wake.page);
     m->wake.ranks = m->net.size;
+    if (m->net.survives) m->died = calloc(size, sizeof *m->died);
+    if (m->net.survives) m->told = calloc(size, sizeof *m->told);
     bool good = m->next_in && m->next_out && m->wake.page && room_to_send(m);
+    good = good && (!m->net.survives || (m->died && m->told));
     for (int i = 0; i < RECEIVES; i++) {
         m->receive[i] = MPI_REQUEST_NULL;
         if (m->net.size > 1) good = (m->slot[i].data = malloc(RP__MESSAGE_MAX)) && good;
@@ -260,6 +310,8 @@ static void release(struct net_mpi *m) {
     free(m->sending);
     free(m->next_in);
     free(m->next_out);
+    free(m->died);
+    free(m->told);
     free(m->net.host_of);
     free(m);
 }
@@ -307,6 +359,11 @@ static uint64_t clock_ns(void) {
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+static int begin_barrier(struct net_mpi *m, int *agreed, MPI_Request *barrier) {
+    if (m->net.survives) return rp__net_ulfm_barrier(m->comm, agreed, barrier);
+    return MPI_Ibarrier(m->comm, barrier);
+}
+
 /* Polls, dropping what comes, until no rank has anything left to send: so nobody waits for a message to leave
  * whose receiver has gone. The barrier tells; a rank enters it when its own sends are away. One that died would be
  * waited for in vain. */
@@ -314,26 +371,33 @@ static void drain(struct net_mpi *m) {
     const uint64_t begun_ns = clock_ns();
     MPI_Request barrier = MPI_REQUEST_NULL;
     bool entered = false;
+    int agreed;
     for (int done = 0; m->in_step && !done;) {
         if (m->net.close_ns && clock_ns() - begun_ns >= m->net.close_ns) m->in_step = false;
         struct rp__net_message dropped;
         bool got;
         if (mpi_poll(&m->net, &dropped, &got, NULL) != 0) return;
         if (!entered && m->sends == 0) {
-            m->in_step = MPI_Ibarrier(m->comm, &barrier) == MPI_SUCCESS;
+            m->in_step = begin_barrier(m, &agreed, &barrier) == MPI_SUCCESS;
             entered = true;
         }
-        if (entered && m->in_step) m->in_step = MPI_Test(&barrier, &done, MPI_STATUS_IGNORE) == MPI_SUCCESS;
+        if (entered && m->in_step) {
+            const int status = MPI_Test(&barrier, &done, MPI_STATUS_IGNORE);
+            m->in_step = but_for_deaths(m, status) == MPI_SUCCESS;
+            done |= status != MPI_SUCCESS;
+        }
         if (!got && !done) nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
     }
 }
 
-/* When MPI has failed, or a rank was given up, MPI_Finalize could wait for ever and MPI may still write into our buffers: they are left, the
- * process ends without it, and the launcher ends the rest. */
+/* When MPI has failed, or a rank was given up, MPI_Finalize could wait for ever and MPI may still write into our buffers:
+ * they are left, the process ends without it, and the launcher ends the rest. Where deaths are survived, Open MPI 5.0.7
+ * has been seen to wait in MPI_Finalize for ever after one, while its launcher takes the process's exit code as well
+ * without; all living ranks have come this far, so it is never called there. */
 static void mpi_close(struct rp__net *net) {
     struct net_mpi *m = (struct net_mpi *)net;
     drain(m);
-    if (!m->in_step) return;
+    if (!m->in_step || m->net.survives) return;
     for (int i = 0; i < RECEIVES; i++) {
         if (m->receive[i] == MPI_REQUEST_NULL) continue;
         MPI_Cancel(&m->receive[i]);
@@ -347,8 +411,12 @@ static void mpi_close(struct rp__net *net) {
 
 static void mpi_abort(struct rp__net *net, int exit_code) { MPI_Abort(((struct net_mpi *)net)->comm, exit_code); }
 
-static const struct rp__net_ops mpi_ops = {
-    .send = mpi_send, .poll = mpi_poll, .pending = mpi_pending, .close = mpi_close, .abort = mpi_abort};
+static const struct rp__net_ops mpi_ops = {.send = mpi_send,
+                                           .poll = mpi_poll,
+                                           .pending = mpi_pending,
+                                           .close = mpi_close,
+                                           .abort = mpi_abort,
+                                           .lost = mpi_lost};
 
 static int open_on(struct rp__net **net, MPI_Comm comm, bool attached, const struct rp__net_bell *bell,
                    rp_error *error) {
@@ -357,6 +425,7 @@ static int open_on(struct rp__net **net, MPI_Comm comm, bool attached, const str
     m->net.ops = &mpi_ops;
     m->in_step = true;
     m->attached = attached;
+    m->net.survives = !attached && rp__net_ulfm_is_on();
     MPI_Comm_rank(comm, &m->net.rank);
     MPI_Comm_size(comm, &m->net.size);
     bool allocated = allocate(m);

@@ -7,7 +7,8 @@
  * outside of calls: there is no lease for these.
  *
  * Where the transport survives a loss, only what was at the lost rank is lost. Elsewhere MPI_Finalize would wait for it
- * for ever, so a world that has lost a rank ends by MPI_Abort, once the program has closed it. */
+ * for ever, so a world that has lost a rank ends by MPI_Abort, once the program has closed it; and so does any world that
+ * has given up a rank which for MPI still lives. */
 #include "core/error.h"
 #include "pool/world_state.h"
 
@@ -62,23 +63,29 @@ static void send_beat(rp_world *world, uint32_t rank) {
 }
 
 /* This rank is cut off: its family ends with it, and with an error, by which its launcher knows. */
-static void end_alone(rp_world *world) {
+static void end_alone(rp_world *world, const char *why) {
     if (world->quit) return;
     atomic_store(&world->ending, true);
     world->lost = true;
     world->quit = true;
-    rp__fail(&world->error, RP_ELOST,
-             "rank %d on %s has heard nothing from rank 0 for %g s and ends: rank 0 was stopped, or its host or the "
-             "network is down; look there, and start again",
-             world->net->rank, world->host, lease_s(&world->options));
+    rp__fail(&world->error, RP_ELOST, "rank %d on %s %s", world->net->rank, world->host, why);
+}
+
+static void end_unheard(rp_world *world) {
+    char why[160];
+    snprintf(why, sizeof why,
+             "has heard nothing from rank 0 for %g s and ends: rank 0 was stopped, or its host or the network is down; "
+             "look there, and start again",
+             lease_s(&world->options));
+    end_alone(world, why);
 }
 
 static void give_up(rp_world *world, uint32_t rank) {
     char why[160];
+    world->rank[rank].silent = true;
     snprintf(why, sizeof why,
-             "it has not been heard of for %g s: it was stopped, or its host or the network is down; look there, and "
-             "start again",
-             lease_s(&world->options));
+             "it has not been heard of for %g s: it was stopped, or its host or the network is down; look there%s",
+             lease_s(&world->options), world->net->survives ? "" : ", and start again");
     rp__rank_lost(world, (int)rank, why);
 }
 
@@ -90,7 +97,16 @@ void rp__lost_look(rp_world *world) {
         else if (world->net->rank == 0)
             give_up(world, rank);
         else
-            end_alone(world);
+            end_unheard(world);
+    }
+    /* A transport that survives a death knows of it at once. The others learn from rank 0 what it means for them. */
+    for (int gone; world->net->ops->lost && world->net->ops->lost(world->net, &gone);) {
+        if (world->net->rank == 0) {
+            world->rank[gone].silent = false;
+            rp__rank_lost(world, gone, "its process died, or its host");
+        } else if (gone == 0) {
+            end_alone(world, "ends, since the process of rank 0 died, or its host; start again");
+        }
     }
 }
 
@@ -133,10 +149,11 @@ void rp__rank_lost(rp_world *world, int rank, const char *why) {
     struct rp__world_rank *lost = &world->rank[rank];
     if (lost->lost || world->closed) return;
     lost->lost = true;
-    snprintf(text, sizeof text, "rank %d on %s was lost: %s", rank, lost->host[0] ? lost->host : "a host unknown yet",
-             why);
     /* Before all ranks are there nothing can be computed without it, and what is being shared goes through it. */
-    if (!world->net->survives || world->hellos < world->ranks || world->sharing) {
+    const bool survives = world->net->survives && world->hellos >= world->ranks && !world->sharing;
+    snprintf(text, sizeof text, "rank %d on %s was lost%s: %s", rank, lost->host[0] ? lost->host : "a host unknown yet",
+             survives ? ", its tasks went to others" : "", why);
+    if (!survives) {
         world->lost = true;
         rp__service_fail(world, RP_ELOST, text);
         return;
@@ -148,6 +165,12 @@ void rp__rank_lost(rp_world *world, int rank, const char *why) {
 }
 
 /* ---- Rank 0: the end ---- */
+
+bool rp__lost_is_stuck(const rp_world *world) {
+    bool silent = false;
+    for (uint32_t rank = 0; rank < world->ranks; rank++) silent |= world->rank[rank].silent;
+    return world->lost || silent;
+}
 
 /* The other ranks have a moment to hear that they are to quit. What main and its tasks have printed must be out: the
  * process ends in here. */

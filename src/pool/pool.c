@@ -273,8 +273,11 @@ uint32_t rp_pool_hosts(const rp_pool *pool) { return pool ? pool->hosts : 0; }
 
 const char *rp_pool_note(const rp_pool *pool, size_t index) {
     if (!pool) return NULL;
-    const rp_world *world = pool->world;
+    rp_world *world = pool->world;
     if (world->launch.allocation[0] && index-- == 0) return world->launch.allocation;
     if (world->launch.note[0] && index-- == 0) return world->launch.note;
-    return index < pool->notes ? pool->note[index] : NULL;
+    rp__world_lock(world); /* more of them may come */
+    const char *note = index < pool->notes ? pool->note[index] : NULL;
+    rp__world_unlock(world);
+    return note;
 }

@@ -168,7 +168,7 @@ static void *serve(void *self) {
     pthread_mutex_unlock(&world->lock);
     if (rc) return NULL;
     rp__service_run(world);
-    if (world->lost) rp__lost_leave(world);
+    if (rp__lost_is_stuck(world)) rp__lost_leave(world);
     /* MPI must be ended by the thread that began it. */
     world->net->ops->close(world->net);
     world->net = NULL;

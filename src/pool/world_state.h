@@ -51,6 +51,7 @@ struct rp__collector; /* pool/collector.h */
 struct rp__world_rank {
     char host[64]; /* "": it has not said hello */
     bool lost;
+    bool silent; /* it is given up, but MPI takes it for alive and would wait for it at the end */
 };
 
 /* One pool, as rank 0 has it. */
@@ -277,7 +278,9 @@ void rp__lost_look(rp_world *world);
 /* Rank 0, world lock held: this rank is gone, and why in words. The world ends with RP_ELOST, or goes on without it where
  * the transport survives that. */
 void rp__rank_lost(rp_world *world, int rank, const char *why);
-/* Rank 0, when the service has ended and the world is lost: ends every rank. Does not return under MPI. */
+/* Rank 0, when the service has ended: MPI cannot be ended in good order any more. */
+bool rp__lost_is_stuck(const rp_world *world);
+/* Then: ends every rank. Does not return under MPI. */
 void rp__lost_leave(rp_world *world);
 
 /* share.c: a piece of shared data came, to keep and to pass on. */
