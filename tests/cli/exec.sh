@@ -133,10 +133,10 @@ numbers() { seq 20000 | exec "$RANKPOOL" --quiet --crew 2 exec -k echo; }
 claim "20,000 commands run, in order" same_as <(seq 20000) numbers
 
 # ---- A list without an end: inputs wait for room when the end comes
-endless() { yes | "$RANKPOOL" --quiet --crew 2 exec --halt "$1" true; }
+endless() { exec "$RANKPOOL" --quiet --crew 2 exec --halt "$1" true < <(yes); }
 run endless soon,done=20
 claim "a list without an end is left when there is enough" test "$code" = 0
-full() { yes | { timeout -k 20 6 "$RANKPOOL" --quiet --crew 2 exec true; [ $? = 124 ]; }; }
+full() { timeout -k 20 6 "$RANKPOOL" --quiet --crew 2 exec true < <(yes); [ $? = 124 ]; }
 claim "TERM ends a run whose inputs wait for room" full
 
 # ---- Nothing is left behind
