@@ -226,7 +226,11 @@ static int put(rp_map *map, const void *input, size_t size) {
 int rp_map_put(rp_map *map, const void *input, size_t size) {
     if (!map || !map->fed || map->source || (size && !input) || size > PTRDIFF_MAX) return RP_EINVAL;
     if (rp__world_is_in_task(map->world)) return RP_EINVAL;
-    return put(map, input, size);
+    int before; /* a thread that is canceled while it waits for room would keep the map's lock for ever */
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+    int rc = put(map, input, size);
+    pthread_setcancelstate(before, NULL);
+    return rc;
 }
 
 void rp_map_end(rp_map *map) {
