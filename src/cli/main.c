@@ -15,8 +15,12 @@ bool is_first_rank(void) {
     return true;
 }
 
+/* On one line, whatever words of the user's are in the text. */
 static int complain(int exit_code, const char *text) {
-    if (is_first_rank()) fprintf(stderr, "rankpool: %s\n", text);
+    if (!is_first_rank()) return exit_code;
+    fputs("rankpool: ", stderr);
+    for (; *text; text++) fputc((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text, stderr);
+    fputc('\n', stderr);
     return exit_code;
 }
 
@@ -30,11 +34,12 @@ static int plan_and_run(const struct options *options, const rp_job *job, int ar
     rp_job_run run = {.job = job, .given = given};
     if (job == &tool_report) return is_first_rank() ? store_report(&run, argc, argv) : EXIT_DONE;
     if (job->plan(&run, argc, argv)) return complain(EXIT_USAGE, run.message);
-    if (options->store && stored_check(&run)) {
+    const bool scales = job->plan == tool_scale.plan;
+    if ((options->store && stored_check(&run)) || (scales && scale_check(options, &run))) {
         if (job->release) job->release(&run);
         return complain(EXIT_USAGE, run.message);
     }
-    int exit_code = run_job(options, &run, job->plan == tool_scale.plan ? scale_run : run_once);
+    int exit_code = run_job(options, &run, scales ? scale_run : run_once);
     if (job->release) job->release(&run);
     return exit_code;
 }
