@@ -59,6 +59,22 @@ claim "a full standard output is an error" test "$code" = 3
 claim "in one line" says "$err" '^rankpool: cannot write the results: No space left on device: ' 1
 claim "of which the store loses nothing" same_as "$tmp/expected" whole
 
+# A disk that is full of the output: what was committed stays, and with room again the file is continued.
+fresh
+mkdir "$tmp/small"
+if mount -t tmpfs -o size=200k none "$tmp/small" 2>/dev/null && mounted+=("$tmp/small"); then
+    to_file() { on 0 --store "$store" --output "$tmp/small/text" sleep - <"$tmp/input"; }
+    run to_file
+    claim "an output that does not fit is an error" test "$code" = 3
+    claim "in one line, which names the file" says "$err" '^rankpool: .*small/text: No space left' 1
+    mount -o remount,size=10m "$tmp/small"
+    run to_file
+    claim "with room again it ends with 0" test "$code" = 0
+    claim "and the file is what an undisturbed run writes" cmp "$tmp/expected" "$tmp/small/text"
+else
+    echo "left out: a full disk, since nothing can be mounted here"
+fi
+
 # ---- Signals --------------------------------------------------------------------------------------------
 
 # rank_zero: of the run that was started by mpirun
