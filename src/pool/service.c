@@ -94,7 +94,8 @@ static int pool_came(rp_world *world, const struct rp__frame *frame, rp_error *e
     if (rp__buffer_append(&crew->wish_bytes, frame->data, frame->size))
         return rp__fail(error, RP_ENOMEM, "out of memory for a pool's options");
     if (frame->flags & RP__MORE) return 0;
-    int rc = rp__wish_read(crew->wish_bytes.data, crew->wish_bytes.size, (uint32_t)world->net->size, &crew->wish, error);
+    int rc =
+        rp__wish_read(crew->wish_bytes.data, crew->wish_bytes.size, (uint32_t)world->net->size, &crew->wish, error);
     if (rc) return rc;
     if (crew->wish.options.kind == RP_WORKERS_INLINE) rp__lost_suspend(world);
     rc = rp__node_plan(world, crew, error);

@@ -178,8 +178,8 @@ struct rp_world {
     bool closing;             /* the ranks are to be told to quit */
     bool closed;              /* and were */
     uint32_t hellos;
-    struct rp__world_rank *rank; /* [ranks] on rank 0 */
-    uint32_t ranks_lost;         /* and survived */
+    struct rp__world_rank *rank;      /* [ranks] on rank 0 */
+    uint32_t ranks_lost;              /* and survived */
     const struct rp__frame *to_share; /* asked of the service */
     uint32_t shared_ranks;            /* that have what was shared last */
     bool sharing;
