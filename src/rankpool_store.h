@@ -38,6 +38,7 @@ typedef struct rp_store_options {
     bool unordered;             /* results are due as they come; else by their tasks */
     bool steal;                 /* take the store from whoever its lock says has it */
     bool retry_failed;          /* tasks that failed are to be computed again */
+    bool eager;                 /* commit what is new as soon as the writer is free, not only every second */
     /* Writes the state that the results taken so far have made. NULL: there is no such thing, so that the store keeps
      * every result and hands all of them out again, into an output that begins anew. */
     int (*save)(void *context, FILE *to);
@@ -48,8 +49,8 @@ typedef struct rp_store_options {
 /* Opens or makes the store, and its output: cut to what was committed, or, of standard output, printed again up to there.
  * RP_EMISMATCH: of other words (the first that differs is named) or of an output that is shorter than was committed.
  * RP_EBUSY: another run has it, on a host and with a pid that are named. RP_EUNSUPPORTED: built without SQLite, or the store
- * is of a newer version. RP_EINVAL: no store but some other file. RP_EOUTPUT: the output. RP_ESYSTEM, RP_ENOMEM. Nothing is
- * changed then. */
+ * is of a newer version. RP_EINVAL: no store but some other file. RP_EOUTPUT: the output (of standard output errno says
+ * why). RP_ESYSTEM, RP_ENOMEM. Nothing is changed then. */
 RP_API int rp_store_open(const rp_store_options *options, rp_store **store, rp_error *error);
 /* The tasks that had a result when it was opened, sorted and apart: those to skip. Lent until it is closed. */
 RP_API const rp_span *rp_store_done(const rp_store *store, size_t *count);
@@ -67,9 +68,10 @@ RP_API bool rp_store_finished(const rp_store *store);
 /* A result, good or failed, as it came. Copied. 0, RP_ENOMEM, or why the store cannot go on (see rp_store_error). */
 RP_API int rp_store_put(rp_store *store, const rp_result *result);
 /* The next result that is due, lent until the next call. RP_EEMPTY: none is now. `last` (every task has been put): those
- * behind a gap that nothing will fill are due, too. Errors as above. */
+ * behind a gap that nothing will fill are due, too. RP_EOUTPUT: standard output takes no more, and errno says why; nothing
+ * is missing in the store for that. Errors as above. */
 RP_API int rp_store_next(rp_store *store, bool last, rp_result *result);
-/* Often: begins a commit where the last one is a second old, with the figures of the run (for rp_store_look) and its
+/* Often: begins a commit where the last one is a second old (an eager store: where there is a new result), with the figures of the run (for rp_store_look) and its
  * inputs (0: none). Does not wait for the disk, unless it is more than 64 MiB behind. Errors as above. */
 RP_API int rp_store_tick(rp_store *store, const rp_map_stats *stats, uint64_t inputs, uint64_t digest);
 /* Tasks that failed, in earlier runs from this store too. */

@@ -136,6 +136,8 @@ extern const rp_job tool_scale;
 /* It with the options of the job that it is to measure, whose name is somewhere in argv[from..]; those are the caller's
  * to free. */
 int scale_join(rp_job *joined, int argc, const char *const *argv, int from);
+/* Can it keep to the options? 0 or rp_job_fail(). */
+int scale_check(const struct options *options, rp_job_run *run);
 run_body scale_run;
 
 #endif

@@ -27,8 +27,12 @@ static bool speaks_for_host(void) {
     return true;
 }
 
+/* On one line, whatever words of the user's are in the text. */
 static int complain(int exit_code, const char *text) {
-    if (is_first_rank()) fprintf(stderr, "rankpool: %s\n", text);
+    if (!is_first_rank()) return exit_code;
+    fputs("rankpool: ", stderr);
+    for (; *text; text++) fputc((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text, stderr);
+    fputc('\n', stderr);
     return exit_code;
 }
 
@@ -47,13 +51,14 @@ static int plan_and_run(const struct options *options, const rp_job *job, int ar
         return exit_code ? complain(exit_code, run.message) : EXIT_DONE;
     }
     if (job->plan(&run, argc, argv)) return complain(EXIT_USAGE, run.message);
-    if (options->store && stored_check(&run)) {
+    const bool scales = job->plan == tool_scale.plan;
+    if ((options->store && stored_check(&run)) || (scales && scale_check(options, &run))) {
         if (job->release) job->release(&run);
         return complain(EXIT_USAGE, run.message);
     }
     int exit_code = EXIT_DONE;
     if (job != &tool_exec || !exec_is_dry(&run))
-        exit_code = run_job(options, &run, job->plan == tool_scale.plan ? scale_run : run_once);
+        exit_code = run_job(options, &run, scales ? scale_run : run_once);
     else if (is_first_rank())
         exit_code = exec_dry_run(options, &run);
     if (job->release) job->release(&run);

@@ -11,7 +11,8 @@
 #include <time.h>
 
 enum { OUTPUT_BUFFER = 1 << 20 };
-static const double LOOK_S = 0.1; /* between looks at how far it is */
+static const double LOOK_S = 0.1;   /* between looks at how far it is */
+static const double EAGER_S = 0.02; /* the same where each result is to be committed, and a commit may be under way */
 
 /* A job on its way through a map. */
 struct course {
@@ -118,15 +119,18 @@ static int look(struct course *course) {
 
 static void collect_all(struct course *course) {
     struct progress *progress = &course->progress;
+    const bool eager = course->stored && course->stored->eager;
+    const double wait_s = eager ? EAGER_S : progress->kind == PROGRESS_BAR ? 0.2 : 1;
     const uint64_t enough = course->options->max_failures ? course->options->max_failures : UINT64_MAX;
     rp_result result;
     if (course->stored) course->rc = collect_due(course, false);
     while (!course->rc) {
-        int rc = course->failed < enough ? next(course, progress->kind == PROGRESS_BAR ? 0.2 : 1, &result) : RP_ETASK;
+        int rc = course->failed < enough ? next(course, wait_s, &result) : RP_ETASK;
         if (rc == RP_ETIMEDOUT || now_s() >= course->look_s) course->rc = look(course);
         if (rc == RP_ETIMEDOUT || course->rc) continue;
         if (progress->in_the_way || (rc == 0 && result.status)) progress_clear(progress);
         course->rc = rc ? rc : take(course, &result);
+        if (eager && !course->rc) course->rc = look(course);
     }
     int rc = course->stored && course->rc == RP_END ? collect_due(course, true) : 0;
     if (rc) course->rc = rc;
@@ -186,9 +190,11 @@ static int judge(struct course *course, int rc, const rp_map_stats *stats) {
         if (course->failed) failures_sum_up(course->failed, stats->tasks_known);
         return course->failed ? EXIT_TASKS_FAILED : EXIT_DONE;
     case RP_EOUTPUT:
-        if (errno == EPIPE) return EXIT_DONE; /* whoever read the results has enough */
+        if (errno == EPIPE && !course->stored) return EXIT_DONE; /* whoever read the results has enough */
+        if (errno == EPIPE) return judge_stopped(course, OUTPUT_CLOSED, stats, EXIT_STOPPED);
         snprintf(text, sizeof text, "cannot write the results: %s", strerror(errno));
-        return say(&course->progress, EXIT_ENVIRONMENT, text);
+        return course->stored ? judge_stopped(course, text, stats, EXIT_ENVIRONMENT)
+                              : say(&course->progress, EXIT_ENVIRONMENT, text);
     case RP_EUSAGE:
         return say(&course->progress, course->fed_rc ? EXIT_USAGE : EXIT_TASKS_FAILED, course->run->message);
     case RP_ETASK:
@@ -209,13 +215,17 @@ static int judge(struct course *course, int rc, const rp_map_stats *stats) {
     return may_go_on ? judge_stopped(course, why, stats, EXIT_STOPPED) : say(&course->progress, EXIT_ENVIRONMENT, why);
 }
 
-/* The map's end, and the store's. */
+/* The map's end, and the store's. A run that is done is so too where nobody was there to read all of its output. */
 static int conclude(struct course *course, const rp_map_stats *stats) {
     int rc = finish(course, stats);
     if (course->stored) {
+        const enum rp_store_end end = rc ? RP_STORE_STOPPED : RP_STORE_DONE;
+        if (rc == 0) rc = collect_due(course, true);
+        const int reason = errno;
         progress_clear(&course->progress);
-        int exit_code = stored_close(course->stored, course->run, rc ? RP_STORE_STOPPED : RP_STORE_DONE, stats);
+        int exit_code = stored_close(course->stored, course->run, end, stats);
         if (exit_code) return exit_code;
+        errno = reason;
     }
     return judge(course, rc, stats);
 }

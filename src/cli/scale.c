@@ -314,6 +314,13 @@ static int look_around(struct scale *scale, rp_world *world) {
     return EXIT_USAGE;
 }
 
+int scale_check(const struct options *options, rp_job_run *run) {
+    const char *limit = options->timeout > 0 ? "timeout" : options->pool.memory ? "memory" : NULL;
+    if (!limit) return 0;
+    return rp_job_fail(run, "scale measures inline and thread workers too, which no --%s can limit: leave it out",
+                       limit);
+}
+
 int scale_run(const struct options *options, rp_job_run *run, rp_world *world) {
     struct scale *scale = run->state;
     struct options each = *options;

@@ -4,6 +4,7 @@
  * may differ each time. */
 #include "stored.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,6 +111,9 @@ static bool look(struct earlier *earlier, const char *path, int ranks) {
     return fclose(earlier->out) == 0;
 }
 
+/* What must not run twice is worth a commit of its own. */
+static bool is_eager(const rp_job_run *run) { return run->job->kernel->flags & RP_ONCE; }
+
 static int open_store(struct stored *stored, const struct options *options, rp_job_run *run, rp_error *error) {
     struct words words;
     int rc = make_words(&words, options, run) ? 0 : RP_ENOMEM;
@@ -121,6 +125,7 @@ static int open_store(struct stored *stored, const struct options *options, rp_j
         .unordered = options->unordered && !run->ordered,
         .steal = options->steal,
         .retry_failed = options->retry_failed,
+        .eager = is_eager(run),
         .save = run->job->save || !run->job->collect ? save : NULL,
         .context = run,
     };
@@ -135,10 +140,16 @@ int stored_open(struct stored *stored, const struct options *options, rp_job_run
     struct earlier earlier;
     *stored = (struct stored){.path = options->store};
     int rc = look(&earlier, options->store, ranks) ? open_store(stored, options, run, &error) : RP_ENOMEM;
+    const bool closed = rc == RP_EOUTPUT && !options->output && errno == EPIPE;
     if (!rc && !options->retry_failed) fwrite(earlier.text, 1, earlier.size, stderr);
     free(earlier.text);
+    if (closed) {
+        stored_say_left(stored, OUTPUT_CLOSED);
+        return EXIT_STOPPED;
+    }
     if (rc) return say(rc, &error);
     const rp_store_summary *summary = &earlier.summary;
+    stored->eager = is_eager(run);
     stored->seconds = summary->seconds;
     stored->tasks = summary->tasks_known;
     stored->failed = rp_store_failed(stored->store);

@@ -6,10 +6,13 @@
 #include "cli.h"
 #include "rankpool_store.h"
 
+#define OUTPUT_CLOSED "standard output was closed"
+
 /* From stored_open to stored_close. */
 struct stored {
     rp_store *store;
     const char *path;
+    bool eager;             /* each result is committed as soon as may be */
     bool done;              /* by an earlier run: nothing is left to compute, and all output is there again */
     uint64_t tasks, failed; /* of earlier runs: known ones, and failed ones, which are listed */
     uint64_t before;        /* tasks that earlier runs have done */

@@ -15,5 +15,7 @@ int rp_job_fail(rp_job_run *run, const char *format, ...) {
     va_start(args, format);
     vsnprintf(run->message, sizeof run->message, format, args);
     va_end(args);
+    for (char *c = run->message; *c; c++) /* words of the user's may hold anything */
+        if ((unsigned char)*c < ' ' || *c == 0x7f) *c = '?';
     return RP_EUSAGE;
 }

@@ -243,10 +243,9 @@ int rp__node_start(rp_world *world, struct rp__rank_crew *crew, uint32_t first, 
     if (!crew->agent) return rp__fail(error, RP_ENOMEM, "out of memory for an agent");
     rp__agent_limit_tasks(crew->agent, crew->wish.options.maxtasksperchild);
     if (crew->wish.process) rp__agent_is_process(crew->agent, &crew->where);
-    const size_t head = sizeof crew->wish + crew->wish.options.rank_count * sizeof(int);
     if (crew->wish.initializes)
-        rp__agent_initialize(crew->agent, crew->wish.initializer, crew->wish_bytes.data + head,
-                             crew->wish_bytes.size - head);
+        rp__agent_initialize(crew->agent, crew->wish.initializer, crew->wish.options.init_args,
+                             crew->wish.options.init_args_size);
     return let_call(world, crew, error);
 }
 

@@ -94,12 +94,11 @@ static int pool_came(rp_world *world, const struct rp__frame *frame, rp_error *e
     if (rp__buffer_append(&crew->wish_bytes, frame->data, frame->size))
         return rp__fail(error, RP_ENOMEM, "out of memory for a pool's options");
     if (frame->flags & RP__MORE) return 0;
-    if (crew->wish_bytes.size < sizeof crew->wish) return rp__fail(error, RP_EPROTOCOL, "rank 0 runs another version");
-    memcpy(&crew->wish, crew->wish_bytes.data, sizeof crew->wish);
-    const size_t listed = crew->wish.options.rank_count; /* of their own program, so that they are there */
-    crew->wish.options.ranks = listed ? (const int *)(crew->wish_bytes.data + sizeof crew->wish) : NULL;
+    int rc =
+        rp__wish_read(crew->wish_bytes.data, crew->wish_bytes.size, (uint32_t)world->net->size, &crew->wish, error);
+    if (rc) return rc;
     if (crew->wish.options.kind == RP_WORKERS_INLINE) rp__lost_suspend(world);
-    int rc = rp__node_plan(world, crew, error);
+    rc = rp__node_plan(world, crew, error);
     if (rc) {
         fail_crew(world, crew, error);
         return 0;

@@ -18,6 +18,7 @@
 #include "pool/launch.h"
 #include "pool/print.h"
 #include "pool/router.h"
+#include "pool/wish.h"
 #include "topo/topo.h"
 
 #include <pthread.h>
@@ -31,18 +32,6 @@ struct rp__node_rank {
     struct rp__cpuset reach;   /* what it may bind to where all cores are asked for */
     double quota;
     uint32_t granted; /* CPUs of this host that are the Slurm job's; 0: not known */
-};
-
-/* What rank 0 wants of every crew. The cores given to each rank are what it was told: where mpirun starts daemons by
- * srun, the ranks of other hosts see the daemons' step. */
-struct rp__pool_wish {
-    rp_pool_options options;
-    uint32_t given;
-    uint32_t first_rank, ranks; /* where its crews are: in ranks [first_rank, first_rank + ranks) */
-    bool process;               /* its one worker is a Process */
-    bool initializes;     /* pointers mean nothing to other ranks: options.rank_count numbers of type int follow in the
-                             frame, in ascending order, and the initializer's input, */
-    uint32_t initializer; /* whose kernel this is */
 };
 
 struct rp__collector; /* pool/collector.h */
@@ -79,7 +68,7 @@ struct rp__rank_crew {
     struct rp__rank_crew *next;
     uint32_t pool;
     struct rp__buffer wish_bytes; /* as they came, with ranks and the initializer's input behind the wish */
-    struct rp__pool_wish wish;    /* its options.ranks point into wish_bytes */
+    struct rp__pool_wish wish;    /* points into wish_bytes */
     struct rp__topo_plan plan;
     uint32_t first, workers; /* its own part of the plan; none: the pool has no worker here, nor crew and agent */
     struct rp__crew *crew;
@@ -190,8 +179,8 @@ struct rp_world {
     bool closing;             /* the ranks are to be told to quit */
     bool closed;              /* and were */
     uint32_t hellos;
-    struct rp__world_rank *rank; /* [ranks] on rank 0 */
-    uint32_t ranks_lost;         /* and survived */
+    struct rp__world_rank *rank;      /* [ranks] on rank 0 */
+    uint32_t ranks_lost;              /* and survived */
     const struct rp__frame *to_share; /* asked of the service */
     uint32_t shared_ranks;            /* that have what was shared last */
     bool sharing;

@@ -33,7 +33,8 @@ static ssize_t write_and_keep(void *self, const char *data, size_t size) {
         errno = ENOMEM;
         return 0; /* fopencookie's word for an error */
     }
-    return write_all(data, size) ? (ssize_t)size : 0;
+    if (!output->gone && !write_all(data, size)) output->gone = errno;
+    return (ssize_t)size;
 }
 
 static const char *name_of(const struct rp__output *output) { return output->path ? output->path : "standard output"; }
@@ -86,7 +87,9 @@ int rp__output_start(struct rp__output *output, uint64_t length, rp_error *error
 }
 
 int rp__output_repeat(struct rp__output *output, const void *data, size_t size, rp_error *error) {
-    return write_all(data, size) ? 0 : refuse(output, error);
+    if (write_all(data, size)) return 0;
+    output->gone = errno;
+    return refuse(output, error);
 }
 
 int rp__output_flush(struct rp__output *output, uint64_t *length, rp_error *error) {

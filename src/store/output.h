@@ -12,6 +12,7 @@ struct rp__output {
     FILE *stream;
     char *path;              /* of the file; NULL: standard output */
     bool keeps;              /* bytes of standard output go to `fresh`, too */
+    int gone;                /* errno: standard output took no more. What is kept goes on, since it is printed again */
     struct rp__buffer fresh; /* written since they were taken last */
 };
 

@@ -108,6 +108,7 @@ int rp_store_open(const rp_store_options *options, rp_store **store, rp_error *e
         return rp__fail(error, RP_ENOMEM, "out of memory");
     }
     opened->unordered = options->unordered;
+    opened->eager = options->eager;
     opened->save = options->save;
     opened->context = options->context;
     opened->every_ns = 1000000000;
@@ -123,8 +124,10 @@ int rp_store_open(const rp_store_options *options, rp_store **store, rp_error *e
     if (!code) code = begin_run(opened, options, error);
     if (!code) code = rp__writer_start(&opened->writer, opened->db, &opened->lock, opened->path, error);
     if (code) {
+        const int gone = opened->output.gone;
         if (!there && opened->db && rp__db_is_new(opened->db)) unlink(options->path);
         discard(opened, NULL);
+        if (gone) errno = gone;
         return code;
     }
     rp_store_summary summary;
@@ -228,6 +231,10 @@ int rp_store_next(rp_store *store, bool last, rp_result *result) {
     const bool any = store->unordered || last;
     if (!store->code) (void)read_back(store, any);
     if (store->code) return store->code;
+    if (store->output.gone) {
+        errno = store->output.gone;
+        return RP_EOUTPUT;
+    }
     struct rp__item *item = rp__waiting_first(&store->waiting);
     if (!item || (!any && item->begin > store->cursor)) return RP_EEMPTY;
     if (note_retry(store, item)) return store->code;
@@ -254,7 +261,8 @@ int rp_store_tick(rp_store *store, const rp_map_stats *stats, uint64_t inputs, u
     if (store->code) return store->code;
     const bool full = store->memory + store->output.fresh.size > HELD_MAX;
     if (store->batch_out && (full || !rp__writer_busy(&store->writer)) && rp__store_collect(store)) return store->code;
-    if (store->batch_out || (!full && rp__store_clock_ns() - store->last_ns < store->every_ns)) return 0;
+    const bool due = full || (store->eager && store->fresh.count);
+    if (store->batch_out || (!due && rp__store_clock_ns() - store->last_ns < store->every_ns)) return 0;
     return rp__store_commit(store, true, false);
 }
 

@@ -7,7 +7,7 @@
 
 struct rp_store {
     char *path;
-    bool unordered;
+    bool unordered, eager;
     int (*save)(void *context, FILE *to);
     void *context;
 

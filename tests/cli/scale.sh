@@ -104,6 +104,9 @@ claim "csv and json together are refused" refused json scale --csv --json sleep 
 claim "no rounds are refused" refused repeat scale --repeat 0 sleep 1
 claim "fewer rounds than the least are refused" refused repeat scale --repeat 4:2 sleep 1
 claim "a time that is none is refused" refused min-time scale --min-time soon sleep 1
+claim "a store is refused" refused "no store" scale --store "$tmp/store" sleep 1
+claim "a time for tasks is refused, for not every layout can keep to it" refused "--timeout" scale --timeout 5 sleep 1
+claim "and so is a limit of memory" refused "--memory" scale --memory 1G sleep 1
 claim "no workers are refused" refused node-workers scale --node-workers 0 sleep 1
 
 

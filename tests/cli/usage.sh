@@ -30,6 +30,9 @@ claim "a fraction is refused" refused 1e-3 rankpool primes 1e-3
 claim "a number beyond 64 bits is refused" refused 1e20 rankpool primes 1e20
 claim "an empty word is refused" refused "''|\"\"|empty" rankpool primes ''
 claim "a negative limit is refused" refused -5 rankpool primes -5
+claim "a word of two lines is refused on one" refused '12[?]x' rankpool --chunk $'12\nx' primes 10
+claim "so is a job's" refused '12[?]x' rankpool primes $'12\nx'
+claim "so is a job of two lines" refused 'no[?]job' rankpool $'no\njob'
 claim "a word is not a number" refused ten rankpool cubes 1 ten
 claim "a word among the numbers is refused" refused 7y rankpool isprime 3 7y
 claim "a negative time is refused" refused -1 rankpool sleep -1

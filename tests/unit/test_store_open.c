@@ -2,6 +2,7 @@
 #include "store_stage.h"
 
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 static int open_one(const struct stage *stage, rp_store **store, rp_error *error) {
     static struct stage_state state;
@@ -216,6 +217,65 @@ static void results_that_wait_for_long_wait_in_the_file(void) {
     stage_close(&stage);
 }
 
+/* A child puts results one by one, ticks as the program does, and is gone without a word. */
+static uint64_t done_after_a_crash(bool eager) {
+    struct stage stage = {.tasks = 5};
+    struct stage_state state = {0};
+    rp_store_options options = stage_options(&stage, &state);
+    rp_store_summary summary = {0};
+    stage_open(&stage);
+    options.eager = eager;
+    fflush(NULL);
+    const pid_t child = fork();
+    if (child == 0) {
+        rp_store *store;
+        if (rp_store_open(&options, &store, NULL)) _exit(1);
+        for (uint64_t task = 0; task < stage.tasks; task++) {
+            if (stage_put(&stage, store, task) || rp_store_tick(store, NULL, 0, 0)) _exit(1);
+            if (store->batch_out && rp__writer_wait(&store->writer, NULL)) _exit(1);
+        }
+        _exit(0);
+    }
+    int status = 1;
+    waitpid(child, &status, 0);
+    CU_ASSERT_EQUAL(status, 0);
+    CU_ASSERT_EQUAL(rp_store_look(stage.path, &summary, NULL, NULL, NULL), 0);
+    stage_close(&stage);
+    return summary.tasks_done;
+}
+
+static void an_eager_store_has_each_result_as_soon_as_it_is_written(void) {
+    CU_ASSERT_EQUAL(done_after_a_crash(true), 5);
+    CU_ASSERT_EQUAL(done_after_a_crash(false), 0); /* the second is not over: what the first row shows is eagerness */
+}
+
+/* Clocks are set back, and hosts differ: times that lie ahead are shown and decide nothing. */
+static void a_store_from_the_future_is_as_good_as_any(void) {
+    const double future = 4102444800; /* in 2100 */
+    struct stage stage = {.tasks = 20, .failing = 4, .window = 1};
+    rp_store_summary summary;
+    uint64_t random = 1;
+    stage_open(&stage);
+    make_store(&stage);
+    change_database(stage.path, "UPDATE meta SET value = 4102444800.0 WHERE name = 'updated';"
+                                "UPDATE failure SET time = 4102444800.0");
+    char status[PATH_MAX + 16];
+    snprintf(status, sizeof status, "%s.status", stage.path);
+    const struct timespec times[2] = {{.tv_sec = (time_t)future}, {.tv_sec = (time_t)future}};
+    CU_ASSERT_EQUAL(utimensat(AT_FDCWD, stage.path, times, 0), 0);
+    CU_ASSERT_EQUAL(utimensat(AT_FDCWD, status, times, 0), 0);
+    CU_ASSERT_EQUAL(rp_store_look(stage.path, &summary, NULL, NULL, NULL), 0);
+    CU_ASSERT_EQUAL(summary.updated, future);
+    CU_ASSERT_EQUAL(summary.tasks_done, 20);
+    stage.retry = true;
+    stage.failing = 0;
+    CU_ASSERT_EQUAL(stage_play(&stage, &random), 0);
+    stage_check_output(&stage);
+    CU_ASSERT_EQUAL(rp_store_look(stage.path, &summary, NULL, NULL, NULL), 0);
+    CU_ASSERT_TRUE(summary.done && summary.updated < future);
+    stage_close(&stage);
+}
+
 int main(void) {
     static const struct unit_test tests[] = {UNIT(a_store_of_other_words_is_refused_and_the_word_is_named),
                                              UNIT(a_store_in_use_is_refused_until_it_is_stolen),
@@ -224,6 +284,8 @@ int main(void) {
                                              UNIT(an_output_that_is_shorter_than_committed_is_refused),
                                              UNIT(whoever_looks_sees_the_same_while_a_run_is_on_and_after_it),
                                              UNIT(results_that_wait_for_long_wait_in_the_file),
+                                             UNIT(an_eager_store_has_each_result_as_soon_as_it_is_written),
+                                             UNIT(a_store_from_the_future_is_as_good_as_any),
                                              {NULL, NULL}};
     return unit_run("store_open", tests);
 }
