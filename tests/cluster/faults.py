@@ -169,7 +169,7 @@ def set_clock_back(attempt, random):
     return True
 
 
-def leave_old_files(attempt, _):
+def leave_old_files(attempt, random):
     """The lock and the status of now are there again after the end, whatever the run left of them: a file system
     that went back. Also what a killed run's pid is now another one's."""
     kept = {}
@@ -177,7 +177,7 @@ def leave_old_files(attempt, _):
         file = attempt.store.with_name(attempt.store.name + end)
         with contextlib.suppress(FileNotFoundError):
             kept[file] = file.read_bytes()
-    if not kept or not send(pick(_, rank_zero(attempt)), signal.SIGTERM):
+    if not kept or not send(pick(random, rank_zero(attempt)), signal.SIGTERM):
         return False
 
     def put_back():
