@@ -44,7 +44,7 @@ def tell(number, victims):
 
 
 def stop(victims, seconds=None):
-    """For good where `seconds` is None: repaired when the attempt is over, lest a stopped process be left."""
+    """For so long, or for good."""
 
     def fault(attempt, random):
         victim = pick(random, victims(attempt))
@@ -52,6 +52,8 @@ def stop(victims, seconds=None):
             return False
         if seconds:
             attempt.later.append((random.uniform(*seconds), lambda: send(victim, signal.SIGCONT)))
+        else:
+            attempt.stopped.append(victim)
         return True
 
     return fault
