@@ -49,10 +49,15 @@ def stop(victims, seconds=None):
 
     def fault(attempt, random):
         victim = pick(random, victims(attempt))
+
+        def go_on():
+            for process in [victim, *attempt.processes("nsenter")]:  # which stops itself when its child is stopped
+                send(process, signal.SIGCONT)
+
         if not send(victim, signal.SIGSTOP):
             return False
         if seconds:
-            attempt.later.append((random.uniform(*seconds), lambda: send(victim, signal.SIGCONT)))
+            attempt.later.append((random.uniform(*seconds), go_on))
         else:
             attempt.stopped.append(victim)
         return True
