@@ -148,11 +148,6 @@ static int feed(rp_job_run *run, rp_map *map) {
 
 /* ---- Dry run ------------------------------------------------------------------------------------------- */
 
-bool exec_is_dry(const rp_job_run *run) {
-    const struct exec *exec = run->state;
-    return exec->options.dry_run;
-}
-
 static int print_tag(FILE *out, const struct exec_values *values) {
     for (size_t i = 0; i < values->count; i++)
         if (fprintf(out, "%s%s", i ? " " : "", values->value[i]) < 0) return RP_EOUTPUT;
@@ -179,7 +174,8 @@ static int print_command(void *self, uint64_t seq, const struct exec_bytes *set)
     return rc;
 }
 
-int exec_dry_run(const struct options *options, rp_job_run *run) {
+/* The commands are printed, and no world is needed. */
+static int dry_run(const struct options *options, rp_job_run *run) {
     run->out = options->output ? fopen(options->output, "w") : stdout;
     int rc = run->out ? each_set(run, print_command, run) : RP_EOUTPUT;
     if (run->out && (run->out == stdout ? fflush(stdout) : fclose(run->out)) && !rc) rc = RP_EOUTPUT;
@@ -190,7 +186,13 @@ int exec_dry_run(const struct options *options, rp_job_run *run) {
     return rc == 0 ? EXIT_DONE : rc == RP_EUSAGE ? EXIT_USAGE : EXIT_ENVIRONMENT;
 }
 
-const rp_job tool_exec = {
+static int run_exec(const struct options *options, rp_job_run *run) {
+    const struct exec *exec = run->state;
+    if (!exec->options.dry_run) return run_on_pool(options, run);
+    return is_first_rank() ? dry_run(options, run) : EXIT_DONE;
+}
+
+static const rp_job job = {
     .name = "exec",
     .arguments = "[OPTIONS] COMMAND [::: VALUES | :::: FILE]...",
     .summary = "run a command for each input, as GNU parallel does",
@@ -213,3 +215,5 @@ const rp_job tool_exec = {
     .release = release,
     .command = true,
 };
+
+const struct tool tool_exec = {&job, run_exec};

@@ -57,12 +57,6 @@ struct exec {
 int exec_options_read(rp_job_run *run, struct exec_options *options);
 extern const rp_job_option exec_option_table[];
 
-/* exec.c */
-extern const rp_job tool_exec;
-/* Was --dry-run given? Then the commands are printed, and no world is needed. An exit code. */
-bool exec_is_dry(const rp_job_run *run);
-int exec_dry_run(const struct options *options, rp_job_run *run);
-
 /* exec_feed.c: a command that may run becomes a task. RP_ECLOSED: no more of them; or as rp_map_put. */
 int exec_put(rp_job_run *run, rp_map *map, uint64_t seq, const struct exec_bytes *set);
 
