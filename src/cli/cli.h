@@ -104,6 +104,8 @@ void progress_begin(struct progress *progress, const struct options *options);
 void progress_show(struct progress *progress, const rp_map_stats *stats);
 /* Take the bar away, before anything else is written. */
 void progress_clear(struct progress *progress);
+/* Words of somebody else's, which may hold anything, kept on the line: of a control character a question mark is left. */
+void print_on_line(FILE *out, const char *text, size_t size);
 /* A line about tasks that failed, unless there were many before; they are added to *failed. */
 struct failed_tasks {
     uint64_t begin, end;

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FAILURES_SHOWN = 10, HALT_LEAST = 3 /* done, before per cent mean anything */ };
+enum { FAILURES_SHOWN = 10, COMMAND_SHOWN = 200, HALT_LEAST = 3 /* done, before per cent mean anything */ };
 
 int exec_collect_begin(rp_job_run *run, struct exec *exec) {
     exec->output = calloc(1, sizeof *exec->output);
@@ -142,8 +142,9 @@ static void show_failure(rp_job_run *run, const struct exec_report *report, cons
     else
         snprintf(how, sizeof how, "ended with exit code %d", report->exit_code);
     fflush(run->out);
-    fprintf(stderr, "rankpool: command %llu %s on %s: %.200s\n", (unsigned long long)report->seq, how, report->host,
-            command);
+    fprintf(stderr, "rankpool: command %llu %s on %s: ", (unsigned long long)report->seq, how, report->host);
+    print_on_line(stderr, command, strnlen(command, COMMAND_SHOWN));
+    fputc('\n', stderr);
 }
 
 static bool is_reached(const struct exec_halt *halt, const struct exec_output *output) {

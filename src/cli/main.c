@@ -26,12 +26,14 @@ static bool speaks_for_host(void) {
     return true;
 }
 
-/* Whatever words of the user's are in the text. */
-int complain(int exit_code, const char *text) {
-    if (!is_first_rank()) return exit_code;
+static void tell(const char *text) {
     fputs("rankpool: ", stderr);
-    for (; *text; text++) fputc((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text, stderr);
+    print_on_line(stderr, text, strlen(text));
     fputc('\n', stderr);
+}
+
+int complain(int exit_code, const char *text) {
+    if (is_first_rank()) tell(text);
     return exit_code;
 }
 
@@ -75,7 +77,7 @@ static int refuse_plugin(struct options *options, int at, const char **argv, con
     rp_job_given none[1];
     rp_error error;
     int rest;
-    if (speaks_for_host()) fprintf(stderr, "rankpool: %s\n", reason);
+    if (speaks_for_host()) tell(reason);
     return options_read(options, NULL, at, argv, 1, &rest, none, &error) ? EXIT_USAGE : run_nothing(options);
 }
 

@@ -127,6 +127,10 @@ static void describe(char *text, size_t size, const rp_failure *failure, int ran
     snprintf(text, size, place || again ? " (%s%s)" : "", where, attempts);
 }
 
+void print_on_line(FILE *out, const char *text, size_t size) {
+    for (size_t i = 0; i < size; i++) fputc((unsigned char)text[i] < ' ' || text[i] == 0x7f ? '?' : text[i], out);
+}
+
 void failure_show(FILE *out, uint64_t *failed, const struct failed_tasks *what) {
     *failed += what->end - what->begin;
     if (*failed > FAILURES_SHOWN) return;
@@ -137,7 +141,9 @@ void failure_show(FILE *out, uint64_t *failed, const struct failed_tasks *what) 
         snprintf(tasks, sizeof tasks, "tasks %llu to %llu", (unsigned long long)what->begin,
                  (unsigned long long)what->end - 1);
     describe(where, sizeof where, what->how, what->ranks);
-    fprintf(out, "rankpool: %s failed: %.*s%s\n", tasks, (int)what->size, what->message, where);
+    fprintf(out, "rankpool: %s failed: ", tasks);
+    print_on_line(out, what->message, what->size);
+    fprintf(out, "%s\n", where);
 }
 
 void failures_sum_up(uint64_t failed, uint64_t tasks) {

@@ -77,6 +77,7 @@ static int read_options(rp_job_run *run, struct scale *scale) {
 /* Can it be measured at all? */
 static int check_job(rp_job_run *run, const struct scale *scale) {
     const rp_job *job = scale->job;
+    if (!job->kernel) return rp_job_fail(run, "%s has no tasks: there is nothing to scale", job->name);
     if (job->needs) return rp_job_fail(run, "%s: not built: needs %s", job->name, job->needs);
     for (int i = 0; i < scale->argc; i++)
         if (!strcmp(scale->argv[i], "-"))
@@ -315,7 +316,9 @@ static int look_around(struct scale *scale, rp_world *world) {
     return EXIT_USAGE;
 }
 
-static int check_limits(const struct options *options, rp_job_run *run) {
+static int check_options(const struct options *options, rp_job_run *run) {
+    if (options->store)
+        return rp_job_fail(run, "scale computes the same again and again, which no store can keep: leave out --store");
     const char *limit = options->timeout > 0 ? "timeout" : options->pool.memory ? "memory" : NULL;
     if (!limit) return 0;
     return rp_job_fail(run, "scale measures inline and thread workers too, which no --%s can limit: leave it out",
@@ -339,7 +342,7 @@ static int measure_all(const struct options *options, rp_job_run *run, rp_world 
 }
 
 static int run_scale(const struct options *options, rp_job_run *run) {
-    if (check_limits(options, run)) return complain(EXIT_USAGE, run->message);
+    if (check_options(options, run)) return complain(EXIT_USAGE, run->message);
     return run_job(options, run, measure_all);
 }
 

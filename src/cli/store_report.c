@@ -58,9 +58,11 @@ static void print_failure(void *context, const rp_store_failure *failure) {
     if (listing->listed++ >= listing->most) return;
     const unsigned long long begin = failure->begin, last = failure->end - 1;
     if (begin == last)
-        printf("task %llu failed: %s\n", begin, failure->message);
+        printf("task %llu failed: ", begin);
     else
-        printf("tasks %llu to %llu failed: %s\n", begin, last, failure->message);
+        printf("tasks %llu to %llu failed: ", begin, last);
+    print_on_line(stdout, failure->message, strlen(failure->message));
+    putchar('\n');
     if (!failure->how) return;
     printf("  %s, %s", date_text(failure->time, date), cause_text(failure->how, cause));
     print_where(failure->how);
