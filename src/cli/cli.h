@@ -58,6 +58,12 @@ const struct tool *find_tool(const char *name);
 /* exec.c, topo.c, scale.c, store_report.c, new.c */
 extern const struct tool tool_exec, tool_topo, tool_scale, tool_report, tool_new;
 
+/* words.c */
+/* Kept on the line: of a control character a question mark is left. */
+void print_on_line(FILE *out, const char *text, size_t size);
+/* As one word of a shell's. */
+void print_for_shell(FILE *out, const char *word);
+
 /* help.c */
 void help_print(FILE *out);
 void help_print_job(FILE *out, const rp_job *job);
@@ -104,8 +110,6 @@ void progress_begin(struct progress *progress, const struct options *options);
 void progress_show(struct progress *progress, const rp_map_stats *stats);
 /* Take the bar away, before anything else is written. */
 void progress_clear(struct progress *progress);
-/* Words of somebody else's, which may hold anything, kept on the line: of a control character a question mark is left. */
-void print_on_line(FILE *out, const char *text, size_t size);
 /* A line about tasks that failed, unless there were many before; they are added to *failed. */
 struct failed_tasks {
     uint64_t begin, end;

@@ -29,28 +29,6 @@ void exec_collect_free(struct exec_output *output) {
     free(output);
 }
 
-/* ---- The command --------------------------------------------------------------------------------------- */
-
-/* What ran, and the tag of its lines. */
-static int fill(const struct exec *exec, const struct exec_report *report, struct exec_command *command) {
-    struct exec_bytes *tag = &exec->output->tag;
-    size_t count = 0;
-    for (size_t i = 0; i < report->values_size; i++) count += !report->values[i];
-    const char **value = calloc(count + 1, sizeof *value), *next = report->values;
-    if (!value) return RP_ENOMEM;
-    tag->size = 0;
-    for (size_t i = 0; i < count; i++, next += strlen(next) + 1) {
-        value[i] = next;
-        if (i) exec_bytes_text(tag, " ");
-        exec_bytes_text(tag, next);
-    }
-    exec_bytes_text(tag, "\t");
-    const struct exec_values values = {.seq = report->seq, .slot = report->slot, .count = count, .value = value};
-    int rc = tag->failed ? RP_ENOMEM : exec_template_fill(exec->template, &values, command);
-    free((void *)value);
-    return rc;
-}
-
 /* ---- Files --------------------------------------------------------------------------------------------- */
 
 static bool write_all(int fd, const char *data, size_t size) {
@@ -190,7 +168,8 @@ int exec_collect(rp_job_run *run, const rp_result *result) {
     struct exec_report report;
     struct exec_command command;
     int rc = exec_report_read(&report, result->data, result->size);
-    if (!rc) rc = fill(exec, &report, &command);
+    if (!rc)
+        rc = exec_fill(exec, report.seq, report.slot, report.values, report.values_size, &exec->output->tag, &command);
     if (rc) return rc;
     rc = take(run, exec, &report, command.text);
     exec_command_free(&command);

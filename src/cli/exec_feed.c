@@ -61,26 +61,13 @@ int exec_output_open(rp_job_run *run, struct exec *exec) {
 
 /* ---- Commands of an earlier run ------------------------------------------------------------------------ */
 
-static int fill(const struct exec *exec, uint64_t seq, uint32_t slot, const struct exec_bytes *set,
-                struct exec_command *command) {
-    size_t count = 0;
-    for (size_t i = 0; i < set->size; i++) count += !set->data[i];
-    const char **value = calloc(count + 1, sizeof *value), *next = set->data;
-    if (!value) return RP_ENOMEM;
-    for (size_t i = 0; i < count; i++, next += strlen(next) + 1) value[i] = next;
-    const struct exec_values values = {.seq = seq, .slot = slot, .count = count, .value = value};
-    int rc = exec_template_fill(exec->template, &values, command);
-    free((void *)value);
-    return rc;
-}
-
 /* Is it the command that the log has at this number? Where commands hold {%} nobody can say. 0 or an error. */
 static int compare(rp_job_run *run, const struct exec *exec, const struct exec_joblog_entry *entry,
                    const struct exec_bytes *set) {
     struct exec_command command, other;
-    int rc = fill(exec, entry->seq, 1, set, &command);
+    int rc = exec_fill(exec, entry->seq, 1, set->data, set->size, NULL, &command);
     if (rc) return rc;
-    rc = fill(exec, entry->seq, 2, set, &other);
+    rc = exec_fill(exec, entry->seq, 2, set->data, set->size, NULL, &other);
     if (!rc && !strcmp(command.text, other.text) && exec_joblog_digest(command.text) != entry->command)
         rc = rp_job_fail(run,
                          "command %llu is \"%.80s\", but line %llu of the job log %.60s has another one: give the "

@@ -13,7 +13,6 @@ struct exec_output {
     /* The feeder's. */
     struct exec_bytes input;   /* of the task that is put now */
     struct exec_joblog before; /* of the run that is resumed */
-    bool slots;                /* commands hold {%}: the same number may be another command */
     double next_s;             /* --delay: the next start */
     /* Set by the feeder before its first task. */
     int log, results; /* descriptors; -1: none */

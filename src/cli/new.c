@@ -58,37 +58,20 @@ static void find_headers(char folder[PATH_MAX]) {
     }
 }
 
-/* As one word of a shell, whatever is in it. */
-static void print_word(FILE *out, const char *word) {
-    static const char plain[] = "/._-+=abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-    if (word[strspn(word, plain)] == 0) {
-        fputs(word, out);
-        return;
-    }
-    fputc('\'', out);
-    for (const char *c = word; *c; c++) {
-        if (*c == '\'')
-            fputs("'\\''", out);
-        else
-            fputc(*c, out);
-    }
-    fputc('\'', out);
-}
-
 static void print_line(FILE *out, const char *path) {
     char option[PATH_MAX + 2] = "-I", file[PATH_MAX + 4];
     find_headers(option + 2);
     fputs("cc -O2 -Wall -Wextra -fPIC -shared ", out);
     if (option[2] && strcmp(option, "-I/usr/include")) {
-        print_word(out, option);
+        print_for_shell(out, option);
         fputc(' ', out);
     }
     fputs("-o ", out);
     snprintf(file, sizeof file, "%s.so", path);
-    print_word(out, file);
+    print_for_shell(out, file);
     fputc(' ', out);
     snprintf(file, sizeof file, "%s.c", path);
-    print_word(out, file);
+    print_for_shell(out, file);
     fputc('\n', out);
 }
 

@@ -127,10 +127,6 @@ static void describe(char *text, size_t size, const rp_failure *failure, int ran
     snprintf(text, size, place || again ? " (%s%s)" : "", where, attempts);
 }
 
-void print_on_line(FILE *out, const char *text, size_t size) {
-    for (size_t i = 0; i < size; i++) fputc((unsigned char)text[i] < ' ' || text[i] == 0x7f ? '?' : text[i], out);
-}
-
 void failure_show(FILE *out, uint64_t *failed, const struct failed_tasks *what) {
     *failed += what->end - what->begin;
     if (*failed > FAILURES_SHOWN) return;
