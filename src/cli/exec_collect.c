@@ -15,6 +15,7 @@ int exec_collect_begin(rp_job_run *run, struct exec *exec) {
     exec->output = calloc(1, sizeof *exec->output);
     if (!exec->output) return rp_job_fail(run, "out of memory");
     exec->output->log = exec->output->results = -1;
+    pthread_mutex_init(&exec->output->opening, NULL);
     return 0;
 }
 
@@ -22,6 +23,7 @@ void exec_collect_free(struct exec_output *output) {
     if (!output) return;
     if (output->log >= 0) close(output->log);
     if (output->results >= 0) close(output->results);
+    pthread_mutex_destroy(&output->opening);
     exec_joblog_free(&output->before);
     exec_bytes_free(&output->input);
     exec_bytes_free(&output->tag);
@@ -167,7 +169,8 @@ int exec_collect(rp_job_run *run, const rp_result *result) {
     struct exec *exec = run->state;
     struct exec_report report;
     struct exec_command command;
-    int rc = exec_report_read(&report, result->data, result->size);
+    int rc = exec_output_open(run, exec);
+    if (!rc) rc = exec_report_read(&report, result->data, result->size);
     if (!rc)
         rc = exec_fill(exec, report.seq, report.slot, report.values, report.values_size, &exec->output->tag, &command);
     if (rc) return rc;

@@ -52,11 +52,21 @@ static int look_for_program(rp_job_run *run, const struct exec *exec) {
                                          : strerror(error));
 }
 
-int exec_output_open(rp_job_run *run, struct exec *exec) {
+static int open_all(rp_job_run *run, struct exec *exec) {
     struct exec_output *output = exec->output;
     int rc = look_for_program(run, exec);
     if (!rc) rc = open_log(run, output, &exec->options);
     return rc ? rc : open_results(run, output, exec->options.results);
+}
+
+/* A feeder that is canceled in here leaves it locked; nothing was collected by then, and nothing is after that. */
+int exec_output_open(rp_job_run *run, struct exec *exec) {
+    struct exec_output *output = exec->output;
+    pthread_mutex_lock(&output->opening);
+    if (!output->opened) output->open_rc = open_all(run, exec);
+    output->opened = true;
+    pthread_mutex_unlock(&output->opening);
+    return output->open_rc;
 }
 
 /* ---- Commands of an earlier run ------------------------------------------------------------------------ */

@@ -110,6 +110,20 @@ for way in pool_exec ranks_exec; do
     }
 done
 
+# ---- With a store, what an earlier run has computed comes again, also before the job log can be opened
+mkfifo late
+stored_exec() { # the job log, whose reader comes late
+    { sleep 0.5 && cat late >stored.log; } &
+    local reader=$!
+    run rankpool --quiet --crew 2 --store store exec --joblog late 'exit {}' ::: 0 5 0
+    wait "$reader"
+    columns stored.log 1,7-9
+}
+stored_exec >first
+stored_exec >again
+claim "a run with a store that is done ends as the first did" test "$code" = 1
+claim "and its job log is whole again" cmp first again
+
 # ---- A program that is the same for all
 run pool_exec no-such-program ::: 1 2
 claim "a program that is not there is refused before anything runs" test "$code" = 2
