@@ -52,7 +52,8 @@ static int log_it(rp_job_run *run, struct exec_output *output, const struct exec
     exec_joblog_line(&output->line, report, command);
     if (output->line.failed) return RP_ENOMEM;
     if (write_all(output->log, output->line.data, output->line.size)) return 0;
-    return rp_job_fail(run, "cannot write the job log %.160s: %s", options->joblog, strerror(errno));
+    rp_job_fail(run, "cannot write the job log %.160s: %s", options->joblog, strerror(errno));
+    return RP_EOUTPUT;
 }
 
 /* Complete, or not there. */

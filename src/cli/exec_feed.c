@@ -23,12 +23,12 @@ static int open_log(rp_job_run *run, struct exec_output *output, const struct ex
     if (output->log < 0) return rp_job_fail(run, "cannot open the job log %.160s: %s", file, strerror(errno));
     struct stat what;
     bool whole = !fstat(output->log, &what) && !S_ISREG(what.st_mode);
-    if (!whole && ftruncate(output->log, (off_t)output->before.end))
-        return rp_job_fail(run, "cannot write the job log %.160s: %s", file, strerror(errno));
     size_t size = output->before.end ? 0 : strlen(EXEC_JOBLOG_HEADER);
-    if (size && write(output->log, EXEC_JOBLOG_HEADER, size) != (ssize_t)size)
-        return rp_job_fail(run, "cannot write the job log %.160s: %s", file, strerror(errno));
-    return 0;
+    if ((whole || !ftruncate(output->log, (off_t)output->before.end)) &&
+        (!size || write(output->log, EXEC_JOBLOG_HEADER, size) == (ssize_t)size))
+        return 0;
+    rp_job_fail(run, "cannot write the job log %.160s: %s", file, strerror(errno));
+    return RP_EOUTPUT;
 }
 
 static int open_results(rp_job_run *run, struct exec_output *output, const char *folder) {

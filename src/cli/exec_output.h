@@ -28,7 +28,8 @@ struct exec_output {
     struct exec_bytes tag, line;
 };
 
-/* Makes files and folders, and reads the job log, once; the first thing that either thread does. 0 or rp_job_fail(). */
+/* Makes files and folders, and reads the job log, once; the first thing that either thread does. 0, rp_job_fail(),
+ * or RP_EOUTPUT after it. */
 int exec_output_open(rp_job_run *run, struct exec *exec);
 
 #endif

@@ -180,6 +180,19 @@ static int judge_stopped(struct course *course, const char *why, const rp_map_st
     return say(&course->progress, exit_code, text);
 }
 
+/* Where it is not its output that a job cannot write, it has said which file it is, and why. */
+static int judge_unwritten(struct course *course, const rp_map_stats *stats) {
+    const int reason = errno;
+    const char *said = course->run->message;
+    const bool closed = reason == EPIPE && !*said;
+    char text[512];
+    if (closed && !course->stored) return EXIT_DONE; /* whoever read the results has enough */
+    if (closed) return judge_stopped(course, OUTPUT_CLOSED, stats, EXIT_STOPPED);
+    snprintf(text, sizeof text, "%s%s", *said ? said : "cannot write the results: ", *said ? "" : strerror(reason));
+    return course->stored ? judge_stopped(course, text, stats, EXIT_ENVIRONMENT)
+                          : say(&course->progress, EXIT_ENVIRONMENT, text);
+}
+
 /* How the run ended, in words and as an exit code. */
 static int judge(struct course *course, int rc, const rp_map_stats *stats) {
     char text[512];
@@ -190,11 +203,7 @@ static int judge(struct course *course, int rc, const rp_map_stats *stats) {
         if (course->failed) failures_sum_up(course->failed, stats->tasks_known);
         return course->failed ? EXIT_TASKS_FAILED : EXIT_DONE;
     case RP_EOUTPUT:
-        if (errno == EPIPE && !course->stored) return EXIT_DONE; /* whoever read the results has enough */
-        if (errno == EPIPE) return judge_stopped(course, OUTPUT_CLOSED, stats, EXIT_STOPPED);
-        snprintf(text, sizeof text, "cannot write the results: %s", strerror(errno));
-        return course->stored ? judge_stopped(course, text, stats, EXIT_ENVIRONMENT)
-                              : say(&course->progress, EXIT_ENVIRONMENT, text);
+        return judge_unwritten(course, stats);
     case RP_EUSAGE:
         return say(&course->progress, course->fed_rc ? EXIT_USAGE : EXIT_TASKS_FAILED, course->run->message);
     case RP_ETASK:

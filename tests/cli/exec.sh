@@ -107,6 +107,7 @@ for way in pool_exec ranks_exec; do
     [[ -w /dev/full ]] && {
         run $way --joblog /dev/full echo ::: 1
         claim "$where: a full disk under the job log is an error" says "$err" 'cannot write the job log.*no space' 1
+        claim "$where: of the environment" test "$code" = 3
     }
 done
 
@@ -123,6 +124,12 @@ stored_exec >first
 stored_exec >again
 claim "a run with a store that is done ends as the first did" test "$code" = 1
 claim "and its job log is whole again" cmp first again
+
+mkfifo short
+head -n 1 short >/dev/null &
+run pool_exec --joblog short 'sleep 0.5; exit' ::: 1
+claim "a job log that takes no more lines ends the run with 3" test "$code" = 3
+claim "and is named" says "$err" 'cannot write the job log short' 1
 
 # ---- A program that is the same for all
 run pool_exec no-such-program ::: 1 2
