@@ -50,11 +50,12 @@ typedef struct rp_job {
      * that are plan's. What run->map points to is lent until the map is open. Returns 0 or rp_job_fail(); after
      * a failure nothing is left to release. */
     int (*plan)(rp_job_run *run, int argc, const char *const argv[]);
-    /* Put every task of a map that is RP_FED; the caller ends the map. 0, or rp_job_fail(). May be NULL. */
+    /* Put every task of a map that is RP_FED; the caller ends the map. 0, rp_job_fail(), or RP_EOUTPUT after
+     * it. May be NULL. */
     int (*feed)(rp_job_run *run, rp_map *map);
     /* Take one good record (failed ones are listed by the caller); NULL: its bytes go to run->out as they are.
-     * Returns 0, RP_END (what is not computed yet is not wanted: the run ends as if it were over), RP_EOUTPUT, another
-     * code, or rp_job_fail(). */
+     * Returns 0, RP_END (what is not computed yet is not wanted: the run ends as if it were over), RP_EOUTPUT (after
+     * rp_job_fail() where it is another file than run->out), another code, or rp_job_fail(). */
     int (*collect)(rp_job_run *run, const rp_result *result);
     /* Every task was computed and collected: print what there is to sum up. Not called when a task failed or the
      * run was stopped: a sum with a hole in it is no result. Returns as collect does. May be NULL. */

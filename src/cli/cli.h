@@ -41,6 +41,28 @@ void options_print(FILE *out);
 
 /* main.c: by what the launcher says, is this rank 0? Alone one is. */
 bool is_first_rank(void);
+/* What every rank finds wrong, told by the first of them, on one line. Returns the exit code. */
+int complain(int exit_code, const char *text);
+
+/* What is done with a job that is planned, on every rank. An exit code; what is wrong has been told. */
+typedef int tool_run(const struct options *options, rp_job_run *run);
+/* A job of the program's own, which is run in its own way. */
+struct tool {
+    const rp_job *job;
+    tool_run *run;
+};
+/* tools.c: in the order of the help, ended by NULL. */
+extern const struct tool *const tools[];
+/* The tool of this name, or NULL. */
+const struct tool *find_tool(const char *name);
+/* exec.c, topo.c, scale.c, store_report.c, new.c */
+extern const struct tool tool_exec, tool_topo, tool_scale, tool_report, tool_new;
+
+/* words.c */
+/* Kept on the line: of a control character a question mark is left. */
+void print_on_line(FILE *out, const char *text, size_t size);
+/* As one word of a shell's. */
+void print_for_shell(FILE *out, const char *word);
 
 /* help.c */
 void help_print(FILE *out);
@@ -59,17 +81,12 @@ int plugin_load(const char *file, rp_error *error);
 /* The job of one that was loaded, or NULL. */
 const rp_job *plugin_job(const char *file);
 
-/* new.c: the tool that writes a plug-in to start from. It runs without a world. */
-extern const rp_job tool_new;
-/* An exit code; what went wrong is in `run->message`. */
-int new_write(rp_job_run *run, int argc, const char *const argv[]);
-
 /* run.c: one job from plan to exit code. */
 /* What is done with a world that is open, on rank 0. An exit code. */
 typedef int run_body(const struct options *options, rp_job_run *run, rp_world *world);
 int run_job(const struct options *options, rp_job_run *run, run_body *body);
 /* The usual one: a pool, and the job on it. */
-int run_once(const struct options *options, rp_job_run *run, rp_world *world);
+tool_run run_on_pool;
 struct stored; /* stored.h */
 /* The job on a pool that is open, its errors on stderr. `stored` is closed then; NULL: there is none. `stats` are those of
  * its end. An exit code. */
@@ -123,21 +140,8 @@ void deadline_find(struct deadline *deadline, const struct options *options);
 /* Rank 0: the world keeps to it, and the user hears of what Slurm said. */
 void deadline_set(const struct deadline *deadline, const struct options *options, rp_world *world);
 
-/* topo.c: the tool that proves where the workers are, a job like any other. */
-extern const rp_job tool_topo;
-
-/* store_report.c: the tool that looks into a store; it needs no world. */
-extern const rp_job tool_report;
-/* What it does, on one rank. An exit code. */
-int store_report(const rp_job_run *run, int argc, const char *const *argv);
-
-/* scale.c: the tool that runs a job on growing parts of what the program was given. */
-extern const rp_job tool_scale;
-/* It with the options of the job that it is to measure, whose name is somewhere in argv[from..]; those are the caller's
- * to free. */
+/* scale.c: the tool, with the options of the job that it is to measure, whose name is somewhere in argv[from..]; those are
+ * the caller's to free. */
 int scale_join(rp_job *joined, int argc, const char *const *argv, int from);
-/* Can it keep to the options? 0 or rp_job_fail(). */
-int scale_check(const struct options *options, rp_job_run *run);
-run_body scale_run;
 
 #endif

@@ -108,6 +108,21 @@ static int plan(rp_job_run *run, int argc, const char *const argv[]) {
 
 static void release(rp_job_run *run) { free_exec(run->state); }
 
+int exec_fill(const struct exec *exec, uint64_t seq, uint32_t slot, const char *data, size_t size,
+              struct exec_bytes *tag, struct exec_command *command) {
+    size_t count;
+    const char **value = exec_values_list(data, size, &count);
+    if (!value) return RP_ENOMEM;
+    const struct exec_values values = {.seq = seq, .slot = slot, .count = count, .value = value};
+    if (tag) {
+        tag->size = 0;
+        exec_values_tag(tag, &values);
+    }
+    int rc = tag && tag->failed ? RP_ENOMEM : exec_template_fill(exec->template, &values, command);
+    free((void *)value);
+    return rc;
+}
+
 /* ---- Feed ---------------------------------------------------------------------------------------------- */
 
 /* What is done with each set of values; `seq` counts from 1. */
@@ -148,38 +163,23 @@ static int feed(rp_job_run *run, rp_map *map) {
 
 /* ---- Dry run ------------------------------------------------------------------------------------------- */
 
-bool exec_is_dry(const rp_job_run *run) {
-    const struct exec *exec = run->state;
-    return exec->options.dry_run;
-}
-
-static int print_tag(FILE *out, const struct exec_values *values) {
-    for (size_t i = 0; i < values->count; i++)
-        if (fprintf(out, "%s%s", i ? " " : "", values->value[i]) < 0) return RP_EOUTPUT;
-    return fputc('\t', out) == EOF ? RP_EOUTPUT : 0;
-}
-
 static int print_command(void *self, uint64_t seq, const struct exec_bytes *set) {
     rp_job_run *run = self;
     const struct exec *exec = run->state;
-    size_t count = 0;
-    for (size_t i = 0; i < set->size; i++) count += !set->data[i];
-    const char **value = calloc(count, sizeof *value), *next = set->data;
-    if (!value) return RP_ENOMEM;
-    for (size_t i = 0; i < count; i++, next += strlen(next) + 1) value[i] = next;
-    struct exec_values values = {.seq = seq, .slot = 1, .count = count, .value = value};
+    struct exec_bytes tag = {0};
     struct exec_command command;
-    int rc = exec_template_fill(exec->template, &values, &command);
+    int rc = exec_fill(exec, seq, 1, set->data, set->size, &tag, &command);
     if (!rc) {
-        if (exec->options.tag) rc = print_tag(run->out, &values);
+        if (exec->options.tag && fwrite(tag.data, 1, tag.size, run->out) != tag.size) rc = RP_EOUTPUT;
         if (!rc && fprintf(run->out, "%s\n", command.text) < 0) rc = RP_EOUTPUT;
         exec_command_free(&command);
     }
-    free(value);
+    exec_bytes_free(&tag);
     return rc;
 }
 
-int exec_dry_run(const struct options *options, rp_job_run *run) {
+/* The commands are printed, and no world is needed. */
+static int dry_run(const struct options *options, rp_job_run *run) {
     run->out = options->output ? fopen(options->output, "w") : stdout;
     int rc = run->out ? each_set(run, print_command, run) : RP_EOUTPUT;
     if (run->out && (run->out == stdout ? fflush(stdout) : fclose(run->out)) && !rc) rc = RP_EOUTPUT;
@@ -190,7 +190,13 @@ int exec_dry_run(const struct options *options, rp_job_run *run) {
     return rc == 0 ? EXIT_DONE : rc == RP_EUSAGE ? EXIT_USAGE : EXIT_ENVIRONMENT;
 }
 
-const rp_job tool_exec = {
+static int run_exec(const struct options *options, rp_job_run *run) {
+    const struct exec *exec = run->state;
+    if (!exec->options.dry_run) return run_on_pool(options, run);
+    return is_first_rank() ? dry_run(options, run) : EXIT_DONE;
+}
+
+static const rp_job job = {
     .name = "exec",
     .arguments = "[OPTIONS] COMMAND [::: VALUES | :::: FILE]...",
     .summary = "run a command for each input, as GNU parallel does",
@@ -213,3 +219,5 @@ const rp_job tool_exec = {
     .release = release,
     .command = true,
 };
+
+const struct tool tool_exec = {&job, run_exec};

@@ -57,11 +57,10 @@ struct exec {
 int exec_options_read(rp_job_run *run, struct exec_options *options);
 extern const rp_job_option exec_option_table[];
 
-/* exec.c */
-extern const rp_job tool_exec;
-/* Was --dry-run given? Then the commands are printed, and no world is needed. An exit code. */
-bool exec_is_dry(const rp_job_run *run);
-int exec_dry_run(const struct options *options, rp_job_run *run);
+/* exec.c: the command of this number and these values, each of which is ended by 0, as it is shown here; and, where `tag`
+ * is not NULL, the tag of its lines. RP_ENOMEM. */
+int exec_fill(const struct exec *exec, uint64_t seq, uint32_t slot, const char *data, size_t size,
+              struct exec_bytes *tag, struct exec_command *command);
 
 /* exec_feed.c: a command that may run becomes a task. RP_ECLOSED: no more of them; or as rp_map_put. */
 int exec_put(rp_job_run *run, rp_map *map, uint64_t seq, const struct exec_bytes *set);

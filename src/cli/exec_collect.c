@@ -9,12 +9,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FAILURES_SHOWN = 10, HALT_LEAST = 3 /* done, before per cent mean anything */ };
+enum { FAILURES_SHOWN = 10, COMMAND_SHOWN = 200, HALT_LEAST = 3 /* done, before per cent mean anything */ };
 
 int exec_collect_begin(rp_job_run *run, struct exec *exec) {
     exec->output = calloc(1, sizeof *exec->output);
     if (!exec->output) return rp_job_fail(run, "out of memory");
     exec->output->log = exec->output->results = -1;
+    pthread_mutex_init(&exec->output->opening, NULL);
     return 0;
 }
 
@@ -22,33 +23,12 @@ void exec_collect_free(struct exec_output *output) {
     if (!output) return;
     if (output->log >= 0) close(output->log);
     if (output->results >= 0) close(output->results);
+    pthread_mutex_destroy(&output->opening);
     exec_joblog_free(&output->before);
     exec_bytes_free(&output->input);
     exec_bytes_free(&output->tag);
     exec_bytes_free(&output->line);
     free(output);
-}
-
-/* ---- The command --------------------------------------------------------------------------------------- */
-
-/* What ran, and the tag of its lines. */
-static int fill(const struct exec *exec, const struct exec_report *report, struct exec_command *command) {
-    struct exec_bytes *tag = &exec->output->tag;
-    size_t count = 0;
-    for (size_t i = 0; i < report->values_size; i++) count += !report->values[i];
-    const char **value = calloc(count + 1, sizeof *value), *next = report->values;
-    if (!value) return RP_ENOMEM;
-    tag->size = 0;
-    for (size_t i = 0; i < count; i++, next += strlen(next) + 1) {
-        value[i] = next;
-        if (i) exec_bytes_text(tag, " ");
-        exec_bytes_text(tag, next);
-    }
-    exec_bytes_text(tag, "\t");
-    const struct exec_values values = {.seq = report->seq, .slot = report->slot, .count = count, .value = value};
-    int rc = tag->failed ? RP_ENOMEM : exec_template_fill(exec->template, &values, command);
-    free((void *)value);
-    return rc;
 }
 
 /* ---- Files --------------------------------------------------------------------------------------------- */
@@ -72,7 +52,8 @@ static int log_it(rp_job_run *run, struct exec_output *output, const struct exec
     exec_joblog_line(&output->line, report, command);
     if (output->line.failed) return RP_ENOMEM;
     if (write_all(output->log, output->line.data, output->line.size)) return 0;
-    return rp_job_fail(run, "cannot write the job log %.160s: %s", options->joblog, strerror(errno));
+    rp_job_fail(run, "cannot write the job log %.160s: %s", options->joblog, strerror(errno));
+    return RP_EOUTPUT;
 }
 
 /* Complete, or not there. */
@@ -142,8 +123,9 @@ static void show_failure(rp_job_run *run, const struct exec_report *report, cons
     else
         snprintf(how, sizeof how, "ended with exit code %d", report->exit_code);
     fflush(run->out);
-    fprintf(stderr, "rankpool: command %llu %s on %s: %.200s\n", (unsigned long long)report->seq, how, report->host,
-            command);
+    fprintf(stderr, "rankpool: command %llu %s on %s: ", (unsigned long long)report->seq, how, report->host);
+    print_on_line(stderr, command, strnlen(command, COMMAND_SHOWN));
+    fputc('\n', stderr);
 }
 
 static bool is_reached(const struct exec_halt *halt, const struct exec_output *output) {
@@ -188,8 +170,10 @@ int exec_collect(rp_job_run *run, const rp_result *result) {
     struct exec *exec = run->state;
     struct exec_report report;
     struct exec_command command;
-    int rc = exec_report_read(&report, result->data, result->size);
-    if (!rc) rc = fill(exec, &report, &command);
+    int rc = exec_output_open(run, exec);
+    if (!rc) rc = exec_report_read(&report, result->data, result->size);
+    if (!rc)
+        rc = exec_fill(exec, report.seq, report.slot, report.values, report.values_size, &exec->output->tag, &command);
     if (rc) return rc;
     rc = take(run, exec, &report, command.text);
     exec_command_free(&command);

@@ -23,12 +23,12 @@ static int open_log(rp_job_run *run, struct exec_output *output, const struct ex
     if (output->log < 0) return rp_job_fail(run, "cannot open the job log %.160s: %s", file, strerror(errno));
     struct stat what;
     bool whole = !fstat(output->log, &what) && !S_ISREG(what.st_mode);
-    if (!whole && ftruncate(output->log, (off_t)output->before.end))
-        return rp_job_fail(run, "cannot write the job log %.160s: %s", file, strerror(errno));
     size_t size = output->before.end ? 0 : strlen(EXEC_JOBLOG_HEADER);
-    if (size && write(output->log, EXEC_JOBLOG_HEADER, size) != (ssize_t)size)
-        return rp_job_fail(run, "cannot write the job log %.160s: %s", file, strerror(errno));
-    return 0;
+    if ((whole || !ftruncate(output->log, (off_t)output->before.end)) &&
+        (!size || write(output->log, EXEC_JOBLOG_HEADER, size) == (ssize_t)size))
+        return 0;
+    rp_job_fail(run, "cannot write the job log %.160s: %s", file, strerror(errno));
+    return RP_EOUTPUT;
 }
 
 static int open_results(rp_job_run *run, struct exec_output *output, const char *folder) {
@@ -52,35 +52,32 @@ static int look_for_program(rp_job_run *run, const struct exec *exec) {
                                          : strerror(error));
 }
 
-int exec_output_open(rp_job_run *run, struct exec *exec) {
+static int open_all(rp_job_run *run, struct exec *exec) {
     struct exec_output *output = exec->output;
     int rc = look_for_program(run, exec);
     if (!rc) rc = open_log(run, output, &exec->options);
     return rc ? rc : open_results(run, output, exec->options.results);
 }
 
-/* ---- Commands of an earlier run ------------------------------------------------------------------------ */
-
-static int fill(const struct exec *exec, uint64_t seq, uint32_t slot, const struct exec_bytes *set,
-                struct exec_command *command) {
-    size_t count = 0;
-    for (size_t i = 0; i < set->size; i++) count += !set->data[i];
-    const char **value = calloc(count + 1, sizeof *value), *next = set->data;
-    if (!value) return RP_ENOMEM;
-    for (size_t i = 0; i < count; i++, next += strlen(next) + 1) value[i] = next;
-    const struct exec_values values = {.seq = seq, .slot = slot, .count = count, .value = value};
-    int rc = exec_template_fill(exec->template, &values, command);
-    free((void *)value);
-    return rc;
+/* A feeder that is canceled in here leaves it locked; nothing was collected by then, and nothing is after that. */
+int exec_output_open(rp_job_run *run, struct exec *exec) {
+    struct exec_output *output = exec->output;
+    pthread_mutex_lock(&output->opening);
+    if (!output->opened) output->open_rc = open_all(run, exec);
+    output->opened = true;
+    pthread_mutex_unlock(&output->opening);
+    return output->open_rc;
 }
+
+/* ---- Commands of an earlier run ------------------------------------------------------------------------ */
 
 /* Is it the command that the log has at this number? Where commands hold {%} nobody can say. 0 or an error. */
 static int compare(rp_job_run *run, const struct exec *exec, const struct exec_joblog_entry *entry,
                    const struct exec_bytes *set) {
     struct exec_command command, other;
-    int rc = fill(exec, entry->seq, 1, set, &command);
+    int rc = exec_fill(exec, entry->seq, 1, set->data, set->size, NULL, &command);
     if (rc) return rc;
-    rc = fill(exec, entry->seq, 2, set, &other);
+    rc = exec_fill(exec, entry->seq, 2, set->data, set->size, NULL, &other);
     if (!rc && !strcmp(command.text, other.text) && exec_joblog_digest(command.text) != entry->command)
         rc = rp_job_fail(run,
                          "command %llu is \"%.80s\", but line %llu of the job log %.60s has another one: give the "

@@ -21,18 +21,10 @@ void exec_lines_out_started(struct exec_lines_out *lines) {
     lines->to = -1;
 }
 
-static void add_tag(struct exec_bytes *text, const struct exec_values *tag) {
-    for (size_t i = 0; i < tag->count; i++) {
-        if (i) exec_bytes_text(text, " ");
-        exec_bytes_text(text, tag->value[i]);
-    }
-    exec_bytes_text(text, "\t");
-}
-
 /* A text ends at its first 0, which a line of text has none of. */
 static void print(struct exec_lines_out *lines, const char *line, size_t size) {
     struct exec_bytes text = {0};
-    if (lines->tag) add_tag(&text, lines->tag);
+    if (lines->tag) exec_values_tag(&text, lines->tag);
     exec_bytes_add(&text, line, size);
     exec_bytes_add(&text, "", 1);
     if (!text.failed) rp_task_print(lines->task, "%s", text.data);

@@ -7,15 +7,18 @@
 #include "exec_joblog.h"
 #include "exec_report.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 struct exec_output {
     /* The feeder's. */
     struct exec_bytes input;   /* of the task that is put now */
     struct exec_joblog before; /* of the run that is resumed */
-    bool slots;                /* commands hold {%}: the same number may be another command */
     double next_s;             /* --delay: the next start */
-    /* Set by the feeder before its first task. */
+    /* Set by whichever thread opens them first: with a store, results of an earlier run come before any is fed. */
+    pthread_mutex_t opening;
+    bool opened;
+    int open_rc;
     int log, results; /* descriptors; -1: none */
     /* Both threads'. */
     atomic_uint_least64_t put; /* tasks */
@@ -25,7 +28,8 @@ struct exec_output {
     struct exec_bytes tag, line;
 };
 
-/* Makes files and folders, and reads the job log; the first thing that the feeder does. 0 or rp_job_fail(). */
+/* Makes files and folders, and reads the job log, once; the first thing that either thread does. 0, rp_job_fail(),
+ * or RP_EOUTPUT after it. */
 int exec_output_open(rp_job_run *run, struct exec *exec);
 
 #endif

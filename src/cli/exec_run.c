@@ -246,16 +246,6 @@ static int write_record(struct runner *runner, rp_task *task, struct attempt *at
     return 0;
 }
 
-/* The values of a task's input, pointers into it. Given: free. */
-static const char **list_values(const char *data, size_t size, size_t *count) {
-    const char *next = data, **value;
-    *count = 0;
-    for (size_t i = 0; i < size; i++) *count += !data[i];
-    value = calloc(*count + 1, sizeof *value);
-    for (size_t i = 0; value && i < *count; i++, next += strlen(next) + 1) value[i] = next;
-    return value;
-}
-
 static int run_often_enough(struct runner *runner, rp_task *task, const struct exec_command *command,
                             struct exec_report *report, const struct exec_values *values) {
     struct attempt attempt = {.report = report};
@@ -285,7 +275,7 @@ static int item(rp_task *task, const void *input, size_t size) {
     memcpy(&seq, input, sizeof seq);
     const char *data = (const char *)input + sizeof seq;
     size_t count;
-    const char **value = list_values(data, size - sizeof seq, &count);
+    const char **value = exec_values_list(data, size - sizeof seq, &count);
     const struct exec_values values = {.seq = seq, .slot = runner->station.slot + 1, .count = count, .value = value};
     struct exec_command command = {0};
     int rc = value ? exec_template_fill(runner->template, &values, &command) : RP_ENOMEM;

@@ -26,6 +26,10 @@ struct exec_values {
     size_t count;
     const char *const *value;
 };
+/* The values in these bytes, each of which is ended by 0: pointers into them. Given: free. NULL: out of memory. */
+const char **exec_values_list(const char *data, size_t size, size_t *count);
+/* What --tag puts before a line. */
+void exec_values_tag(struct exec_bytes *bytes, const struct exec_values *values);
 
 /* A command to run: argv is complete, also for a shell (/bin/sh -c SCRIPT sh VALUE...), and ended by NULL. */
 struct exec_command {

@@ -1,4 +1,4 @@
-/* Bytes, names of files cut as GNU parallel cuts them, words quoted as it quotes them, and a reader of shell texts.
+/* Bytes, values, names of files cut as GNU parallel cuts them, words quoted as it quotes them, and a reader of shell texts.
  *
  * The reader follows quotes, substitutions and comments as far as is needed to tell where a replacement string stands.
  * It may be wrong (a here-document, a pattern of `case` inside $( )) without any harm but an odd word: values do not
@@ -28,6 +28,23 @@ void exec_bytes_text(struct exec_bytes *bytes, const char *text) { exec_bytes_ad
 void exec_bytes_free(struct exec_bytes *bytes) {
     free(bytes->data);
     *bytes = (struct exec_bytes){0};
+}
+
+const char **exec_values_list(const char *data, size_t size, size_t *count) {
+    const char *next = data, **value;
+    *count = 0;
+    for (size_t i = 0; i < size; i++) *count += !data[i];
+    value = calloc(*count + 1, sizeof *value);
+    for (size_t i = 0; value && i < *count; i++, next += strlen(next) + 1) value[i] = next;
+    return value;
+}
+
+void exec_values_tag(struct exec_bytes *bytes, const struct exec_values *values) {
+    for (size_t i = 0; i < values->count; i++) {
+        if (i) exec_bytes_text(bytes, " ");
+        exec_bytes_text(bytes, values->value[i]);
+    }
+    exec_bytes_text(bytes, "\t");
 }
 
 static bool is_plain(char c) {

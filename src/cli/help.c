@@ -1,17 +1,13 @@
 /* What the program says of itself, printed from the tables of options and jobs. */
 #include "cli.h"
-#include "exec.h"
 #include "jobs.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 const rp_job *find_job(const char *name) {
-    if (!strcmp(name, tool_topo.name)) return &tool_topo;
-    if (!strcmp(name, tool_scale.name)) return &tool_scale;
-    if (!strcmp(name, tool_exec.name)) return &tool_exec;
-    if (!strcmp(name, tool_report.name)) return &tool_report;
-    if (!strcmp(name, tool_new.name)) return &tool_new;
+    const struct tool *tool = find_tool(name);
+    if (tool) return tool->job;
     if (plugin_is(name)) return plugin_job(name);
     for (const rp_job *const *job = rp_jobs; *job; job++)
         if (!strcmp((*job)->name, name)) return *job;
@@ -23,8 +19,8 @@ const rp_kernel **all_kernels(const rp_kernel *own) {
     while (rp_jobs[jobs]) jobs++;
     const rp_kernel **kernels = calloc(jobs + 4, sizeof *kernels);
     if (!kernels) return NULL;
-    kernels[count++] = tool_topo.kernel;
-    kernels[count++] = tool_exec.kernel;
+    kernels[count++] = tool_topo.job->kernel;
+    kernels[count++] = tool_exec.job->kernel;
     for (size_t i = 0; i < jobs; i++) {
         bool have = !rp_jobs[i]->kernel;
         for (size_t k = 0; k < count && !have; k++) have = kernels[k] == rp_jobs[i]->kernel;
@@ -50,11 +46,7 @@ void help_print(FILE *out) {
           out);
     for (const rp_job *const *job = rp_jobs; *job; job++) print_line(out, *job);
     fputs("\nTools:\n", out);
-    print_line(out, &tool_exec);
-    print_line(out, &tool_topo);
-    print_line(out, &tool_scale);
-    print_line(out, &tool_report);
-    print_line(out, &tool_new);
+    for (const struct tool *const *tool = tools; *tool; tool++) print_line(out, (*tool)->job);
     fputs("\nA job of your own, a plug-in: rankpool ./x.so [ARGUMENTS]; rankpool new x writes its source.\n", out);
     fputs("\nPool options, each also as a variable such as RANKPOOL_CREW:\n", out);
     options_print(out);

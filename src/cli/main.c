@@ -1,7 +1,6 @@
 /* rankpool [POOL OPTIONS] JOB [ARGUMENTS]: reads the command line, the same on every rank, and runs the job. A plug-in
  * is loaded before anything else, since its job says which options there are. */
-#include "exec.h"
-#include "stored.h"
+#include "cli.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -27,47 +26,34 @@ static bool speaks_for_host(void) {
     return true;
 }
 
-/* On one line, whatever words of the user's are in the text. */
-static int complain(int exit_code, const char *text) {
-    if (!is_first_rank()) return exit_code;
+static void tell(const char *text) {
     fputs("rankpool: ", stderr);
-    for (; *text; text++) fputc((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text, stderr);
+    print_on_line(stderr, text, strlen(text));
     fputc('\n', stderr);
+}
+
+int complain(int exit_code, const char *text) {
+    if (is_first_rank()) tell(text);
     return exit_code;
 }
 
-static int plan_and_run(const struct options *options, const rp_job *job, int argc, const char *const *argv,
-                        const rp_job_given *given) {
+static int plan_and_run(const struct options *options, const rp_job *job, const rp_job_given *given) {
+    const struct tool *tool = find_tool(job->name);
     char text[320];
-    if (job == &tool_new && !is_first_rank()) return EXIT_DONE;
     if (job->needs) {
         snprintf(text, sizeof text, "%s: not built: needs %s; install it and build again", job->name, job->needs);
         return complain(EXIT_ENVIRONMENT, text);
     }
     rp_job_run run = {.job = job, .given = given};
-    if (job == &tool_report) return is_first_rank() ? store_report(&run, argc, argv) : EXIT_DONE;
-    if (job == &tool_new) {
-        int exit_code = new_write(&run, argc, argv);
-        return exit_code ? complain(exit_code, run.message) : EXIT_DONE;
-    }
-    if (job->plan(&run, argc, argv)) return complain(EXIT_USAGE, run.message);
-    const bool scales = job->plan == tool_scale.plan;
-    if ((options->store && stored_check(&run)) || (scales && scale_check(options, &run))) {
-        if (job->release) job->release(&run);
-        return complain(EXIT_USAGE, run.message);
-    }
-    int exit_code = EXIT_DONE;
-    if (job != &tool_exec || !exec_is_dry(&run))
-        exit_code = run_job(options, &run, scales ? scale_run : run_once);
-    else if (is_first_rank())
-        exit_code = exec_dry_run(options, &run);
+    if (job->plan(&run, options->argc, options->argv)) return complain(EXIT_USAGE, run.message);
+    int exit_code = (tool ? tool->run : run_on_pool)(options, &run);
     if (job->release) job->release(&run);
     return exit_code;
 }
 
 /* The file of the plug-in that argv[at], or what scale there is to measure, names; or NULL. */
 static const char *plugin_file(int argc, const char *const *argv, int at) {
-    if (at < argc && !strcmp(argv[at], tool_scale.name)) at = options_find_job(&tool_scale, argc, argv, at + 1);
+    if (at < argc && !strcmp(argv[at], tool_scale.job->name)) at = options_find_job(tool_scale.job, argc, argv, at + 1);
     return at < argc && plugin_is(argv[at]) ? argv[at] : NULL;
 }
 
@@ -77,7 +63,7 @@ static const rp_job *job_of_run(rp_job *own, const char *file, int argc, const c
                                 rp_error *error) {
     if (at == argc || (file && plugin_load(file, error))) return NULL;
     const rp_job *job = find_job(argv[at]);
-    if (job == &tool_scale) {
+    if (job == tool_scale.job) {
         error->code = scale_join(own, argc, argv, at + 1);
         return own;
     }
@@ -91,7 +77,7 @@ static int refuse_plugin(struct options *options, int at, const char **argv, con
     rp_job_given none[1];
     rp_error error;
     int rest;
-    if (speaks_for_host()) fprintf(stderr, "rankpool: %s\n", reason);
+    if (speaks_for_host()) tell(reason);
     return options_read(options, NULL, at, argv, 1, &rest, none, &error) ? EXIT_USAGE : run_nothing(options);
 }
 
@@ -134,9 +120,9 @@ int main(int argc, char **arguments) {
     } else {
         options.argc = rest;
         options.argv = argv + at + 1;
-        exit_code = plan_and_run(&options, job, rest, argv + at + 1, given);
+        exit_code = plan_and_run(&options, job, given);
     }
     free(given);
-    if (own.plan == tool_scale.plan) free((void *)own.options);
+    if (own.plan == tool_scale.job->plan) free((void *)own.options);
     return exit_code;
 }

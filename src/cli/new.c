@@ -58,37 +58,20 @@ static void find_headers(char folder[PATH_MAX]) {
     }
 }
 
-/* As one word of a shell, whatever is in it. */
-static void print_word(FILE *out, const char *word) {
-    static const char plain[] = "/._-+=abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-    if (word[strspn(word, plain)] == 0) {
-        fputs(word, out);
-        return;
-    }
-    fputc('\'', out);
-    for (const char *c = word; *c; c++) {
-        if (*c == '\'')
-            fputs("'\\''", out);
-        else
-            fputc(*c, out);
-    }
-    fputc('\'', out);
-}
-
 static void print_line(FILE *out, const char *path) {
     char option[PATH_MAX + 2] = "-I", file[PATH_MAX + 4];
     find_headers(option + 2);
     fputs("cc -O2 -Wall -Wextra -fPIC -shared ", out);
     if (option[2] && strcmp(option, "-I/usr/include")) {
-        print_word(out, option);
+        print_for_shell(out, option);
         fputc(' ', out);
     }
     fputs("-o ", out);
     snprintf(file, sizeof file, "%s.so", path);
-    print_word(out, file);
+    print_for_shell(out, file);
     fputc(' ', out);
     snprintf(file, sizeof file, "%s.c", path);
-    print_word(out, file);
+    print_for_shell(out, file);
     fputc('\n', out);
 }
 
@@ -113,32 +96,32 @@ static int plan(rp_job_run *run, int argc, const char *const argv[]) {
 }
 
 static int not_written(rp_job_run *run, const char *file, int reason) {
-    if (reason == EEXIST) {
+    if (reason == EEXIST)
         rp_job_fail(run, "%.120s is there already: give another name, or remove it", file);
-        return EXIT_USAGE;
-    }
-    rp_job_fail(run, "cannot write %.120s: %s", file, strerror(reason));
-    return EXIT_ENVIRONMENT;
+    else
+        rp_job_fail(run, "cannot write %.120s: %s", file, strerror(reason));
+    return complain(reason == EEXIST ? EXIT_USAGE : EXIT_ENVIRONMENT, run->message);
 }
 
-int new_write(rp_job_run *run, int argc, const char *const argv[]) {
+static int run_new(const struct options *options, rp_job_run *run) {
+    const char *name = options->argv[0];
     char file[PATH_MAX];
-    if (plan(run, argc, argv)) return EXIT_USAGE;
-    snprintf(file, sizeof file, "%s.c", argv[0]);
+    if (!is_first_rank()) return EXIT_DONE;
+    snprintf(file, sizeof file, "%s.c", name);
     FILE *out = fopen(file, "wxe");
     if (!out) return not_written(run, file, errno);
-    const int reason = write_source(out, last_part(argv[0])) ? errno : 0;
+    const int reason = write_source(out, last_part(name)) ? errno : 0;
     if (fclose(out) || reason) {
         unlink(file); /* half of it is of no use */
         return not_written(run, file, reason ? reason : errno);
     }
     fprintf(stderr, "rankpool: wrote %s, a job that works. The line below compiles it; then run rankpool %s%s.so 1e6\n",
-            file, strchr(argv[0], '/') ? "" : "./", argv[0]);
-    print_line(stdout, argv[0]);
+            file, strchr(name, '/') ? "" : "./", name);
+    print_line(stdout, name);
     return fflush(stdout) ? not_written(run, "standard output", errno) : EXIT_DONE;
 }
 
-const rp_job tool_new = {
+static const rp_job job = {
     .name = "new",
     .arguments = "NAME",
     .summary = "write NAME.c, a job of your own to start from, and tell how to compile it",
@@ -149,3 +132,5 @@ const rp_job tool_new = {
         "there on every host. It is compiled again when the contract of jobs, rankpool_job.h, has changed.\n",
     .plan = plan,
 };
+
+const struct tool tool_new = {&job, run_new};

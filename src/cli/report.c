@@ -137,7 +137,9 @@ void failure_show(FILE *out, uint64_t *failed, const struct failed_tasks *what) 
         snprintf(tasks, sizeof tasks, "tasks %llu to %llu", (unsigned long long)what->begin,
                  (unsigned long long)what->end - 1);
     describe(where, sizeof where, what->how, what->ranks);
-    fprintf(out, "rankpool: %s failed: %.*s%s\n", tasks, (int)what->size, what->message, where);
+    fprintf(out, "rankpool: %s failed: ", tasks);
+    print_on_line(out, what->message, what->size);
+    fprintf(out, "%s\n", where);
 }
 
 void failures_sum_up(uint64_t failed, uint64_t tasks) {

@@ -180,6 +180,19 @@ static int judge_stopped(struct course *course, const char *why, const rp_map_st
     return say(&course->progress, exit_code, text);
 }
 
+/* Where it is not its output that a job cannot write, it has said which file it is, and why. */
+static int judge_unwritten(struct course *course, const rp_map_stats *stats) {
+    const int reason = errno;
+    const char *said = course->run->message;
+    const bool closed = reason == EPIPE && !*said;
+    char text[512];
+    if (closed && !course->stored) return EXIT_DONE; /* whoever read the results has enough */
+    if (closed) return judge_stopped(course, OUTPUT_CLOSED, stats, EXIT_STOPPED);
+    snprintf(text, sizeof text, "%s%s", *said ? said : "cannot write the results: ", *said ? "" : strerror(reason));
+    return course->stored ? judge_stopped(course, text, stats, EXIT_ENVIRONMENT)
+                          : say(&course->progress, EXIT_ENVIRONMENT, text);
+}
+
 /* How the run ended, in words and as an exit code. */
 static int judge(struct course *course, int rc, const rp_map_stats *stats) {
     char text[512];
@@ -190,11 +203,7 @@ static int judge(struct course *course, int rc, const rp_map_stats *stats) {
         if (course->failed) failures_sum_up(course->failed, stats->tasks_known);
         return course->failed ? EXIT_TASKS_FAILED : EXIT_DONE;
     case RP_EOUTPUT:
-        if (errno == EPIPE && !course->stored) return EXIT_DONE; /* whoever read the results has enough */
-        if (errno == EPIPE) return judge_stopped(course, OUTPUT_CLOSED, stats, EXIT_STOPPED);
-        snprintf(text, sizeof text, "cannot write the results: %s", strerror(errno));
-        return course->stored ? judge_stopped(course, text, stats, EXIT_ENVIRONMENT)
-                              : say(&course->progress, EXIT_ENVIRONMENT, text);
+        return judge_unwritten(course, stats);
     case RP_EUSAGE:
         return say(&course->progress, course->fed_rc ? EXIT_USAGE : EXIT_TASKS_FAILED, course->run->message);
     case RP_ETASK:
@@ -296,7 +305,7 @@ int run_failed(int rc, const rp_error *error) {
     return exit_code_of(rc);
 }
 
-static int run_on_pool(const struct options *options, rp_job_run *run, rp_world *world, struct stored *stored) {
+static int open_and_run(const struct options *options, rp_job_run *run, rp_world *world, struct stored *stored) {
     rp_pool *pool;
     rp_error error = {0};
     rp_map_stats stats;
@@ -315,12 +324,12 @@ static int repeat_end(const struct stored *stored) {
     return stored->failed ? EXIT_TASKS_FAILED : EXIT_DONE;
 }
 
-int run_once(const struct options *options, rp_job_run *run, rp_world *world) {
+static int run_once(const struct options *options, rp_job_run *run, rp_world *world) {
     struct stored stored;
-    if (!options->store) return run_on_pool(options, run, world, NULL);
+    if (!options->store) return open_and_run(options, run, world, NULL);
     int exit_code = stored_open(&stored, options, run, rp_world_ranks(world));
     bool computes = !exit_code && !stored.done;
-    if (computes) exit_code = run_on_pool(options, run, world, &stored);
+    if (computes) exit_code = open_and_run(options, run, world, &stored);
     /* Where it did not come to that, the store is as it was. */
     int closed = stored.store ? stored_close(&stored, run, stored.done ? RP_STORE_DONE : RP_STORE_STOPPED, NULL) : 0;
     if (exit_code || closed) return exit_code ? exit_code : closed;
@@ -356,6 +365,11 @@ int run_job(const struct options *options, rp_job_run *run, run_body *body) {
     if (world) rp_world_close(world, exit_code);
     free(kernels);
     return exit_code;
+}
+
+int run_on_pool(const struct options *options, rp_job_run *run) {
+    if (options->store && stored_check(run)) return complain(EXIT_USAGE, run->message);
+    return run_job(options, run, run_once);
 }
 
 static int leave(const struct options *options, rp_job_run *run, rp_world *world) { return EXIT_USAGE; }

@@ -17,16 +17,16 @@ static const double MIN_TIME_S = 0.5, SETTLED = 0.02;
 /* ---- Arguments ---- */
 
 int scale_join(rp_job *joined, int argc, const char *const *argv, int from) {
-    const int at = options_find_job(&tool_scale, argc, argv, from);
+    const int at = options_find_job(tool_scale.job, argc, argv, from);
     const rp_job *job = at < argc ? find_job(argv[at]) : NULL;
     size_t own = 0, others = 0;
-    while (tool_scale.options[own].name) own++;
-    while (job && job != &tool_scale && job->options && job->options[others].name) others++;
+    while (tool_scale.job->options[own].name) own++;
+    while (job && job != tool_scale.job && job->options && job->options[others].name) others++;
     rp_job_option *options = calloc(own + others + 1, sizeof *options);
     if (!options) return RP_ENOMEM;
-    memcpy(options, tool_scale.options, own * sizeof *options);
+    memcpy(options, tool_scale.job->options, own * sizeof *options);
     if (others) memcpy(options + own, job->options, others * sizeof *options);
-    *joined = tool_scale;
+    *joined = *tool_scale.job;
     joined->options = options;
     joined->kernel = job ? job->kernel : NULL; /* of a plug-in: the world needs to know it */
     return 0;
@@ -77,6 +77,7 @@ static int read_options(rp_job_run *run, struct scale *scale) {
 /* Can it be measured at all? */
 static int check_job(rp_job_run *run, const struct scale *scale) {
     const rp_job *job = scale->job;
+    if (!job->kernel) return rp_job_fail(run, "%s has no tasks: there is nothing to scale", job->name);
     if (job->needs) return rp_job_fail(run, "%s: not built: needs %s", job->name, job->needs);
     for (int i = 0; i < scale->argc; i++)
         if (!strcmp(scale->argv[i], "-"))
@@ -100,7 +101,7 @@ static int plan(rp_job_run *run, int argc, const char *const argv[]) {
     read.argv = argv + 1;
     read.given = run->given;
     if (!read.job) return rp_job_fail(run, "there is no job \"%.60s\" to measure: rankpool --help lists them", argv[0]);
-    if (read.job == &tool_scale)
+    if (read.job == tool_scale.job)
         return rp_job_fail(run, "scale cannot measure scale: name a job, as in rankpool scale primes 1e10");
     if (read_options(run, &read) || check_job(run, &read)) return RP_EUSAGE;
     struct scale *scale = malloc(sizeof *scale);
@@ -279,7 +280,8 @@ static int count_cores(struct scale *scale, rp_world *world, rp_error *error) {
     rp_result result;
     int rc = rp_pool_open(world, &options, &pool, error);
     if (rc) return rc;
-    const rp_map_options ask = {.kernel = tool_topo.kernel->name, .count = rp_pool_workers(pool), .each_worker = true};
+    const rp_map_options ask = {
+        .kernel = tool_topo.job->kernel->name, .count = rp_pool_workers(pool), .each_worker = true};
     rc = rp_map_open(pool, &ask, &map, error);
     if (rc == 0) {
         while ((rc = rp_map_next(map, -1, &result)) == 0) {
@@ -314,14 +316,16 @@ static int look_around(struct scale *scale, rp_world *world) {
     return EXIT_USAGE;
 }
 
-int scale_check(const struct options *options, rp_job_run *run) {
+static int check_options(const struct options *options, rp_job_run *run) {
+    if (options->store)
+        return rp_job_fail(run, "scale computes the same again and again, which no store can keep: leave out --store");
     const char *limit = options->timeout > 0 ? "timeout" : options->pool.memory ? "memory" : NULL;
     if (!limit) return 0;
     return rp_job_fail(run, "scale measures inline and thread workers too, which no --%s can limit: leave it out",
                        limit);
 }
 
-int scale_run(const struct options *options, rp_job_run *run, rp_world *world) {
+static int measure_all(const struct options *options, rp_job_run *run, rp_world *world) {
     struct scale *scale = run->state;
     struct options each = *options;
     each.quiet = each.untimed = true;
@@ -337,6 +341,11 @@ int scale_run(const struct options *options, rp_job_run *run, rp_world *world) {
     return scale->plot ? scale_plot(scale) : EXIT_DONE;
 }
 
+static int run_scale(const struct options *options, rp_job_run *run) {
+    if (check_options(options, run)) return complain(EXIT_USAGE, run->message);
+    return run_job(options, run, measure_all);
+}
+
 static const rp_job_option options[] = {
     {"repeat", "N[:M]", "at least N rounds (default 3), and at most M (default 5 N) until the medians settle"},
     {"min-time", "SECONDS", "measure each layout for so long in all, however many rounds it takes (default 0.5)"},
@@ -348,7 +357,7 @@ static const rp_job_option options[] = {
     {NULL, NULL, NULL},
 };
 
-const rp_job tool_scale = {
+static const rp_job job = {
     .name = "scale",
     .arguments = "JOB [ARGUMENTS OF JOB]",
     .summary = "a job on growing parts of the machine: how much faster, and where it stops paying",
@@ -370,3 +379,5 @@ const rp_job tool_scale = {
     .plan = plan,
     .release = release,
 };
+
+const struct tool tool_scale = {&job, run_scale};

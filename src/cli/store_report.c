@@ -58,9 +58,11 @@ static void print_failure(void *context, const rp_store_failure *failure) {
     if (listing->listed++ >= listing->most) return;
     const unsigned long long begin = failure->begin, last = failure->end - 1;
     if (begin == last)
-        printf("task %llu failed: %s\n", begin, failure->message);
+        printf("task %llu failed: ", begin);
     else
-        printf("tasks %llu to %llu failed: %s\n", begin, last, failure->message);
+        printf("tasks %llu to %llu failed: ", begin, last);
+    print_on_line(stdout, failure->message, strlen(failure->message));
+    putchar('\n');
     if (!failure->how) return;
     printf("  %s, %s", date_text(failure->time, date), cause_text(failure->how, cause));
     print_where(failure->how);
@@ -105,23 +107,26 @@ static int exit_code_of(const rp_store_summary *summary) {
     return summary->tasks_failed ? EXIT_TASKS_FAILED : EXIT_DONE;
 }
 
-int store_report(const rp_job_run *run, int argc, const char *const *argv) {
+static int plan(rp_job_run *run, int argc, const char *const argv[]) {
+    if (argc == 1) return 0;
+    return rp_job_fail(run, "report takes one FILE, which was given to --store; %d were given", argc);
+}
+
+static int run_report(const struct options *options, rp_job_run *run) {
+    const char *file = options->argv[0];
     rp_store_summary summary;
     rp_error error = {0};
     const bool only_status = rp_job_option_value(run, "status");
     struct listing listing = {.most = rp_job_option_value(run, "all") ? UINT64_MAX : FAILURES_LISTED};
-    if (argc != 1) {
-        fprintf(stderr, "rankpool: report takes one FILE, which was given to --store; %d were given\n", argc);
-        return EXIT_USAGE;
-    }
-    int rc = rp_store_look(argv[0], &summary, NULL, NULL, &error);
+    if (!is_first_rank()) return EXIT_DONE;
+    int rc = rp_store_look(file, &summary, NULL, NULL, &error);
     if (rc) {
         fprintf(stderr, "rankpool: %s\n", error.text);
-        return rc == RP_EINVAL || access(argv[0], F_OK) ? EXIT_USAGE : EXIT_ENVIRONMENT;
+        return rc == RP_EINVAL || access(file, F_OK) ? EXIT_USAGE : EXIT_ENVIRONMENT;
     }
     if (only_status) return exit_code_of(&summary);
-    print_summary(argv[0], &summary);
-    if (summary.tasks_failed) rc = rp_store_look(argv[0], &summary, print_failure, &listing, &error);
+    print_summary(file, &summary);
+    if (summary.tasks_failed) rc = rp_store_look(file, &summary, print_failure, &listing, &error);
     if (listing.listed > listing.most)
         printf("and %llu more failures: --all lists them\n", (unsigned long long)(listing.listed - listing.most));
     if (fflush(stdout)) return EXIT_ENVIRONMENT;
@@ -134,7 +139,7 @@ static const rp_job_option options[] = {
     {NULL, NULL, NULL},
 };
 
-const rp_job tool_report = {
+static const rp_job job = {
     .name = "report",
     .arguments = "FILE",
     .summary = "what a store holds: how far its run is, and what failed",
@@ -143,4 +148,7 @@ const rp_job tool_report = {
         "and after. With --status the exit code says: 0 all is done, 1 all is done and some of it failed,\n"
         "75 it is not done, 2 there is no such store, 3 it cannot be read.\n",
     .options = options,
+    .plan = plan,
 };
+
+const struct tool tool_report = {&job, run_report};

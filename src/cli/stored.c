@@ -191,23 +191,6 @@ int stored_close(struct stored *stored, rp_job_run *run, enum rp_store_end end, 
     return rc ? EXIT_ENVIRONMENT : 0;
 }
 
-/* As a shell reads it back. */
-static void print_word(FILE *out, const char *word) {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./@%";
-    if (*word && word[strspn(word, plain)] == 0) {
-        fputs(word, out);
-        return;
-    }
-    fputc('\'', out);
-    for (const char *c = word; *c; c++) {
-        if (*c == '\'')
-            fputs("'\\''", out);
-        else
-            fputc(*c, out);
-    }
-    fputc('\'', out);
-}
-
 void stored_say_left(const struct stored *stored, const char *why) {
     rp_store_summary summary;
     rp_error error;
@@ -221,7 +204,7 @@ void stored_say_left(const struct stored *stored, const char *why) {
     FILE *words = fopen("/proc/self/cmdline", "r"); /* all of them, as they were given */
     while (words && getdelim(&word, &capacity, 0, words) > 0) {
         fputc(' ', stderr);
-        print_word(stderr, word);
+        print_for_shell(stderr, word);
     }
     if (words) fclose(words);
     free(word);

@@ -156,7 +156,7 @@ static const rp_job_option options[] = {
     {0},
 };
 
-const rp_job tool_topo = {
+static const rp_job job = {
     .name = "topo",
     .arguments = "",
     .summary = "where every worker is, as each of them reads it back",
@@ -179,3 +179,5 @@ const rp_job tool_topo = {
     .finish = finish,
     .release = release,
 };
+
+const struct tool tool_topo = {&job, run_on_pool};

@@ -107,8 +107,29 @@ for way in pool_exec ranks_exec; do
     [[ -w /dev/full ]] && {
         run $way --joblog /dev/full echo ::: 1
         claim "$where: a full disk under the job log is an error" says "$err" 'cannot write the job log.*no space' 1
+        claim "$where: of the environment" test "$code" = 3
     }
 done
+
+# ---- With a store, what an earlier run has computed comes again, also before the job log can be opened
+mkfifo late
+stored_exec() { # the job log, whose reader comes late
+    { sleep 0.5 && cat late >stored.log; } &
+    local reader=$!
+    run rankpool --quiet --crew 2 --store store exec --joblog late 'exit {}' ::: 0 5 0
+    wait "$reader"
+    columns stored.log 1,7-9
+}
+stored_exec >first
+stored_exec >again
+claim "a run with a store that is done ends as the first did" test "$code" = 1
+claim "and its job log is whole again" cmp first again
+
+mkfifo short
+head -n 1 short >/dev/null &
+run pool_exec --joblog short 'sleep 0.5; exit' ::: 1
+claim "a job log that takes no more lines ends the run with 3" test "$code" = 3
+claim "and is named" says "$err" 'cannot write the job log short' 1
 
 # ---- A program that is the same for all
 run pool_exec no-such-program ::: 1 2

@@ -55,6 +55,8 @@ claim "a letter's value may follow at once" gives $'1 2\n3' rankpool --quiet exe
 claim "pool options may stand among its own" gives 1 rankpool exec --quiet -k --crew 1 echo ::: 1
 printf '# one\n\necho a # b\n   # c\nexit 0; echo no\n' >commands
 claim "a file of commands is run line by line" gives a rankpool --quiet exec -k --commands commands
+exec_two_lines() { run rankpool --quiet exec $'true\nfalse #' ::: 1; [[ $code == 1 && $(wc -l <"$err") == 2 ]]; }
+claim "a command of two lines that fails is shown on one" exec_two_lines
 exec_to_file() { run rankpool --output dry exec --dry-run echo ::: 'a b' && empty "$out" && grep -qx "echo 'a b'" dry; }
 claim "a dry run writes where it is told to" exec_to_file
 

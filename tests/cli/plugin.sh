@@ -63,6 +63,7 @@ claim "the plug-in without a fault runs" gives fine rankpool ./good.so
 claim "a file that is not there is refused, with its host" refused 2 "no\.so on $host: there is no such file" \
     rankpool ./no.so
 claim "a directory is refused" refused 2 'is a directory' rankpool ./
+claim "a name of two lines is shown on one" refused 2 'no\?such\.so' rankpool $'no\nsuch.so'
 mkfifo pipe.so
 claim "a FIFO is refused" refused 2 'is no regular file' rankpool pipe.so
 : >empty.so

@@ -107,6 +107,7 @@ claim "a time that is none is refused" refused min-time scale --min-time soon sl
 claim "a store is refused" refused "no store" scale --store "$tmp/store" sleep 1
 claim "a time for tasks is refused, for not every layout can keep to it" refused "--timeout" scale --timeout 5 sleep 1
 claim "and so is a limit of memory" refused "--memory" scale --memory 1G sleep 1
+claim "a tool without tasks is refused" refused "no tasks" scale report store
 claim "no workers are refused" refused node-workers scale --node-workers 0 sleep 1
 
 
