@@ -101,7 +101,11 @@ static int plan(rp_job_run *run, int argc, const char *const argv[]) {
     run->map.count = RP_FED;
     run->map.args = exec->args.data;
     run->map.args_size = exec->args.size;
-    run->unordered = !exec->options.keep_order;
+    run->unordered = true; /* -k concerns what is printed, not what is logged and counted */
+    if (exec->options.retries > 1) {
+        run->map.grows = true;
+        run->map.retries = exec->options.retries - 1; /* of a worker that dies with the command */
+    }
     run->map.schedule = (rp_schedule){.kind = RP_DYNAMIC, .chunk = 1}; /* each is answered when it ends */
     return 0;
 }
@@ -209,7 +213,9 @@ const rp_job tool_exec = {
     .plan = plan,
     .feed = feed,
     .collect = exec_collect,
+    .end = exec_collect_end,
     .finish = exec_collect_finish,
     .release = release,
     .command = true,
+    .failures = true,
 };

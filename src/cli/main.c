@@ -52,7 +52,9 @@ static int plan_and_run(const struct options *options, const rp_job *job, int ar
     }
     if (job->plan(&run, argc, argv)) return complain(EXIT_USAGE, run.message);
     const bool scales = job->plan == tool_scale.plan;
-    if ((options->store && stored_check(&run)) || (scales && scale_check(options, &run))) {
+    const bool stores = options->store != NULL;
+    if ((stores && ((job == &tool_exec && exec_store_check(&run)) || stored_check(&run))) ||
+        (scales && scale_check(options, &run))) {
         if (job->release) job->release(&run);
         return complain(EXIT_USAGE, run.message);
     }
