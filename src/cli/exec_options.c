@@ -160,8 +160,8 @@ int exec_store_check(rp_job_run *run) {
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (given(run, names[i], NULL))
             return rp_job_fail(run,
-                               "--%s and --store were both given; a store resumes by itself: give one, and "
-                               "--retry-failed before exec for what failed",
+                               "--%s and --store were both given: a store resumes by itself and runs no command again "
+                               "that has ended; give one of them",
                                names[i]);
     if (timeout && strchr(timeout, '%'))
         return rp_job_fail(run, "--timeout %.20s depends on the run, which no store can keep: give a time such as 30s",

@@ -224,7 +224,9 @@ static int judge(struct course *course, int rc, const rp_map_stats *stats) {
 static int conclude(struct course *course, const rp_map_stats *stats) {
     int rc = finish(course, stats);
     if (course->stored) {
-        const enum rp_store_end end = rc ? RP_STORE_STOPPED : RP_STORE_DONE;
+        /* A job that keeps no state and only judges at its end, such as exec, does so again each time. */
+        const bool judged = rc == RP_EUSAGE && course->rc == RP_END && !course->fed_rc && !course->run->job->save;
+        const enum rp_store_end end = rc && !judged ? RP_STORE_STOPPED : RP_STORE_DONE;
         if (rc == 0) rc = collect_due(course, true);
         const int reason = errno;
         progress_clear(&course->progress);
