@@ -73,6 +73,11 @@ typedef struct rp_job {
     /* Its arguments are another program's command line: options end at the first word that is none, and what follows
      * is handed to plan as it is. Options whose name is one letter are given with one dash, as -k or -N 2. */
     bool command;
+    /* collect is given failed tasks, too, after they were listed: result->status is not 0 then. */
+    bool failures;
+    /* The map is over, however it ended, and collect will be given no more: write what it kept back. Before finish. Not
+     * called when the output took no more. Returns as collect does. May be NULL. */
+    int (*end)(rp_job_run *run);
 } rp_job;
 
 /* An option as the user gave it. */

@@ -101,7 +101,11 @@ static int plan(rp_job_run *run, int argc, const char *const argv[]) {
     run->map.count = RP_FED;
     run->map.args = exec->args.data;
     run->map.args_size = exec->args.size;
-    run->unordered = !exec->options.keep_order;
+    run->unordered = true; /* -k concerns what is printed, not what is logged and counted */
+    if (exec->options.retries > 1) {
+        run->map.grows = true;
+        run->map.retries = exec->options.retries - 1; /* of a worker that dies with the command */
+    }
     run->map.schedule = (rp_schedule){.kind = RP_DYNAMIC, .chunk = 1}; /* each is answered when it ends */
     return 0;
 }
@@ -192,8 +196,9 @@ static int dry_run(const struct options *options, rp_job_run *run) {
 
 static int run_exec(const struct options *options, rp_job_run *run) {
     const struct exec *exec = run->state;
-    if (!exec->options.dry_run) return run_on_pool(options, run);
-    return is_first_rank() ? dry_run(options, run) : EXIT_DONE;
+    if (exec->options.dry_run) return is_first_rank() ? dry_run(options, run) : EXIT_DONE;
+    if (options->store && exec_store_check(run)) return complain(EXIT_USAGE, run->message);
+    return run_on_pool(options, run);
 }
 
 static const rp_job job = {
@@ -215,9 +220,11 @@ static const rp_job job = {
     .plan = plan,
     .feed = feed,
     .collect = exec_collect,
+    .end = exec_collect_end,
     .finish = exec_collect_finish,
     .release = release,
     .command = true,
+    .failures = true,
 };
 
 const struct tool tool_exec = {&job, run_exec};

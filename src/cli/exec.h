@@ -56,6 +56,8 @@ struct exec {
 /* exec_options.c: all of them into *options; options->env is the caller's to free, also after a failure. 0 or rp_job_fail(). */
 int exec_options_read(rp_job_run *run, struct exec_options *options);
 extern const rp_job_option exec_option_table[];
+/* Can a store keep the run? 0 or rp_job_fail(). */
+int exec_store_check(rp_job_run *run);
 
 /* exec.c: the command of this number and these values, each of which is ended by 0, as it is shown here; and, where `tag`
  * is not NULL, the tag of its lines. RP_ENOMEM. */
@@ -65,7 +67,19 @@ int exec_fill(const struct exec *exec, uint64_t seq, uint32_t slot, const char *
 /* exec_feed.c: a command that may run becomes a task. RP_ECLOSED: no more of them; or as rp_map_put. */
 int exec_put(rp_job_run *run, rp_map *map, uint64_t seq, const struct exec_bytes *set);
 
-/* exec_run.c: in workers. A task's input is its number from 1, of 8 bytes, and its values, each ended by 0. */
+/* What a task's input begins with; its values follow, each ended by 0. */
+struct exec_task {
+    uint64_t seq;       /* from 1 */
+    uint64_t place;     /* of its output, with -k: 0.. without those that are left out */
+    uint64_t limit_ns;  /* --timeout N%: how long it may take; 0: that is not known yet */
+    uint32_t attempt;   /* from 1 */
+    uint32_t failed_on; /* the worker that made the attempt before */
+    uint32_t returned;  /* how often that worker has given it back */
+    uint32_t unused;    /* 0: every byte of an input counts where runs are compared */
+};
+
+/* exec_run.c: in workers. A command that is tried again is another task, which the one that failed adds; the record of
+ * that one is empty. */
 extern const rp_kernel exec_kernel;
 /* What workers need of the options and the template, at the end of `to`. Part of plan, on every rank: 0 or RP_ENOMEM. */
 int exec_run_pack(const struct exec *exec, struct exec_bytes *to);
@@ -74,6 +88,7 @@ int exec_run_pack(const struct exec *exec, struct exec_bytes *to);
  * rp_job_fail(). `free`: NULL is no error. */
 int exec_collect_begin(rp_job_run *run, struct exec *exec);
 int exec_collect(rp_job_run *run, const rp_result *result);
+int exec_collect_end(rp_job_run *run);
 int exec_collect_finish(rp_job_run *run);
 void exec_collect_free(struct exec_output *output);
 

@@ -1,5 +1,6 @@
 /* What becomes of a set of values on rank 0 before it is a task: commands of an earlier run are left out, and where the
  * user wants to stop early or slowly, a command is only put when a worker is free to start it. */
+#include "exec_file.h"
 #include "exec_output.h"
 #include "exec_spawn.h"
 
@@ -14,6 +15,12 @@
 
 /* ---- Files --------------------------------------------------------------------------------------------- */
 
+int exec_log_failed(rp_job_run *run, const char *file) {
+    rp_job_fail(run, "cannot write the job log %.160s: %s; --resume goes on from it when there is room", file,
+                strerror(errno));
+    return RP_ESYSTEM;
+}
+
 static int open_log(rp_job_run *run, struct exec_output *output, const struct exec_options *options) {
     const char *file = options->joblog;
     rp_error error;
@@ -23,12 +30,9 @@ static int open_log(rp_job_run *run, struct exec_output *output, const struct ex
     if (output->log < 0) return rp_job_fail(run, "cannot open the job log %.160s: %s", file, strerror(errno));
     struct stat what;
     bool whole = !fstat(output->log, &what) && !S_ISREG(what.st_mode);
+    if (!whole && ftruncate(output->log, (off_t)output->before.end)) return exec_log_failed(run, file);
     size_t size = output->before.end ? 0 : strlen(EXEC_JOBLOG_HEADER);
-    if ((whole || !ftruncate(output->log, (off_t)output->before.end)) &&
-        (!size || write(output->log, EXEC_JOBLOG_HEADER, size) == (ssize_t)size))
-        return 0;
-    rp_job_fail(run, "cannot write the job log %.160s: %s", file, strerror(errno));
-    return RP_EOUTPUT;
+    return exec_file_write(output->log, EXEC_JOBLOG_HEADER, size) ? 0 : exec_log_failed(run, file);
 }
 
 static int open_results(rp_job_run *run, struct exec_output *output, const char *folder) {
@@ -53,19 +57,18 @@ static int look_for_program(rp_job_run *run, const struct exec *exec) {
 }
 
 static int open_all(rp_job_run *run, struct exec *exec) {
-    struct exec_output *output = exec->output;
     int rc = look_for_program(run, exec);
-    if (!rc) rc = open_log(run, output, &exec->options);
-    return rc ? rc : open_results(run, output, exec->options.results);
+    if (!rc) rc = open_log(run, exec->output, &exec->options);
+    return rc ? rc : open_results(run, exec->output, exec->options.results);
 }
 
 /* A feeder that is canceled in here leaves it locked; nothing was collected by then, and nothing is after that. */
 int exec_output_open(rp_job_run *run, struct exec *exec) {
     struct exec_output *output = exec->output;
-    pthread_mutex_lock(&output->opening);
+    pthread_mutex_lock(&output->lock);
     if (!output->opened) output->open_rc = open_all(run, exec);
     output->opened = true;
-    pthread_mutex_unlock(&output->opening);
+    pthread_mutex_unlock(&output->lock);
     return output->open_rc;
 }
 
@@ -112,14 +115,22 @@ static double now_s(void) {
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-/* Until a worker has nothing to do, and --delay has passed. */
-static void wait_for_a_worker(struct exec *exec, rp_map *map) {
+/* Commands that may be put for each worker and have not ended; 0: any number. Where ends decide about what is to come,
+ * one; where a command that fails is put behind those that wait, not too many of them. */
+static uint64_t commands_ahead(const struct exec_options *options) {
+    if (options->halt.when || options->delay_s > 0 || options->timeout_percent > 0) return 1;
+    return options->retries > 1 ? 16 : 0;
+}
+
+/* Until a worker has nothing to do, or too little, and --delay has passed. */
+static void wait_for_a_worker(struct exec *exec, rp_map *map, uint64_t ahead) {
     struct exec_output *output = exec->output;
     rp_map_stats stats;
     const double look_s = 0.0005;
     for (;;) {
         rp_map_stats_get(map, &stats);
-        if (atomic_load(&output->halted) || atomic_load(&output->put) < stats.tasks_done + stats.workers) break;
+        const uint64_t running = atomic_load(&output->put) - atomic_load(&output->answered);
+        if (atomic_load(&output->halted) || running < ahead * stats.workers) break;
         sleep_for(look_s);
     }
     const double now = now_s();
@@ -132,11 +143,15 @@ int exec_put(rp_job_run *run, rp_map *map, uint64_t seq, const struct exec_bytes
     struct exec_output *output = exec->output;
     int rc = is_left_out(run, exec, seq, set);
     if (rc) return rc == 1 ? 0 : rc;
-    if (exec->options.halt.when || exec->options.delay_s > 0) wait_for_a_worker(exec, map);
+    const uint64_t ahead = commands_ahead(&exec->options);
+    /* Inputs of an earlier run must all come again before the store lets anything be collected. */
+    if (ahead && atomic_load(&output->put) >= run->map.inputs) wait_for_a_worker(exec, map, ahead);
     atomic_fetch_add(&output->put, 1); /* before the look, as exec_collect.c looks after it has set `halted` */
     if (atomic_load(&output->halted)) return RP_ECLOSED;
+    const struct exec_task task = {
+        .seq = seq, .place = output->places++, .limit_ns = atomic_load(&output->limit_ns), .attempt = 1};
     output->input.size = 0;
-    exec_bytes_add(&output->input, &seq, sizeof seq);
+    exec_bytes_add(&output->input, &task, sizeof task);
     exec_bytes_add(&output->input, set->data, set->size);
     return output->input.failed ? RP_ENOMEM : rp_map_put(map, output->input.data, output->input.size);
 }

@@ -25,8 +25,8 @@ const rp_job_option exec_option_table[] = {
     {"resume", NULL, "skip what --joblog FILE has"},
     {"resume-failed", NULL, "the same, and run again what failed in it"},
     {"retry-failed", NULL, "run only what failed in --joblog FILE"},
-    {"retries", "N", "a command that fails is run up to N times in all"},
-    {"timeout", "TIME|N%", "end a command after TIME, or N per cent of the median so far"},
+    {"retries", "N", "a command that fails is run up to N times in all, elsewhere first"},
+    {"timeout", "TIME|N%", "end a command after TIME, or N per cent of the run's median so far"},
     {"halt", "WHEN,WHAT", "end the run: soon or now, fail=1, success=10%, done=5, ..."},
     {"delay", "TIME", "between the starts of two commands"},
     {"workdir", "DIR", "where commands run; also --wd"},
@@ -151,4 +151,20 @@ int exec_options_read(rp_job_run *run, struct exec_options *options) {
     if (!rc) rc = read_halt(run, &options->halt);
     if (!rc) rc = read_resume(run, options);
     return rc ? rc : read_env(run, options);
+}
+
+/* Results in a store go by the numbers and the bytes of the map's inputs, which must be the same in every run. */
+int exec_store_check(rp_job_run *run) {
+    static const char *const names[] = {"retries", "resume", "resume-failed", "retry-failed"};
+    const char *timeout = given(run, "timeout", NULL);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (given(run, names[i], NULL))
+            return rp_job_fail(run,
+                               "--%s and --store were both given: a store resumes by itself and runs no command again "
+                               "that has ended; give one of them",
+                               names[i]);
+    if (timeout && strchr(timeout, '%'))
+        return rp_job_fail(run, "--timeout %.20s depends on the run, which no store can keep: give a time such as 30s",
+                           timeout);
+    return 0;
 }

@@ -5,6 +5,8 @@
 
 #include "exec.h"
 #include "exec_joblog.h"
+#include "exec_median.h"
+#include "exec_order.h"
 #include "exec_report.h"
 
 #include <pthread.h>
@@ -15,21 +17,29 @@ struct exec_output {
     struct exec_bytes input;   /* of the task that is put now */
     struct exec_joblog before; /* of the run that is resumed */
     double next_s;             /* --delay: the next start */
-    /* Set by whichever thread opens them first: with a store, results of an earlier run come before any is fed. */
-    pthread_mutex_t opening;
+    uint64_t places;           /* given out */
+    /* Set once, by whichever thread comes first, under the lock: with a store, results of an earlier run come before any
+     * command is fed. */
+    pthread_mutex_t lock;
     bool opened;
     int open_rc;
     int log, results; /* descriptors; -1: none */
     /* Both threads'. */
-    atomic_uint_least64_t put; /* tasks */
-    atomic_bool halted;        /* no more of them */
+    atomic_uint_least64_t put;      /* tasks */
+    atomic_uint_least64_t answered; /* tasks whose command has ended for good */
+    atomic_uint_least64_t limit_ns; /* --timeout N%, as soon as it is known; else 0 */
+    atomic_bool halted;             /* no more of them */
     /* The collector's. */
-    uint64_t done, failed;
+    uint64_t done, failed, shown; /* commands; failures that were shown */
+    struct exec_order *order;     /* -k; else NULL */
+    struct exec_median median;
     struct exec_bytes tag, line;
 };
 
-/* Makes files and folders, and reads the job log, once; the first thing that either thread does. 0, rp_job_fail(),
- * or RP_EOUTPUT after it. */
+/* Makes files and folders, and reads the job log, when it is called first. The feeder begins with it, and so does the
+ * collector, which may come first where a store has what an earlier run did. 0, or what rp_job_fail() has the reason of. */
 int exec_output_open(rp_job_run *run, struct exec *exec);
+/* The job log took no more, and errno says why. RP_ESYSTEM, which ends the run. */
+int exec_log_failed(rp_job_run *run, const char *file);
 
 #endif

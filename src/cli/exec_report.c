@@ -5,14 +5,15 @@
 #include <string.h>
 
 struct head {
-    uint64_t seq, received, values_size, out_size, err_size;
+    uint64_t seq, place, received, values_size, out_size, err_size;
     double start_s, runtime_s;
     int32_t exit_code, signal;
-    uint32_t slot, attempts, timed_out, host_size; /* the host's with its 0 */
+    uint32_t slot, timed_out, host_size; /* the host's with its 0 */
 };
 
 char *exec_report_write(rp_task *task, const struct exec_report *report) {
     const struct head head = {.seq = report->seq,
+                              .place = report->place,
                               .received = report->received,
                               .values_size = report->values_size,
                               .out_size = report->out_size,
@@ -22,7 +23,6 @@ char *exec_report_write(rp_task *task, const struct exec_report *report) {
                               .exit_code = report->exit_code,
                               .signal = report->signal,
                               .slot = report->slot,
-                              .attempts = report->attempts,
                               .timed_out = report->timed_out,
                               .host_size = (uint32_t)strlen(report->host) + 1};
     const size_t before = sizeof head + head.host_size + report->values_size;
@@ -51,11 +51,11 @@ int exec_report_read(struct exec_report *report, const void *data, size_t size) 
     const char *values = at + head.host_size, *out = values + head.values_size;
     if (left || !head.host_size || values[-1] || (head.values_size && out[-1])) return RP_EPROTOCOL;
     *report = (struct exec_report){.seq = head.seq,
+                                   .place = head.place,
                                    .exit_code = head.exit_code,
                                    .signal = head.signal,
                                    .timed_out = head.timed_out != 0,
                                    .slot = head.slot,
-                                   .attempts = head.attempts,
                                    .start_s = head.start_s,
                                    .runtime_s = head.runtime_s,
                                    .received = head.received,

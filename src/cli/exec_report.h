@@ -6,10 +6,11 @@
 
 /* All pointers are lent from the record, or for the writing. */
 struct exec_report {
-    uint64_t seq; /* from 1 */
+    uint64_t seq;   /* from 1 */
+    uint64_t place; /* of exec_task */
     int exit_code, signal;
     bool timed_out;
-    uint32_t slot, attempts;
+    uint32_t slot;
     double start_s, runtime_s; /* since 1970; of the last attempt */
     uint64_t received;         /* bytes that it wrote to its standard output */
     const char *host;

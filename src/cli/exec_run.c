@@ -2,6 +2,7 @@
  * command ended and holds what it wrote. A command that fails is no failed task of the pool's: rank 0 counts those
  * itself, and only what kept the worker from running a command at all is one. */
 #include "exec.h"
+#include "exec_file.h"
 #include "exec_lines_out.h"
 #include "exec_report.h"
 #include "exec_spawn.h"
@@ -16,14 +17,14 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { RUNTIMES = 1000 /* after which the median is settled */, RUNTIMES_LEAST = 3 };
+enum { RETURNS = 6 /* of a command that failed here, before it is tried here again, within 63 ms */ };
 
 /* ---- What workers are told ----------------------------------------------------------------------------- */
 
 /* Followed by the folder and the variables, each ended by 0, and the template. */
 struct told {
     uint64_t run;
-    double timeout_s, timeout_percent;
+    double timeout_s;
     uint32_t retries, env_count;
     uint8_t in_folder, line_buffer, tag;
 };
@@ -43,7 +44,6 @@ int exec_run_pack(const struct exec *exec, struct exec_bytes *to) {
     struct told told;
     memset(&told, 0, sizeof told); /* with what is between its fields */
     told.timeout_s = options->timeout_s;
-    told.timeout_percent = options->timeout_percent;
     told.retries = options->retries;
     told.env_count = (uint32_t)options->env_count;
     told.in_folder = options->workdir != NULL;
@@ -64,8 +64,6 @@ struct runner {
     struct exec_template *template;
     struct exec_station station;
     char program[PATH_MAX]; /* of every command; "": it is looked up each time */
-    double *runtime_s;      /* [RUNTIMES] of commands that were good, sorted */
-    size_t runtimes;
 };
 
 static void free_runner(void *state) {
@@ -73,7 +71,6 @@ static void free_runner(void *state) {
     exec_station_close(&runner->station);
     exec_template_free(runner->template);
     free((void *)runner->env);
-    free(runner->runtime_s);
     free(runner);
 }
 
@@ -83,8 +80,7 @@ static int unpack(struct runner *runner, const char *args, size_t size) {
     const char *at = args + sizeof runner->told, *end = args + size;
     memcpy(&runner->told, args, sizeof runner->told);
     runner->env = calloc((size_t)runner->told.env_count + 1, sizeof *runner->env);
-    runner->runtime_s = calloc(RUNTIMES, sizeof *runner->runtime_s);
-    if (!runner->env || !runner->runtime_s) return RP_ENOMEM;
+    if (!runner->env) return RP_ENOMEM;
     if (runner->told.in_folder) {
         runner->folder = at;
         at += strlen(at) + 1;
@@ -124,6 +120,7 @@ static double now_s(clockid_t clock) {
 /* One run of a command. */
 struct attempt {
     struct exec_report *report;
+    double limit_s;    /* 0: it may take any time */
     char message[512]; /* why it could not be started; "" */
 };
 
@@ -142,24 +139,6 @@ static void no_folder(struct attempt *attempt, const char *folder, int error) {
     attempt->report->exit_code = 126;
     snprintf(attempt->message, sizeof attempt->message, "rankpool: cannot run in the folder %.200s on %s: %s\n", folder,
              attempt->report->host, strerror(error));
-}
-
-/* Seconds that a command may take; 0: any. */
-static double limit_of(const struct runner *runner) {
-    if (runner->told.timeout_percent <= 0) return runner->told.timeout_s;
-    if (runner->runtimes < RUNTIMES_LEAST) return 0;
-    const double median_s = runner->runtime_s[runner->runtimes / 2];
-    const double least_s = 0.001; /* 0 would mean that there is no limit */
-    const double limit_s = median_s * runner->told.timeout_percent / 100;
-    return limit_s > least_s ? limit_s : least_s;
-}
-
-static void keep_runtime(struct runner *runner, double runtime_s) {
-    size_t at = runner->runtimes;
-    if (at == RUNTIMES) return;
-    for (; at > 0 && runner->runtime_s[at - 1] > runtime_s; at--) runner->runtime_s[at] = runner->runtime_s[at - 1];
-    runner->runtime_s[at] = runtime_s;
-    runner->runtimes++;
 }
 
 /* `path`: of PATH_MAX bytes. NULL: there is none, and the attempt says why. */
@@ -199,7 +178,7 @@ static void run(struct runner *runner, rp_task *task, const struct exec_command 
         return;
     }
     const struct exec_watch watch = {
-        .timeout_s = limit_of(runner), .fd = lines ? lines->from : -1, .ready = exec_lines_out_ready, .self = lines};
+        .timeout_s = attempt->limit_s, .fd = lines ? lines->from : -1, .ready = exec_lines_out_ready, .self = lines};
     struct exec_end end;
     if (lines) exec_lines_out_started(lines);
     exec_wait(pid, &watch, task, &end);
@@ -207,7 +186,6 @@ static void run(struct runner *runner, rp_task *task, const struct exec_command 
     report->exit_code = end.exit_code;
     report->signal = end.signal;
     report->timed_out = end.timed_out;
-    if (exec_report_good(report)) keep_runtime(runner, report->runtime_s);
 }
 
 /* ---- Its record ---------------------------------------------------------------------------------------- */
@@ -215,16 +193,6 @@ static void run(struct runner *runner, rp_task *task, const struct exec_command 
 static size_t size_of(int fd) {
     struct stat what;
     return fstat(fd, &what) || what.st_size < 0 ? 0 : (size_t)what.st_size;
-}
-
-static int read_all(int fd, char *to, size_t size) {
-    for (size_t at = 0; at < size;) {
-        const ssize_t got = pread(fd, to + at, size - at, (off_t)at);
-        if (got < 0 && errno == EINTR) continue;
-        if (got <= 0) return RP_ESYSTEM;
-        at += (size_t)got;
-    }
-    return 0;
 }
 
 static int write_record(struct runner *runner, rp_task *task, struct attempt *attempt) {
@@ -237,55 +205,79 @@ static int write_record(struct runner *runner, rp_task *task, struct attempt *at
     if (!to)
         return rp_task_fail(task, "out of memory for the output of command %llu, %zu bytes",
                             (unsigned long long)report->seq, report->out_size + report->err_size);
-    int rc = read_all(runner->station.out, to, report->out_size);
-    if (!rc) rc = read_all(runner->station.err, to + report->out_size, err_size);
-    if (rc)
+    if (!exec_file_read(runner->station.out, to, report->out_size, 0) ||
+        !exec_file_read(runner->station.err, to + report->out_size, err_size, 0))
         return rp_task_fail(task, "the output of command %llu cannot be read back on %s: %s",
                             (unsigned long long)report->seq, report->host, strerror(errno));
     memcpy(to + report->out_size + err_size, attempt->message, message_size);
     return 0;
 }
 
-static int run_often_enough(struct runner *runner, rp_task *task, const struct exec_command *command,
-                            struct exec_report *report, const struct exec_values *values) {
-    struct attempt attempt = {.report = report};
+/* The command's next task. */
+static int add(rp_task *task, const struct exec_task *next, const struct exec_report *report) {
+    struct exec_bytes input = {0};
+    exec_bytes_add(&input, next, sizeof *next);
+    exec_bytes_add(&input, report->values, report->values_size);
+    int rc = input.failed ? RP_ENOMEM : rp_task_add(task, input.data, input.size);
+    exec_bytes_free(&input);
+    return rc;
+}
+
+/* May the command run again? Then it is on its way, and this attempt is none of anybody's business. */
+static bool is_tried_again(const struct runner *runner, rp_task *task, const struct exec_task *head,
+                           const struct exec_report *report) {
+    if (exec_report_good(report) || head->attempt >= runner->told.retries || rp_task_canceled(task)) return false;
+    struct exec_task next = *head;
+    next.attempt++;
+    next.failed_on = rp_task_where(task)->worker;
+    next.returned = 0;
+    return add(task, &next, report) == 0;
+}
+
+/* A command that has failed here is left to another worker, if one asks for work before it has come back too often. The
+ * wait grows, so that those whose commands are short get their chance. */
+static bool is_returned(rp_task *task, const struct exec_task *head, const struct exec_report *report) {
+    if (head->attempt == 1 || head->failed_on != rp_task_where(task)->worker || head->returned >= RETURNS) return false;
+    struct exec_task next = *head;
+    nanosleep(&(struct timespec){.tv_nsec = 1000000L << next.returned++}, NULL);
+    return add(task, &next, report) == 0;
+}
+
+static int run_it(struct runner *runner, rp_task *task, const struct exec_command *command,
+                  const struct exec_task *head, struct exec_report *report, const struct exec_values *values) {
+    struct attempt attempt = {.report = report, .limit_s = (double)head->limit_ns * 1e-9};
     struct exec_lines_out lines;
-    int rc = 0;
-    do {
-        const int error = exec_station_empty(runner->station.out), other = exec_station_empty(runner->station.err);
-        if (error || other)
-            return rp_task_fail(task, "no room for output on %s: %s", report->host, strerror(error ? error : other));
-        attempt.message[0] = 0;
-        report->received = 0;
-        if (runner->told.line_buffer) {
-            rc = exec_lines_out_open(&lines, task, runner->told.tag ? values : NULL);
-            if (rc) return rp_task_fail(task, "no pipe for output on %s: %s", report->host, strerror(errno));
-        }
-        run(runner, task, command, runner->told.line_buffer ? &lines : NULL, &attempt);
-        if (runner->told.line_buffer) report->received = exec_lines_out_close(&lines);
-        report->attempts++;
-    } while (!exec_report_good(report) && report->attempts < runner->told.retries && !rp_task_canceled(task));
-    return write_record(runner, task, &attempt);
+    if (!head->limit_ns) attempt.limit_s = runner->told.timeout_s;
+    const int error = exec_station_empty(runner->station.out), other = exec_station_empty(runner->station.err);
+    if (error || other)
+        return rp_task_fail(task, "no room for output on %s: %s", report->host, strerror(error ? error : other));
+    if (runner->told.line_buffer && exec_lines_out_open(&lines, task, runner->told.tag ? values : NULL))
+        return rp_task_fail(task, "no pipe for output on %s: %s", report->host, strerror(errno));
+    run(runner, task, command, runner->told.line_buffer ? &lines : NULL, &attempt);
+    if (runner->told.line_buffer) report->received = exec_lines_out_close(&lines);
+    return is_tried_again(runner, task, head, report) ? 0 : write_record(runner, task, &attempt);
 }
 
 static int item(rp_task *task, const void *input, size_t size) {
     struct runner *runner = rp_task_state(task);
-    uint64_t seq;
-    if (size < sizeof seq) return RP_EPROTOCOL;
-    memcpy(&seq, input, sizeof seq);
-    const char *data = (const char *)input + sizeof seq;
-    size_t count;
-    const char **value = exec_values_list(data, size - sizeof seq, &count);
-    const struct exec_values values = {.seq = seq, .slot = runner->station.slot + 1, .count = count, .value = value};
-    struct exec_command command = {0};
-    int rc = value ? exec_template_fill(runner->template, &values, &command) : RP_ENOMEM;
-    struct exec_report report = {.seq = seq,
-                                 .slot = values.slot,
+    struct exec_task head;
+    if (size < sizeof head) return RP_EPROTOCOL;
+    memcpy(&head, input, sizeof head);
+    const char *data = (const char *)input + sizeof head;
+    struct exec_report report = {.seq = head.seq,
+                                 .place = head.place,
+                                 .slot = runner->station.slot + 1,
                                  .host = rp_task_where(task)->host,
                                  .values = data,
-                                 .values_size = size - sizeof seq};
-    snprintf(runner->station.task, sizeof runner->station.task, "RANKPOOL_TASK=%llu", (unsigned long long)seq);
-    if (!rc) rc = run_often_enough(runner, task, &command, &report, &values);
+                                 .values_size = size - sizeof head};
+    if (is_returned(task, &head, &report)) return 0;
+    size_t count;
+    const char **value = exec_values_list(data, size - sizeof head, &count);
+    const struct exec_values values = {.seq = head.seq, .slot = report.slot, .count = count, .value = value};
+    struct exec_command command = {0};
+    int rc = value ? exec_template_fill(runner->template, &values, &command) : RP_ENOMEM;
+    snprintf(runner->station.task, sizeof runner->station.task, "RANKPOOL_TASK=%llu", (unsigned long long)head.seq);
+    if (!rc) rc = run_it(runner, task, &command, &head, &report, &values);
     exec_command_free(&command);
     free((void *)value);
     return rc;

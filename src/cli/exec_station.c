@@ -4,6 +4,7 @@
  * Output: two unlinked files for the life of the worker. A command that writes nothing costs no call on them; they are
  * open for appending, so that what is emptied fills from its begin whoever writes. */
 #include "exec_station.h"
+#include "exec_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,18 +39,6 @@ static int take_slot(struct exec_station *station, uint64_t run) {
 }
 
 /* ---- Output -------------------------------------------------------------------------------------------- */
-
-static int open_unlinked(void) {
-    const char *folder = getenv("TMPDIR");
-    if (!folder || !*folder) folder = "/tmp";
-    int fd = open(folder, O_TMPFILE | O_RDWR | O_APPEND | O_CLOEXEC, 0600);
-    if (fd >= 0) return fd;
-    char path[4096];
-    if ((size_t)snprintf(path, sizeof path, "%s/rankpool-XXXXXX", folder) >= sizeof path) return -1;
-    fd = mkostemp(path, O_APPEND | O_CLOEXEC);
-    if (fd >= 0) unlink(path);
-    return fd;
-}
 
 int exec_station_empty(int fd) {
     struct stat what;
@@ -112,8 +101,8 @@ int exec_station_open(struct exec_station *station, rp_task *task, uint64_t run,
     const rp_where *where = rp_task_where(task);
     *station = (struct exec_station){.slot_fd = -1};
     station->null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    station->out = open_unlinked();
-    station->err = open_unlinked();
+    station->out = exec_file_unnamed();
+    station->err = exec_file_unnamed();
     if (station->null < 0 || station->out < 0 || station->err < 0)
         return rp_task_fail(task, "no file for the output of commands on %s: %s; set TMPDIR to a folder with room",
                             where->host, strerror(errno));

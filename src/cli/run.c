@@ -65,7 +65,8 @@ static int collect_due(struct course *course, bool last) {
     rp_result due;
     int rc;
     while ((rc = rp_store_next(course->stored->store, last, &due)) == 0) {
-        rc = due.status ? 0 : collect(course, &due); /* a failure was shown when it came */
+        rc = due.status && !course->run->job->failures ? 0
+                                                       : collect(course, &due); /* a failure was shown when it came */
         if (rc) break;
     }
     return rc == RP_EEMPTY ? 0 : rc;
@@ -80,7 +81,7 @@ static int take(struct course *course, const rp_result *result) {
                                             .size = result->size,
                                             .how = result->failure,
                                             .ranks = rp_world_ranks(course->world)});
-    if (!course->stored) return result->status ? 0 : collect(course, result);
+    if (!course->stored) return result->status && !course->run->job->failures ? 0 : collect(course, result);
     int rc = rp_store_put(course->stored->store, result);
     return rc ? rc : collect_due(course, false);
 }
@@ -163,6 +164,10 @@ static int finish(struct course *course, const rp_map_stats *stats) {
     bool is_fed_wrong = course->rc == RP_EMISMATCH && course->fed_rc; /* it ended short of its inputs, and knows why */
     int rc = course->rc == RP_END || is_fed_wrong ? course->fed_rc : course->rc;
     set_seconds(course, stats->seconds);
+    if (run->job->end && rc != RP_EOUTPUT) {
+        int ended = run->job->end(run);
+        if (rc == 0) rc = ended;
+    }
     if (rc == 0 && !course->failed && run->job->finish) rc = run->job->finish(run);
     return rc == 0 && fflush(run->out) ? RP_EOUTPUT : rc;
 }
@@ -220,7 +225,7 @@ static int judge(struct course *course, int rc, const rp_map_stats *stats) {
         return say(&course->progress, EXIT_USAGE, text);
     }
     bool may_go_on = course->stored && (*why || rc == RP_ENOWORKERS); /* the next time its reasons may be gone */
-    if (!*why) why = rp_strerror(rc);
+    if (!*why) why = *course->run->message ? course->run->message : rp_strerror(rc);
     return may_go_on ? judge_stopped(course, why, stats, EXIT_STOPPED) : say(&course->progress, EXIT_ENVIRONMENT, why);
 }
 
@@ -228,7 +233,9 @@ static int judge(struct course *course, int rc, const rp_map_stats *stats) {
 static int conclude(struct course *course, const rp_map_stats *stats) {
     int rc = finish(course, stats);
     if (course->stored) {
-        const enum rp_store_end end = rc ? RP_STORE_STOPPED : RP_STORE_DONE;
+        /* A job that keeps no state and only judges at its end, such as exec, does so again each time. */
+        const bool judged = rc == RP_EUSAGE && course->rc == RP_END && !course->fed_rc && !course->run->job->save;
+        const enum rp_store_end end = rc && !judged ? RP_STORE_STOPPED : RP_STORE_DONE;
         if (rc == 0) rc = collect_due(course, true);
         const int reason = errno;
         progress_clear(&course->progress);

@@ -122,7 +122,7 @@ static int open_store(struct stored *stored, const struct options *options, rp_j
         .words = words.word,
         .word_count = words.count,
         .output = options->output,
-        .unordered = options->unordered && !run->ordered,
+        .unordered = (options->unordered || run->unordered) && !run->ordered,
         .steal = options->steal,
         .retry_failed = options->retry_failed,
         .eager = is_eager(run),
