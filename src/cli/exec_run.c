@@ -188,7 +188,8 @@ static void run(struct runner *runner, rp_task *task, const struct exec_command 
                                      .folder = runner->folder,
                                      .in = station->null,
                                      .out = lines ? lines->to : station->out,
-                                     .err = station->err};
+                                     .err = station->err,
+                                     .changed = &station->changed};
     const double begin_s = now_s(CLOCK_MONOTONIC);
     const int error = exec_start(&start, &pid, &in_folder);
     if (error) {
