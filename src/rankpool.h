@@ -147,6 +147,12 @@ RP_API int rp_task_printf(rp_task *task, const char *format, ...) RP_PRINTF(2, 3
  * memory. Lent until the next call on the task; rp_task_commit says how many of them were used. */
 RP_API void *rp_task_reserve(rp_task *task, size_t size);
 RP_API void rp_task_commit(rp_task *task, size_t size);
+/* The record is to have `size` bytes in all. From here on its bytes leave the worker as they are written, so that a large
+ * record needs little memory there (not in an inline crew, which holds all of it). It can have no more of them
+ * (RP_ERANGE, nothing is written; rp_task_commit takes what fits), and the task cannot fail any more: one that returns
+ * with fewer is treated as if its worker had died of it. RP_EINVAL: it has more bytes already, or was announced before,
+ * or the map is reduced, or it is no task of an `item` kernel. */
+RP_API int rp_task_announce(rp_task *task, size_t size);
 /* Fail the task with a message; returns RP_ETASK, so that a kernel can end with `return rp_task_fail(...)`. */
 RP_API int rp_task_fail(rp_task *task, const char *format, ...) RP_PRINTF(2, 3);
 /* Print a text to the program's standard output, through rank 0, while the kernel goes on: whole lines (a newline is

@@ -11,7 +11,9 @@ struct head {
     uint32_t slot, timed_out, host_size; /* the host's with its 0 */
 };
 
-char *exec_report_write(rp_task *task, const struct exec_report *report) {
+enum { LARGE = 256 << 10 /* a larger record leaves while it is written */ };
+
+int exec_report_write(rp_task *task, const struct exec_report *report) {
     const struct head head = {.seq = report->seq,
                               .place = report->place,
                               .received = report->received,
@@ -25,15 +27,12 @@ char *exec_report_write(rp_task *task, const struct exec_report *report) {
                               .slot = report->slot,
                               .timed_out = report->timed_out,
                               .host_size = (uint32_t)strlen(report->host) + 1};
-    const size_t before = sizeof head + head.host_size + report->values_size;
-    const size_t size = before + report->out_size + report->err_size;
-    char *at = rp_task_reserve(task, size);
-    if (!at) return NULL;
-    memcpy(at, &head, sizeof head);
-    memcpy(at + sizeof head, report->host, head.host_size);
-    memcpy(at + sizeof head + head.host_size, report->values, report->values_size);
-    rp_task_commit(task, size);
-    return at + before;
+    const size_t size = sizeof head + head.host_size + report->values_size + report->out_size + report->err_size;
+    int rc = size > LARGE ? rp_task_announce(task, size) : 0;
+    if (!rc) rc = rp_task_write(task, &head, sizeof head);
+    if (!rc) rc = rp_task_write(task, report->host, head.host_size);
+    if (!rc) rc = rp_task_write(task, report->values, report->values_size);
+    return rc;
 }
 
 int exec_report_read(struct exec_report *report, const void *data, size_t size) {

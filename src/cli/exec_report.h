@@ -20,9 +20,9 @@ struct exec_report {
     size_t out_size, err_size;
 };
 
-/* Writes it as the task's record, and room for out and err, for the caller to fill; report->out and err are not looked
- * at. Their pieces are adjacent. NULL: out of memory. */
-char *exec_report_write(rp_task *task, const struct exec_report *report);
+/* Writes it as the begin of the task's record; the caller writes the bytes of out and err behind it, all of them, or the
+ * task fails. report->out and err are not looked at. 0 or an error. */
+int exec_report_write(rp_task *task, const struct exec_report *report);
 /* 0 or RP_EPROTOCOL. */
 int exec_report_read(struct exec_report *report, const void *data, size_t size);
 /* Was it what a command should do? */

@@ -167,7 +167,8 @@ static void run(struct runner *runner, rp_task *task, const struct exec_command 
                                      .folder = runner->folder,
                                      .in = station->null,
                                      .out = lines ? lines->to : station->out,
-                                     .err = station->err};
+                                     .err = station->err,
+                                     .changed = &station->changed};
     const double begin_s = now_s(CLOCK_MONOTONIC);
     const int error = exec_start(&start, &pid, &in_folder);
     if (error) {
@@ -195,21 +196,37 @@ static size_t size_of(int fd) {
     return fstat(fd, &what) || what.st_size < 0 ? 0 : (size_t)what.st_size;
 }
 
+/* To the end of the record, by pieces: a large output is never in memory as a whole. */
+static int send_file(rp_task *task, int fd, size_t size) {
+    const size_t most = 64 << 10;
+    for (size_t at = 0; at < size;) {
+        char *to = rp_task_reserve(task, most);
+        if (!to) return RP_ENOMEM;
+        const ssize_t got = pread(fd, to, size - at < most ? size - at : most, (off_t)at);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) return RP_ESYSTEM;
+        rp_task_commit(task, (size_t)got);
+        at += (size_t)got;
+    }
+    return 0;
+}
+
 static int write_record(struct runner *runner, rp_task *task, struct attempt *attempt) {
     struct exec_report *report = attempt->report;
     const size_t err_size = size_of(runner->station.err), message_size = strlen(attempt->message);
     report->out_size = size_of(runner->station.out);
     report->err_size = err_size + message_size;
     report->received += report->out_size;
-    char *to = exec_report_write(task, report);
-    if (!to)
-        return rp_task_fail(task, "out of memory for the output of command %llu, %zu bytes",
-                            (unsigned long long)report->seq, report->out_size + report->err_size);
-    if (!exec_file_read(runner->station.out, to, report->out_size, 0) ||
-        !exec_file_read(runner->station.err, to + report->out_size, err_size, 0))
+    int rc = exec_report_write(task, report);
+    if (!rc) rc = send_file(task, runner->station.out, report->out_size);
+    if (!rc) rc = send_file(task, runner->station.err, err_size);
+    if (!rc) rc = rp_task_write(task, attempt->message, message_size);
+    if (rc == RP_ESYSTEM)
         return rp_task_fail(task, "the output of command %llu cannot be read back on %s: %s",
                             (unsigned long long)report->seq, report->host, strerror(errno));
-    memcpy(to + report->out_size + err_size, attempt->message, message_size);
+    if (rc)
+        return rp_task_fail(task, "out of memory for the output of command %llu, %zu bytes",
+                            (unsigned long long)report->seq, report->out_size + report->err_size);
     return 0;
 }
 

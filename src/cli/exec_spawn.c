@@ -66,11 +66,18 @@ struct handover {
 /* A descriptor that stands where another is to go must be out of the way first. */
 static int out_of_the_way(int fd) { return fd > 2 ? fd : fcntl(fd, F_DUPFD_CLOEXEC, 3); }
 
-static void settle_signals(void) {
+/* To ask for each of them would take a call for each of them, in every child. */
+void exec_changed_signals(sigset_t *changed) {
     struct sigaction now;
+    sigemptyset(changed);
+    for (int number = 1; number < NSIG; number++)
+        if (!sigaction(number, NULL, &now) && now.sa_handler != SIG_DFL) sigaddset(changed, number);
+}
+
+static void settle_signals(const sigset_t *changed) {
     sigset_t none;
     for (int number = 1; number < NSIG; number++)
-        if (!sigaction(number, NULL, &now) && now.sa_handler != SIG_DFL) signal(number, SIG_DFL);
+        if (sigismember(changed, number) == 1) signal(number, SIG_DFL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -93,7 +100,7 @@ _Noreturn static void become(struct handover *over) {
         over->error = errno;
         _exit(127);
     }
-    settle_signals();
+    settle_signals(start->changed);
     execve(start->program, start->argv, start->environment);
     if (errno == ENOEXEC) execve("/bin/sh", over->script, start->environment);
     over->error = errno;
@@ -143,11 +150,10 @@ static int64_t now_ms(void) {
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static bool has_ended(pid_t pid, bool block) {
+static bool has_ended(pid_t pid) {
     siginfo_t info = {0};
     int rc;
-    while ((rc = waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT | (block ? 0 : WNOHANG))) < 0 && errno == EINTR)
-        continue;
+    while ((rc = waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT | WNOHANG)) < 0 && errno == EINTR) continue;
     return rc < 0 || info.si_pid == pid;
 }
 
@@ -187,7 +193,7 @@ static void watch_it(pid_t pid, const struct exec_watch *watch, const rp_task *t
     for (;;) {
         poll(polled, 2, wait_ms(&ending, pidfd >= 0));
         if (polled[1].revents && !watch->ready(watch->self)) polled[1].fd = -1;
-        if ((pidfd < 0 || polled[0].revents) && has_ended(pid, false)) break;
+        if (polled[0].revents || (pidfd < 0 && has_ended(pid))) break;
         end_when_due(pid, &ending, task, end);
     }
     if (pidfd >= 0) close(pidfd);
@@ -197,7 +203,6 @@ void exec_wait(pid_t pid, const struct exec_watch *watch, const rp_task *task, s
     int status = 0;
     *end = (struct exec_end){0};
     watch_it(pid, watch, task, end);
-    has_ended(pid, true);
     kill(-pid, SIGKILL); /* what it left behind in its group */
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
     if (WIFSIGNALED(status))

@@ -4,19 +4,24 @@
 
 #include "rankpool.h"
 
+#include <signal.h>
 #include <sys/types.h>
 
 /* What a command is started with; all lent. */
 struct exec_start {
     const char *program; /* a path */
     char *const *argv, *const *environment;
-    const char *folder; /* where it runs; NULL: here */
-    int in, out, err;   /* its standard streams */
+    const char *folder;      /* where it runs; NULL: here */
+    int in, out, err;        /* its standard streams */
+    const sigset_t *changed; /* signals that are not handled by default here, as exec_changed_signals found them */
 };
 
 /* The path of a program, looked up as a shell does, in PATH where its name has no slash. 0; or ENOENT, EACCES or EISDIR
  * when there is none that could be run. */
 int exec_find_program(const char *name, char *path, size_t capacity);
+
+/* The signals that a command would not find as a program should. */
+void exec_changed_signals(sigset_t *changed);
 
 /* Starts it in a process group of its own, which dies with the calling thread. 0, or an errno; *in_folder then says
  * that the folder is what failed. */

@@ -5,6 +5,7 @@
  * open for appending, so that what is emptied fills from its begin whoever writes. */
 #include "exec_station.h"
 #include "exec_file.h"
+#include "exec_spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -101,6 +102,7 @@ int exec_station_open(struct exec_station *station, rp_task *task, uint64_t run,
     const rp_where *where = rp_task_where(task);
     *station = (struct exec_station){.slot_fd = -1};
     station->null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    exec_changed_signals(&station->changed);
     station->out = exec_file_unnamed();
     station->err = exec_file_unnamed();
     if (station->null < 0 || station->out < 0 || station->err < 0)

@@ -5,11 +5,14 @@
 
 #include "rankpool.h"
 
+#include <signal.h>
+
 struct exec_station {
     uint32_t slot; /* 0.. among the workers of this run on this host */
     int slot_fd;   /* holds it; -1: nothing does */
     int null, out, err;
     char **environment; /* ended by NULL */
+    sigset_t changed;   /* see struct exec_start */
     char task[40];      /* RANKPOOL_TASK=..., one of them */
     char fixed[4][96];  /* the other RANKPOOL_... */
 };

@@ -30,7 +30,7 @@ void rp__master_free(struct rp__master *master) {
     if (!master) return;
     while (master->maps) rp__master_map_free(master, master->maps);
     for (uint32_t i = 0; i < master->chunks; i++) {
-        rp__buffer_free(&master->chunk[i].bytes);
+        rp__gathered_free(&master->chunk[i].bytes);
         rp__buffer_free(&master->chunk[i].children);
     }
     rp__buffer_free(&master->pool_options);
@@ -195,7 +195,7 @@ void rp__chunk_free(struct rp__master *master, struct rp__chunk *chunk) {
     chunk->map->partial = chunk->map->out ? chunk->map->partial - chunk->progress : 0; /* nothing adds up by rounding */
     if (chunk->twin) master->chunk[chunk->twin - 1].twin = 0;
     rp__chunk_uncount(master, chunk);
-    rp__buffer_free(&chunk->bytes);
+    rp__gathered_free(&chunk->bytes);
     rp__buffer_free(&chunk->children);
     chunk->id = 0;
     chunk->next_free = master->free_chunk;
@@ -482,8 +482,7 @@ static struct rp__part *make_part(const struct rp__master *master, struct rp__ch
                                   const struct rp__frame *frame, bool whole, bool failed) {
     const struct rp__range *range = &chunk->range;
     struct rp__part *part = whole ? rp__part_copy(range->begin, range->end, frame->data, frame->size)
-                                  : rp__part_new(range->begin, range->end, chunk->bytes.data, chunk->bytes.size);
-    if (part && !whole) chunk->bytes = (struct rp__buffer){0};
+                                  : rp__gathered_part(&chunk->bytes, range->begin, range->end);
     if (!part || !failed) return part;
     const rp_failure how = rp__failure(master, chunk, frame->worker, RP_CAUSE_ERROR);
     if (rp__part_fail(part, &how) == 0) return part;
@@ -499,9 +498,10 @@ static int result_came(struct rp__master *master, struct rp__chunk *chunk, const
     }
     /* Most answers come in one frame and are copied once, into their part; others gather in the chunk first. */
     bool whole = !chunk->bytes.size && !(frame->flags & RP__MORE);
-    if (!whole && rp__buffer_append(&chunk->bytes, frame->data, frame->size)) return RP_ENOMEM;
+    if (!whole && rp__gather(&chunk->bytes, map->window.aside.files, frame->data, frame->size)) return RP_ENOMEM;
     if (frame->flags & RP__MORE) return 0;
-    const uint8_t *bytes = whole ? frame->data : chunk->bytes.data;
+    const uint8_t *bytes = whole ? frame->data : rp__gathered_bytes(&chunk->bytes);
+    if (!bytes && !whole && chunk->bytes.size) return RP_ENOMEM;
     size_t size = whole ? frame->size : chunk->bytes.size;
     struct rp__range range = chunk->range;
     uint64_t failed = 0, children = 0;

@@ -117,7 +117,7 @@ int rp__chunk_won(struct rp__master *master, struct rp__chunk *chunk) {
     loser->surplus = true;
     loser->map->partial -= loser->progress;
     loser->progress = 0;
-    rp__buffer_free(&loser->bytes);
+    rp__gathered_free(&loser->bytes);
     return rp__master_control(master, loser->rank,
                               &(struct rp__frame){.type = RP__FRAME_CANCEL, .flags = RP__KILL, .chunk = loser->id});
 }

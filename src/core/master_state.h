@@ -3,6 +3,7 @@
 #ifndef RP_CORE_MASTER_STATE_H
 #define RP_CORE_MASTER_STATE_H
 
+#include "core/gather.h"
 #include "core/master.h"
 
 enum {
@@ -17,10 +18,10 @@ struct rp__chunk {
     struct rp__range range;
     uint32_t rank;
     uint32_t next_free;
-    uint32_t cancels;        /* asked and not answered: if it comes back, it is canceled */
-    bool synced;             /* its last task has had effects: it must not be computed again */
-    bool counted;            /* as credit: until its worker waits */
-    struct rp__buffer bytes; /* of its result so far */
+    uint32_t cancels;          /* asked and not answered: if it comes back, it is canceled */
+    bool synced;               /* its last task has had effects: it must not be computed again */
+    bool counted;              /* as credit: until its worker waits */
+    struct rp__gathered bytes; /* of its result so far */
     struct rp__buffer children;
     uint64_t dealt_ns;
     uint32_t twin;       /* slot + 1 of the chunk of the same tasks, of which the first answer counts; 0: none */

@@ -19,7 +19,10 @@ struct rp__part *rp__part_copy(uint64_t begin, uint64_t end, const uint8_t *data
 }
 
 static void free_data(struct rp__part *part) {
-    if (part->data != part->inside) free(part->data);
+    if (part->unmap)
+        part->unmap(part->data, part->size);
+    else if (part->data != part->inside)
+        free(part->data);
     part->data = NULL;
 }
 
@@ -37,6 +40,9 @@ int rp__part_fail(struct rp__part *part, const rp_failure *how) {
     return 0;
 }
 
+/* What of it is memory: the bytes of a file are none. */
+static size_t memory_of(const struct rp__part *part) { return part->unmap ? 0 : part->size; }
+
 static bool room(struct rp__window *window) {
     if (window->count < window->capacity) return true;
     size_t capacity = window->capacity ? 2 * window->capacity : 32;
@@ -51,7 +57,7 @@ static bool room(struct rp__window *window) {
  * since it gives its memory back. */
 static struct rp__part *put_aside(struct rp__window *window, struct rp__part *part) {
     const struct rp__window_aside *aside = &window->aside;
-    if (!aside->write || aside->write(aside->self, part->data, part->size, &part->offset)) return part;
+    if (!aside->write || part->unmap || aside->write(aside->self, part->data, part->size, &part->offset)) return part;
     bool inside = part->data == part->inside;
     free_data(part);
     part->aside = true;
@@ -77,8 +83,8 @@ static int bring_back(struct rp__window *window, struct rp__part *part) {
 int rp__window_put(struct rp__window *window, struct rp__part *part) {
     if (!room(window)) return RP_ENOMEM;
     bool due = window->unordered || part->begin == window->due;
-    if (!due && window->bytes + part->size > window->limit) part = put_aside(window, part);
-    if (!part->aside) window->bytes += part->size;
+    if (!due && window->bytes + memory_of(part) > window->limit) part = put_aside(window, part);
+    if (!part->aside) window->bytes += memory_of(part);
     size_t at = window->count++;
     for (size_t up; at && window->heap[up = (at - 1) / 2]->begin > part->begin; at = up)
         window->heap[at] = window->heap[up];
@@ -106,7 +112,7 @@ int rp__window_next(struct rp__window *window, struct rp__part **part) {
         int rc = bring_back(window, top);
         if (rc) return rc;
     } else {
-        window->bytes -= top->size;
+        window->bytes -= memory_of(top);
     }
     remove_top(window);
     window->due = top->end;

@@ -17,8 +17,9 @@ struct rp__part {
     rp_failure *how; /* of those of its tasks that failed; NULL: none has */
     uint64_t offset;
     size_t size;
-    uint8_t *data;    /* [size]; NULL while aside */
-    uint8_t inside[]; /* where data points for a part that was made of a copy */
+    uint8_t *data;                             /* [size]; NULL while aside */
+    void (*unmap)(uint8_t *data, size_t size); /* data is a file's, and this lets go of it; NULL: it is memory */
+    uint8_t inside[];                          /* where data points for a part that was made of a copy */
 };
 
 /* Takes `data`; NULL when out of memory (data is not taken then). */
@@ -29,12 +30,25 @@ void rp__part_free(struct rp__part *part);
 /* Some of its records are failures, and this is how; copied. 0 or RP_ENOMEM. */
 int rp__part_fail(struct rp__part *part, const rp_failure *how);
 
+/* Files that hold one large answer each, see gather.h. */
+struct rp__answer_file;
+struct rp__answer_files {
+    struct rp__answer_file *(*open)(void); /* NULL: there is none */
+    /* Append: 0, or a negative code; then how much of it was written is not known. */
+    int (*add)(struct rp__answer_file *file, const uint8_t *data, size_t size);
+    /* Its first `size` bytes, to read, until `unmap`, also after `close`; NULL: that is not possible. */
+    uint8_t *(*map)(const struct rp__answer_file *file, size_t size);
+    void (*unmap)(uint8_t *data, size_t size);
+    void (*close)(struct rp__answer_file *file);
+};
+
 struct rp__window_aside {
     void *self;
     /* Each 0 or a negative code. */
     int (*write)(void *self, const uint8_t *data, size_t size, uint64_t *offset);
     int (*read)(void *self, uint64_t offset, uint8_t *data, size_t size);
-    void (*reset)(void *self); /* nothing is aside any more */
+    void (*reset)(void *self);            /* nothing is aside any more */
+    const struct rp__answer_files *files; /* NULL: none */
 };
 
 struct rp__window {

@@ -26,7 +26,7 @@ enum rp__claim { RP__CLAIM_OFFERED, RP__CLAIM_STARTED, RP__CLAIM_TAKEN_BACK };
 static inline uint64_t rp__claim(uint64_t number, enum rp__claim claim) { return number << 2 | claim; }
 
 /* Why a worker left by itself. */
-enum rp__left { RP__LEFT_NOT, RP__LEFT_ASKED, RP__LEFT_BROKEN_RING, RP__LEFT_NO_MEMORY };
+enum rp__left { RP__LEFT_NOT, RP__LEFT_ASKED, RP__LEFT_BROKEN_RING, RP__LEFT_NO_MEMORY, RP__LEFT_SHORT };
 
 #define RP__NO_TASK UINT64_MAX
 

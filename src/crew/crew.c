@@ -187,6 +187,9 @@ bool rp__crew_describe_left(uint32_t left, struct rp__crew_end *end) {
     case RP__LEFT_BROKEN_RING:
         snprintf(end->cause, sizeof end->cause, "wrote over its ring");
         return true;
+    case RP__LEFT_SHORT:
+        snprintf(end->cause, sizeof end->cause, "wrote fewer bytes than its task had announced");
+        return true;
     case RP__LEFT_NO_MEMORY:
         snprintf(end->cause, sizeof end->cause, "ran out of memory");
         return true;

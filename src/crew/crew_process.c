@@ -32,7 +32,7 @@ static uint32_t how_it_ended(const struct rp__crew *crew, uint32_t index, const 
     if (life->refused) return 1;
     if (WIFSIGNALED(life->status)) return 256 + (uint32_t)WTERMSIG(life->status);
     const uint32_t left = atomic_load(&rp__crew_slot(crew, index)->left);
-    const bool in_need = left == RP__LEFT_BROKEN_RING || left == RP__LEFT_NO_MEMORY;
+    const bool in_need = left == RP__LEFT_BROKEN_RING || left == RP__LEFT_NO_MEMORY || left == RP__LEFT_SHORT;
     return WEXITSTATUS(life->status) == 0 && in_need ? 1 : (uint32_t)WEXITSTATUS(life->status);
 }
 

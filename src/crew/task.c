@@ -3,7 +3,7 @@
  * The head of a record comes before its bytes and is as long as their number needs, which nobody knows until the
  * kernel is done. Most records are small, so the bytes are collected behind room for the shortest head and moved
  * only if they need a longer one. Room for that move is kept behind them at all times: ending a record cannot
- * fail. */
+ * fail. A record whose size was announced has its head from then on, and its bytes may have left already. */
 #include "crew/task.h"
 
 #include "core/record.h"
@@ -31,6 +31,7 @@ bool rp__task_begin(rp_task *task, uint64_t index) {
     task->record = task->out.size;
     task->out.size += SHORTEST_HEAD;
     task->promised = 0;
+    task->announced = false;
     task->children_before = task->children.size;
     task->index = index;
     task->failed = false;
@@ -39,7 +40,19 @@ bool rp__task_begin(rp_task *task, uint64_t index) {
 
 const char *rp__task_message(const rp_task *task, int code) { return task->failed ? task->message : rp_strerror(code); }
 
+/* The head, once the record's `size` bytes behind it are to be that many; `there` of them are. */
+static void put_head(rp_task *task, size_t size, size_t there, bool failed) {
+    uint8_t *at = task->out.data + task->record, head[RP__RECORD_HEAD_MAX];
+    const size_t length = rp__record_head(head, size, failed);
+    if (length != SHORTEST_HEAD) memmove(at + length, at + SHORTEST_HEAD, there);
+    for (size_t i = 0; i < length; i++) at[i] = head[i];
+    task->out.size = task->record + length + there;
+}
+
+bool rp__task_is_short(const rp_task *task) { return task->announced && task->left; }
+
 void rp__task_end(rp_task *task, int code) {
+    if (task->announced) return;
     uint8_t *at = task->out.data + task->record, *bytes = at + SHORTEST_HEAD;
     size_t size = task->out.size - task->record - SHORTEST_HEAD;
     const bool failed = task->failed || code != 0;
@@ -49,11 +62,7 @@ void rp__task_end(rp_task *task, int code) {
         memcpy(bytes, message, size);
         task->children.size = task->children_before;
     }
-    uint8_t head[RP__RECORD_HEAD_MAX];
-    const size_t length = rp__record_head(head, size, failed);
-    if (length != SHORTEST_HEAD) memmove(at + length, bytes, size);
-    for (size_t i = 0; i < length; i++) at[i] = head[i];
-    task->out.size = task->record + length + size;
+    put_head(task, size, size, failed);
 }
 
 const void *rp__task_bytes(const rp_task *task, size_t *size) {
@@ -63,14 +72,34 @@ const void *rp__task_bytes(const rp_task *task, size_t *size) {
 
 void rp__task_drop(rp_task *task) { task->out.size = task->record; }
 
+/* So many bytes more stand behind the record. */
+static int add(rp_task *task, size_t size) {
+    if (task->announced && size > task->left) return RP_ERANGE;
+    task->out.size += size;
+    if (!task->announced) return 0;
+    task->left -= size;
+    task->leave(task->worker);
+    return 0;
+}
+
+int rp_task_announce(rp_task *task, size_t size) {
+    if (!task || !task->may_announce || task->announced) return RP_EINVAL;
+    const size_t there = task->out.size - task->record - SHORTEST_HEAD;
+    if (size < there || size > PTRDIFF_MAX) return RP_EINVAL;
+    task->promised = 0;
+    put_head(task, size, there, false);
+    task->announced = true;
+    task->left = size - there;
+    return 0;
+}
+
 int rp_task_write(rp_task *task, const void *data, size_t size) {
     if (!task || (size && !data)) return RP_EINVAL;
     task->promised = 0;
     uint8_t *at = reserve(task, size);
     if (!at) return RP_ENOMEM;
     if (size) memcpy(at, data, size);
-    task->out.size += size;
-    return 0;
+    return add(task, size);
 }
 
 int rp_task_printf(rp_task *task, const char *format, ...) {
@@ -91,8 +120,7 @@ int rp_task_printf(rp_task *task, const char *format, ...) {
         vsnprintf(at, room, format, arguments);
         va_end(arguments);
     }
-    task->out.size += (size_t)length;
-    return 0;
+    return add(task, (size_t)length);
 }
 
 void *rp_task_reserve(rp_task *task, size_t size) {
@@ -105,12 +133,14 @@ void *rp_task_reserve(rp_task *task, size_t size) {
 void rp_task_commit(rp_task *task, size_t size) {
     if (!task) return;
     /* More than was promised cannot have been written without harm: what is there counts. */
-    task->out.size += size < task->promised ? size : task->promised;
+    if (size > task->promised) size = task->promised;
+    if (task->announced && size > task->left) size = task->left;
     task->promised = 0;
+    add(task, size);
 }
 
 int rp_task_fail(rp_task *task, const char *format, ...) {
-    if (!task) return RP_ETASK;
+    if (!task || task->announced) return RP_ETASK;
     if (!format) format = "";
     va_list arguments;
     va_start(arguments, format);

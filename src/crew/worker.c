@@ -1,7 +1,8 @@
 /* The worker loop. Its rules:
  *
  * - A chunk is claimed when all of it is here and just before it is computed; from then on it is answered, once.
- * - Finished records leave in pieces of at most RP__FRAGMENT bytes, cut anywhere; a record in the making never does.
+ * - Finished records leave in pieces of at most RP__FRAGMENT bytes, cut anywhere; a record in the making does only once
+ *   its size is announced.
  * - What tasks print leaves before the records behind it, at once: the agent is rung for it.
  * - The agent is rung when work runs low or out and when the result ring fills, not for each answer. It may have
  *   gone to sleep on an earlier look, so a worker that has not rung since its last answer rings before it sleeps.
@@ -174,7 +175,17 @@ static void set_up(struct rp__worker *worker, struct rp__map *map, uint64_t inde
     rp__task_drop(task);
 }
 
+/* Of a task whose record is announced. What does not go now does later. */
+static void send_so_far(void *self) {
+    struct rp__worker *worker = self;
+    if (worker->task.out.size - worker->sent >= RP__FRAGMENT) send_records(worker, false);
+}
+
 static void end_record(struct rp__worker *worker, int code) {
+    if (rp__task_is_short(&worker->task)) {
+        rp__worker_leave(worker, RP__LEFT_SHORT);
+        return;
+    }
     rp__task_end(&worker->task, code);
     if (worker->task.out.size - worker->sent >= RP__FRAGMENT) send_records(worker, false);
 }
@@ -294,7 +305,7 @@ static void do_chunk(struct rp__worker *worker, const struct rp__work_head *head
     task->args = map->args.data;
     task->args_size = map->args.size;
     task->state = map->state;
-    task->grows = false; /* not in setup */
+    task->grows = task->may_announce = false; /* not in setup */
     task->progress = NULL;
 
     const uint64_t begin_ns = rp__worker_now_ns();
@@ -303,6 +314,7 @@ static void do_chunk(struct rp__worker *worker, const struct rp__work_head *head
         task->state = map->state;
     }
     task->grows = map->grows;
+    task->may_announce = map->kernel->item && !map->reduce;
     task->progress = &worker->slot->progress;
     if (map->kernel->range)
         compute_range(worker, map, head->begin, head->end);
@@ -515,6 +527,7 @@ struct rp__worker *rp__worker_new(const struct rp__arena *arena, uint32_t index,
     worker->task.family = rp__arena_family_page(arena);
     worker->task.print = print_text;
     worker->task.canceled = is_canceled;
+    worker->task.leave = send_so_far;
     worker->task.worker = worker;
     worker->task.self = &worker->self.face;
     rp__ring_attach(&worker->work, &slot->work);

@@ -153,6 +153,25 @@ done
 numbers() { seq 20000 | exec "$RANKPOOL" --quiet --crew 2 exec -k echo; }
 claim "20,000 commands run, in order" same_as <(seq 20000) numbers
 
+# ---- A list that comes slowly
+mkfifo inputs
+slowly() { exec "$RANKPOOL" --quiet --crew 2 exec echo <inputs; }
+start slowly
+exec 9>inputs
+echo 1 >&9
+claim "the first command runs before the second is known" wait_for 20 grep -q 1 "$out"
+echo 2 >&9
+exec 9>&-
+finished 20
+claim "and the second when it comes" cmp <(lines 1 2) "$out"
+
+# ---- A large output
+little_memory() { (ulimit -d 100000 && pool_exec "$@"); }
+if little_memory true ::: 1 2>"$err"; then # not where a sanitizer needs more
+    claim "200 MB of output pass through 100 MB of memory" same_as <(head -c 200000000 /dev/zero) \
+        little_memory 'head -c {} /dev/zero' ::: 200000000
+fi
+
 # ---- A list without an end: inputs wait for room when the end comes
 endless() { exec "$RANKPOOL" --quiet --crew 2 exec --halt "$1" true < <(yes); }
 run endless soon,done=20

@@ -21,6 +21,19 @@ static int large(rp_task *task, const void *input, size_t size) {
     return 0;
 }
 
+/* As large, by pieces, with its size announced; the task of number 1 writes a piece less. */
+static int herald(rp_task *task, const void *input, size_t size) {
+    enum { PIECE = 50 * 1000 };
+    static uint8_t piece[PIECE];
+    const uint64_t index = rp_task_index(task);
+    if (rp_task_announce(task, LARGE)) return RP_EINVAL;
+    for (size_t at = 0; at < LARGE - (index == 1 ? PIECE : 0); at += PIECE) {
+        for (size_t i = 0; i < PIECE; i++) piece[i] = byte_at(at + i, index);
+        if (rp_task_write(task, piece, PIECE)) return RP_EINVAL;
+    }
+    return 0;
+}
+
 static int endless(rp_task *task, const void *input, size_t size) {
     while (pause()) {
     }
@@ -28,8 +41,9 @@ static int endless(rp_task *task, const void *input, size_t size) {
 }
 
 static const rp_kernel large_kernel = {.name = "large", .item = large},
+                       herald_kernel = {.name = "herald", .item = herald, .flags = RP_ONCE},
                        endless_kernel = {.name = "endless", .item = endless};
-static const rp_kernel *const kernels[] = {&large_kernel, &endless_kernel, NULL};
+static const rp_kernel *const kernels[] = {&large_kernel, &herald_kernel, &endless_kernel, NULL};
 
 static bool is_whole(const rp_result *result) {
     const uint8_t *bytes = result->data;
@@ -54,6 +68,22 @@ static void results_of_100_megabytes_come_whole(void) {
     CU_ASSERT_EQUAL(rp_pool_free(pool), 0);
 }
 
+static void one_that_is_shorter_than_announced_fails_alone(void) {
+    static const char inputs[COUNT];
+    const rp_items items = {.data = inputs, .count = COUNT, .size = 1};
+    rp_results results = {0};
+    open_two();
+    CU_ASSERT_EQUAL(rp_pool_map(pool, &(rp_call){.kernel = "herald", .chunksize = 1}, &items, &results, NULL),
+                    RP_EDIED);
+    CU_ASSERT_EQUAL_FATAL(results.count, COUNT);
+    CU_ASSERT_EQUAL(results.failed, 1);
+    CU_ASSERT(is_whole(&results.result[0]) && is_whole(&results.result[2]));
+    CU_ASSERT_EQUAL(results.result[1].status, RP_EDIED);
+    CU_ASSERT(results.result[1].size > 0 && memmem(results.result[1].data, results.result[1].size, "announced", 9));
+    rp_results_free(&results);
+    CU_ASSERT_EQUAL(rp_pool_free(pool), 0);
+}
+
 static void a_cancel_does_not_wait_for_them(void) {
     static const char inputs[COUNT];
     const rp_items items = {.data = inputs, .count = COUNT, .size = 1};
@@ -74,8 +104,10 @@ static void a_cancel_does_not_wait_for_them(void) {
     CU_ASSERT_EQUAL(rp_pool_free(pool), 0);
 }
 
-static const struct unit_test tests[] = {
-    UNIT(results_of_100_megabytes_come_whole), UNIT(a_cancel_does_not_wait_for_them), {NULL, NULL}};
+static const struct unit_test tests[] = {UNIT(results_of_100_megabytes_come_whole),
+                                         UNIT(one_that_is_shorter_than_announced_fails_alone),
+                                         UNIT(a_cancel_does_not_wait_for_them),
+                                         {NULL, NULL}};
 
 int main(void) {
     int exit_code = 0;

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum kernel { SQUARE, SUM, ECHO, BLOB, FUSSY, WITNESS, UNWILLING, GATE, SLOW_TO_GO, TALKER, PATIENT, MOVER };
+enum kernel { SQUARE, SUM, ECHO, BLOB, FUSSY, WITNESS, UNWILLING, GATE, SLOW_TO_GO, TALKER, PATIENT, MOVER, HERALD };
 
 static struct gate *gate;
 
@@ -32,6 +32,19 @@ static int blob(rp_task *task, const void *input, size_t size) {
     memset(at, 'a' + (int)(rp_task_index(task) % 26), bytes);
     rp_task_commit(task, bytes - 1);
     return rp_task_write(task, "!", 1);
+}
+
+/* Announces as many bytes as its argument says; its odd tasks write all of them, the others one more. */
+static int herald(rp_task *task, const void *input, size_t size) {
+    uint64_t bytes;
+    memcpy(&bytes, rp_task_args(task, &size), sizeof bytes);
+    const uint64_t index = rp_task_index(task);
+    if (rp_task_write(task, "<", 1) || !rp_task_announce(task, 0) || rp_task_announce(task, bytes)) return RP_EINVAL;
+    if (!rp_task_announce(task, bytes)) return RP_EINVAL;
+    for (uint64_t at = 2; at < bytes; at++)
+        if (rp_task_write(task, at % 2 ? "a" : "b", 1)) return RP_EINVAL;
+    if (index % 2) return rp_task_printf(task, "%s", ">");
+    return rp_task_printf(task, "%s", ">>") == RP_ERANGE ? rp_task_write(task, ">", 1) : RP_EINVAL;
 }
 
 static int fussy(rp_task *task, const void *input, size_t size) {
@@ -132,11 +145,11 @@ static const rp_kernel
     gate_kernel = {.name = "gate", .item = wait_at_gate},
     slow_to_go_kernel = {.name = "slow to go", .item = square, .teardown = slow_teardown},
     talker_kernel = {.name = "talker", .item = talker}, patient_kernel = {.name = "patient", .item = patient},
-    mover_kernel = {.name = "mover", .item = mover};
+    mover_kernel = {.name = "mover", .item = mover}, herald_kernel = {.name = "herald", .item = herald};
 static const rp_kernel *const kernels[] = {
-    &square_kernel,  &sum_kernel,       &echo_kernel, &blob_kernel,       &fussy_kernel,
-    &witness_kernel, &unwilling_kernel, &gate_kernel, &slow_to_go_kernel, &talker_kernel,
-    &patient_kernel, &mover_kernel,     NULL};
+    &square_kernel,    &sum_kernel,  &echo_kernel,       &blob_kernel,   &fussy_kernel,   &witness_kernel,
+    &unwilling_kernel, &gate_kernel, &slow_to_go_kernel, &talker_kernel, &patient_kernel, &mover_kernel,
+    &herald_kernel,    NULL};
 
 static void with_crew(enum rp_workers kind, uint32_t workers, void (*claim)(struct agent *)) {
     struct agent agent;
@@ -314,6 +327,25 @@ static void outputs(struct agent *agent) {
     free(expected);
 }
 static void outputs_larger_than_the_ring_wait_for_the_agent(void) { for_every_kind(1, outputs); }
+
+static void announced(struct agent *agent) {
+    const uint64_t size = 100000;
+    struct rp__crew_event event;
+    agent_give_map(agent, 0, 7, HERALD, &size, sizeof size);
+    agent_give_chunk(agent, 0, 7, 1, 0, 20);
+    CU_ASSERT_TRUE_FATAL(agent_answer(agent, &event));
+    char *expected = malloc(size);
+    for (size_t i = 0; i < size; i++) expected[i] = "ba"[i % 2];
+    expected[0] = '<';
+    memmove(expected + 1, expected + 2, size - 2);
+    expected[size - 1] = '>';
+    size_t at = 0, wrong = 0;
+    for (int i = 0; i < 20; i++) wrong += !agent_record_is(&agent->bytes[0], &at, false, expected, size);
+    CU_ASSERT_EQUAL(wrong, 0);
+    CU_ASSERT_EQUAL(at, agent->bytes[0].size);
+    free(expected);
+}
+static void announced_record_has_that_many_bytes_and_no_more(void) { for_every_kind(1, announced); }
 
 static void failures(struct agent *agent) {
     struct rp__crew_event event;
@@ -722,6 +754,7 @@ int main(void) {
                                              UNIT(each_item_gets_its_own_input),
                                              UNIT(input_and_output_of_20_mb_pass_whole),
                                              UNIT(outputs_larger_than_the_ring_wait_for_the_agent),
+                                             UNIT(announced_record_has_that_many_bytes_and_no_more),
                                              UNIT(failed_task_leaves_its_message_and_nothing_else),
                                              UNIT(setup_and_teardown_run_once_a_map),
                                              UNIT(what_a_task_prints_comes_in_order_and_before_its_result),
