@@ -14,7 +14,7 @@ pool_stored() { rankpool --quiet --crew 2 --store store exec "$@"; }
 ranks_stored() { ranks 2 --quiet --store store exec "$@"; }
 # column FILE N: of a job log, without its header
 column() { tail -n +2 "$1" | cut -f "$2"; }
-started() { local files=(ran.*); ((${#files[@]} >= $1)); }
+committed() { "$RANKPOOL" report store | grep -Eq '^([4-9]|1.) of'; } # four of them, or more
 zeros() { head -c 3000000 /dev/zero | tr '\0' "$1"; }
 
 export MARK
@@ -55,7 +55,7 @@ for where in pool ranks; do
     command='echo >>ran.{}; sleep 0.2; echo {}; [ {} != 7 ]'
     MARK=exec-ends-$where-$$
     start $stored -k --joblog log "$command" ::: {1..16}
-    wait_for 20 started 10
+    wait_for 20 committed
     kill -KILL "$child"
     finished 20
     wait_for 10 nobody_left "MARK=$MARK"
@@ -63,7 +63,7 @@ for where in pool ranks; do
     claim "$where: a store goes on after a kill, and all output is there in order" cmp <(seq 16) "$out"
     claim "$where: a command that failed has failed, whenever that was" test "$code" = 1
     claim "$where: a command has one line in the log" cmp <(seq 16) <(column log 1 | sort -n)
-    claim "$where: only what was in flight has run twice" test "$(cat ran.* | wc -l)" -le 22
+    claim "$where: what the store had has not run again" test "$(cat ran.* | wc -l)" -le 28
     claim "$where: the report says that it is done" "$RANKPOOL" report --status store
     cat ran.* >before
     run $stored -k --joblog log "$command" ::: {1..16}
@@ -94,7 +94,7 @@ if mkdir small && mount -t tmpfs -o size=1m none small 2>/dev/null; then
     cp "$out" before
     rm small/fill
     run pool_exec --joblog small/log --resume echo ::: {1..400}
-    claim "and --resume goes on from there" cmp <(seq 160) <(sort -n before "$out")
+    claim "and --resume goes on from there" cmp <(seq 400) <(sort -n before "$out")
 else
     echo "left out: full disks, since nothing can be mounted here"
 fi
