@@ -32,6 +32,8 @@ const rp_job_option exec_option_table[] = {
     {"workdir", "DIR", "where commands run; also --wd"},
     {"wd", "DIR", "the same"},
     {"env", "NAME[=VALUE]", "set it for commands, or hand on the one of here; repeatable"},
+    {"serve", NULL, "the command is started once a worker: an input is a line in, an answer a line out"},
+    {"serve-end", "LINE", "with --serve: an answer is all lines up to this one"},
     {"j", "N", "is not here: mpirun -np N, or --crew N, says how many at once"},
     {"jobs", "N", "the same"},
     {0},
@@ -122,6 +124,16 @@ static int read_env(rp_job_run *run, struct exec_options *options) {
     return 0;
 }
 
+static int check_serve(rp_job_run *run, const struct exec_options *options) {
+    if (options->serve_end && !options->serve) return rp_job_fail(run, "--serve-end needs --serve");
+    if (options->serve && options->line_buffer)
+        return rp_job_fail(run,
+                           "--serve and --line-buffer were both given: an answer is shown when it is whole; give one");
+    if (options->serve_end && strchr(options->serve_end, '\n'))
+        return wrong(run, "serve-end", options->serve_end, "one line, without a newline");
+    return 0;
+}
+
 static int read_rest(rp_job_run *run, struct exec_options *options) {
     const char *delay = given(run, "delay", NULL), *jobs = given(run, "j", "jobs");
     if (jobs)
@@ -145,10 +157,13 @@ int exec_options_read(rp_job_run *run, struct exec_options *options) {
         .results = given(run, "results", NULL),
         .joblog = given(run, "joblog", NULL),
         .workdir = given(run, "workdir", "wd"),
+        .serve = given(run, "serve", NULL),
+        .serve_end = given(run, "serve-end", NULL),
     };
     int rc = read_rest(run, options);
     if (!rc) rc = read_timeout(run, options);
     if (!rc) rc = read_halt(run, &options->halt);
     if (!rc) rc = read_resume(run, options);
+    if (!rc) rc = check_serve(run, options);
     return rc ? rc : read_env(run, options);
 }

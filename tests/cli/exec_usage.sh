@@ -27,6 +27,10 @@ claim "no retry at all is refused" refused '"0"' rankpool exec --retries 0 echo 
 claim "--env without a name is refused" refused '"=x"' rankpool exec --env =x echo ::: 1
 claim "--resume without a job log is refused" refused 'needs --joblog' rankpool exec --resume echo ::: 1
 claim "two ways to resume are refused" refused 'both given' rankpool exec --resume --resume-failed --joblog x echo ::: 1
+claim "--serve-end without --serve is refused" refused 'needs --serve' rankpool exec --serve-end . cat ::: 1
+claim "--serve with a replacement string is refused" refused 'so it has no' rankpool exec --serve cat {} ::: 1
+claim "--serve without a command is refused" refused 'needs a command' rankpool exec --serve ::: 1
+claim "--serve line by line is refused" refused 'line-buffer' rankpool exec --serve --line-buffer cat ::: 1
 claim "no values a command are refused" refused '"0"' rankpool exec -N0 echo ::: 1
 claim "-N of two sources is refused" refused 'one source' rankpool exec -N2 echo ::: 1 ::: 2
 claim "an empty separator is refused" refused colsep rankpool exec --colsep '' echo ::: 1
