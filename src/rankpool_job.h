@@ -92,6 +92,7 @@ struct rp_job_run {
                                   and finish */
     char message[256];         /* of rp_job_fail */
     const rp_job_given *given; /* ended by a zero entry; see rp_job_option_value */
+    bool settles;              /* set by plan: the run does not end before the kernel's teardown is over */
 };
 
 /* ---- Plug-ins ------------------------------------------------------------------------------------------- */

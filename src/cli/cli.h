@@ -50,6 +50,8 @@ void help_print_version(FILE *out);
 const rp_job *find_job(const char *name);
 /* Every kernel of the program and, where it is not NULL, `own`; NULL-terminated, none twice. NULL: out of memory. */
 const rp_kernel **all_kernels(const rp_kernel *own);
+/* run.c: what workers compute when there is nothing to compute. */
+extern const rp_kernel settle_kernel;
 
 /* plugin.c: jobs that are loaded from a file. */
 /* Does the word name a file rather than a job? */

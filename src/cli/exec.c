@@ -112,6 +112,7 @@ static int plan(rp_job_run *run, int argc, const char *const argv[]) {
     run->map.args = exec->args.data;
     run->map.args_size = exec->args.size;
     run->unordered = !exec->options.keep_order;
+    run->settles = exec->options.serve;
     run->map.schedule = (rp_schedule){.kind = RP_DYNAMIC, .chunk = 1}; /* each is answered when it ends */
     return 0;
 }

@@ -21,7 +21,7 @@ while IFS= read -r line; do
     leave) exit 0 ;;
     kill) kill -9 $$ ;;
     hang) touch up; sleep 60 & wait ;;
-    two) printf 'one\n<two>\n' && continue ;;
+    two) env printf 'one\n<two>\n' && continue ;;
     silent) echo "to stderr" >&2 ;;
     esac
     echo "<$line>"
