@@ -112,6 +112,8 @@ static int plan(rp_job_run *run, int argc, const char *const argv[]) {
     run->map.args = exec->args.data;
     run->map.args_size = exec->args.size;
     run->unordered = !exec->options.keep_order;
+    run->crew = exec->options.jobs;
+    run->siblings = exec->options.jobs_per_worker;
     run->settles = exec->options.serve;
     run->map.schedule = (rp_schedule){.kind = RP_DYNAMIC, .chunk = 1}; /* each is answered when it ends */
     return 0;

@@ -35,8 +35,9 @@ struct exec_options {
     double timeout_s;       /* 0: none */
     double timeout_percent; /* of the median so far; 0: none */
     struct exec_halt halt;
-    double delay_s;         /* between starts */
-    const char *const *env; /* [env_count] NAME (as it is here), or NAME=VALUE */
+    double delay_s;                 /* between starts */
+    uint32_t jobs, jobs_per_worker; /* 0: not given */
+    const char *const *env;         /* [env_count] NAME (as it is here), or NAME=VALUE */
     size_t env_count;
     bool serve;            /* the command is started once a worker: an input is a line in */
     const char *serve_end; /* the line that ends an answer; NULL: an answer is one line */

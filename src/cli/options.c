@@ -55,6 +55,13 @@ static int set_bind(struct options *options, const char *name, const char *value
     return 0;
 }
 
+static int set_cores(struct options *options, const char *name, const char *value, rp_error *error) {
+    uint64_t count = 0;
+    int rc = read_count(name, value, 1, 1024, &count, error);
+    options->pool.cores = (uint32_t)count;
+    return rc;
+}
+
 static int set_schedule(struct options *options, const char *name, const char *value, rp_error *error) {
     static const char *const expected = "auto, static, dynamic, guided or factoring, with ,CHUNK if wanted";
     static const char *const kinds[] = {"auto", "static", "dynamic", "guided", "factoring", NULL};
@@ -184,6 +191,8 @@ static const struct pool_option {
      "else one for every allowed core)"},
     {"workers", "KIND", set_workers, true, "process (default), thread or inline"},
     {"bind", "WHAT", set_bind, true, "pin each worker to a core (default) or pu, or none"},
+    {"cores", "N", set_cores, true,
+     "each worker has N cores, and OMP_NUM_THREADS=N: crews are of such\nworkers (default 1)"},
     {"schedule", "KIND[,N]", set_schedule, true,
      "how tasks are cut into chunks: auto (default), static, dynamic,\nguided or factoring; N: the (least) chunk"},
     {"chunk", "N", set_chunk, true, "tasks a chunk; alone it means --schedule dynamic,N"},

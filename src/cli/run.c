@@ -318,7 +318,10 @@ static int run_on_pool(const struct options *options, rp_job_run *run, rp_world 
     rp_pool *pool;
     rp_error error = {0};
     rp_map_stats stats;
-    int rc = rp_pool_open(world, &options->pool, &pool, &error);
+    rp_pool_options wanted = options->pool;
+    if (run->crew) wanted.crew = run->crew;
+    wanted.siblings = run->siblings;
+    int rc = rp_pool_open(world, &wanted, &pool, &error);
     if (rc) return run_failed(rc, &error);
     const size_t notes = options->quiet ? 0 : print_notes(pool, 0);
     int exit_code = run_map(options, run, world, pool, stored, &stats);
