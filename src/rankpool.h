@@ -95,7 +95,8 @@ typedef struct rp_where {
     int local;                   /* 0.. within its rank's crew */
     int pid;                     /* of its process, or of its rank's where it is a thread */
     int package, numa, core, pu; /* logical indices (hwloc's) of what it is bound to; pu is the system's number */
-    bool bound;                  /* pinned by the pool, or by the launcher, to that one core */
+    bool bound;                  /* pinned by the pool, or by the launcher, to that one core; or by the pool to the
+                                    several that each of its workers has */
     char host[64];               /* the node's name */
 } rp_where;
 

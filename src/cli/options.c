@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { CORES_MOST = 1024 };
+
 static int wrong(rp_error *error, const char *name, const char *value, const char *expected) {
     error->code = RP_EUSAGE;
     snprintf(error->text, sizeof error->text, "%s \"%.60s\" is not valid: expected %s", name, value, expected);
@@ -57,7 +59,7 @@ static int set_bind(struct options *options, const char *name, const char *value
 
 static int set_cores(struct options *options, const char *name, const char *value, rp_error *error) {
     uint64_t count = 0;
-    int rc = read_count(name, value, 1, 1024, &count, error);
+    int rc = read_count(name, value, 1, CORES_MOST, &count, error);
     options->pool.cores = (uint32_t)count;
     return rc;
 }
@@ -252,6 +254,16 @@ int options_find_job(const rp_job *job, int argc, const char *const *argv, int f
         if (((own && own->value) || (option && option->value)) && !strchr(name, '=')) i++;
     }
     return argc;
+}
+
+uint32_t options_find_cores(int argc, const char *const *argv) {
+    const char *value = getenv("RANKPOOL_CORES");
+    uint64_t cores = 0;
+    for (int i = 1; i < argc && strcmp(argv[i], "--"); i++) {
+        if (!strncmp(argv[i], "--cores=", 8)) value = argv[i] + 8;
+        if (!strcmp(argv[i], "--cores") && i + 1 < argc) value = argv[i + 1];
+    }
+    return value && !rp_read_uint64(value, &cores, NULL) && cores <= CORES_MOST ? (uint32_t)cores : 0;
 }
 
 int options_read(struct options *options, const rp_job *job, int argc, const char **argv, int from, int *rest,

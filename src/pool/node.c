@@ -248,6 +248,7 @@ int rp__node_start(rp_world *world, struct rp__rank_crew *crew, uint32_t first, 
         bool bound = !rp__cpuset_is_empty(&binding[i]) && !computes_in_agent;
         const struct rp__cpuset *lives = bound ? &binding[i] : &world->node[world->net->local_rank].binding;
         rp__topo_where(world->topo, lives, &where[i]);
+        where[i].bound |= bound && crew->wish.options.cores > 1; /* to no single core, but pinned */
         where[i].worker = first + i;
         where[i].rank = world->net->rank;
         where[i].local = (int)i;
