@@ -95,7 +95,8 @@ typedef struct rp_where {
     int local;                   /* 0.. within its rank's crew */
     int pid;                     /* of its process, or of its rank's where it is a thread */
     int package, numa, core, pu; /* logical indices (hwloc's) of what it is bound to; pu is the system's number */
-    bool bound;                  /* pinned by the pool, or by the launcher, to that one core */
+    bool bound;                  /* pinned by the pool, or by the launcher, to that one core; or by the pool to the
+                                    several that each of its workers has */
     char host[64];               /* the node's name */
 } rp_where;
 
@@ -286,9 +287,14 @@ enum rp_bind {
 
 /* How a pool is opened. */
 typedef struct rp_pool_options {
-    uint32_t workers;     /* of the whole pool, dealt out over the ranks; 0: what `crew` says */
-    uint32_t crew;        /* workers a rank; RP_CREW_CORES: share all allowed cores of the node among its ranks;
+    uint32_t workers;  /* of the whole pool, dealt out over the ranks; 0: what `crew` says */
+    uint32_t crew;     /* workers a rank; RP_CREW_CORES: share all allowed cores of the node among its ranks;
                       0: under a launcher 1 (or what SLURM_CPUS_PER_TASK or PE= gave), bare: one an allowed core */
+    uint32_t cores;    /* each worker has so many neighbouring cores and is pinned to them, OMP_NUM_THREADS and the like
+                      say so in worker processes, and crews are counted in workers of that size; 0: a core, as far as
+                      bind_asked and the crews' sizes let them. Not with RP_BIND_PU */
+    uint32_t siblings; /* so many workers in each place, for work that waits: `workers`, `crew` and its default are
+                      then numbers of places; 0: 1 */
     enum rp_workers kind; /* processes, unless said otherwise */
     /* To cores, where the crews fit: see bind_asked. */
     enum rp_bind bind;

@@ -33,6 +33,8 @@ struct options {
  * in *rest; the job's own go to `given` ([argc + 1], ended by a zero entry). 0 or RP_EUSAGE. */
 int options_read(struct options *options, const rp_job *job, int argc, const char **argv, int from, int *rest,
                  rp_job_given *given, rp_error *error);
+/* What --cores, or its variable, seems to say, before options can be read: a plug-in has some of its own. 0: nothing. */
+uint32_t options_find_cores(int argc, const char *const *argv);
 /* The first word from argv[from] on that is no pool option, none of `job`'s (which may be NULL), nor a value of one: a
  * job's name. argc: there is none. */
 int options_find_job(const rp_job *job, int argc, const char *const *argv, int from);
@@ -72,12 +74,15 @@ void help_print_version(FILE *out);
 const rp_job *find_job(const char *name);
 /* Every kernel of the program and, where it is not NULL, `own`; NULL-terminated, none twice. NULL: out of memory. */
 const rp_kernel **all_kernels(const rp_kernel *own);
+/* run.c: what workers compute when there is nothing to compute. */
+extern const rp_kernel settle_kernel;
 
 /* plugin.c: jobs that are loaded from a file. */
 /* Does the word name a file rather than a job? */
 bool plugin_is(const char *word);
-/* Load the plug-in of this file and check it. 0 or RP_EUSAGE. It stays loaded until the program ends. */
-int plugin_load(const char *file, rp_error *error);
+/* Load the plug-in of this file and check it; `cores`: of each worker, 0: not given. 0 or RP_EUSAGE. It stays loaded until
+ * the program ends. */
+int plugin_load(const char *file, uint32_t cores, rp_error *error);
 /* The job of one that was loaded, or NULL. */
 const rp_job *plugin_job(const char *file);
 

@@ -59,6 +59,15 @@ static int open_inputs(rp_job_run *run, struct exec *exec, int argc, const char 
     return rc ? rp_job_fail(run, "%s", error.text) : 0;
 }
 
+/* What is started once has no input yet. */
+static int check_served(rp_job_run *run, const struct exec *exec, int words) {
+    if (!exec->options.serve) return 0;
+    if (!words) return rp_job_fail(run, "--serve needs a command, which reads a line for each input; none was given");
+    if (!exec_template_replaces(exec->template)) return 0;
+    return rp_job_fail(run, "--serve starts the command once and then writes inputs to it, so it has no {}; give it "
+                            "without replacement strings");
+}
+
 static int plan_parts(rp_job_run *run, struct exec *exec, int argc, const char *const argv[]) {
     const char *commands = rp_job_option_value(run, "commands");
     int words = 0;
@@ -71,6 +80,7 @@ static int plan_parts(rp_job_run *run, struct exec *exec, int argc, const char *
     if (exec_options_read(run, &exec->options)) return RP_EUSAGE;
     int rc = exec_template_parse(&exec->template, argv, (size_t)words, exec->options.shell, &error);
     if (rc) return rp_job_fail(run, "%s", error.text);
+    if (check_served(run, exec, words)) return RP_EUSAGE;
     rc = open_inputs(run, exec, argc - words, argv + words);
     if (rc) return rc;
     if (exec_run_pack(exec, &exec->args)) return rp_job_fail(run, "out of memory");
@@ -102,10 +112,13 @@ static int plan(rp_job_run *run, int argc, const char *const argv[]) {
     run->map.args = exec->args.data;
     run->map.args_size = exec->args.size;
     run->unordered = true; /* -k concerns what is printed, not what is logged and counted */
-    if (exec->options.retries > 1) {
+    if (exec->options.retries > 1 && !exec->options.serve) {
         run->map.grows = true;
         run->map.retries = exec->options.retries - 1; /* of a worker that dies with the command */
     }
+    run->crew = exec->options.jobs;
+    run->siblings = exec->options.jobs_per_worker;
+    run->settles = exec->options.serve;
     run->map.schedule = (rp_schedule){.kind = RP_DYNAMIC, .chunk = 1}; /* each is answered when it ends */
     return 0;
 }
@@ -214,7 +227,17 @@ static const rp_job job = {
         "\n"
         "{} the input, {.} without its ending, {/} the file's name, {//} its folder, {/.} name without ending,\n"
         "{#} the number from 1, {%} the job slot, {1} {2} {-1} {1.} ... one of several inputs. Without any, the\n"
-        "input is the last word. No input is ever read as a shell's text. Options come before the command.\n",
+        "input is the last word. No input is ever read as a shell's text. Options come before the command.\n"
+        "\n"
+        "  rankpool exec --serve python3 -u square.py ::: 1 2 3\n"
+        "starts the program once a worker. It reads a line for each input (several are joined by tabs), and answers "
+        "each\n"
+        "with one line, at once: python3 -u, flush=True or stdbuf -oL sees to that, or the answer waits in a buffer. "
+        "With\n"
+        "--serve-end LINE an answer may have many lines, up to LINE. What it writes to standard error is shown as it\n"
+        "comes. If it dies it is started anew, and its task tried again, twice unless --retries says otherwise. At "
+        "the\n"
+        "end of its input it should leave: it gets a second, then TERM, then KILL.\n",
     .options = exec_option_table,
     .kernel = &exec_kernel,
     .plan = plan,

@@ -1,7 +1,7 @@
 /* What the files of `rankpool exec` share: exec.c plans and feeds, exec_options.c reads the options, exec_template.c
  * makes commands, exec_inputs.c reads what fills them, exec_run.c runs them in workers, exec_collect.c prints and keeps
  * the job log on rank 0. Of these two, exec_spawn.c starts a program and waits for it, exec_station.c is what a worker
- * has for all of its commands, exec_report.c the record between them, exec_joblog.c the form of the log. */
+ * has for all of its commands, exec_server.c a command that answers for many tasks, exec_report.c the record between them, exec_joblog.c the form of the log. */
 #ifndef RP_CLI_EXEC_H
 #define RP_CLI_EXEC_H
 
@@ -35,9 +35,12 @@ struct exec_options {
     double timeout_s;       /* 0: none */
     double timeout_percent; /* of the median so far; 0: none */
     struct exec_halt halt;
-    double delay_s;         /* between starts */
-    const char *const *env; /* [env_count] NAME (as it is here), or NAME=VALUE */
+    double delay_s;                 /* between starts */
+    uint32_t jobs, jobs_per_worker; /* 0: not given */
+    const char *const *env;         /* [env_count] NAME (as it is here), or NAME=VALUE */
     size_t env_count;
+    bool serve;            /* the command is started once a worker: an input is a line in */
+    const char *serve_end; /* the line that ends an answer; NULL: an answer is one line */
 };
 
 /* The job's state on rank 0: run->state. */

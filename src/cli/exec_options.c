@@ -32,7 +32,10 @@ const rp_job_option exec_option_table[] = {
     {"workdir", "DIR", "where commands run; also --wd"},
     {"wd", "DIR", "the same"},
     {"env", "NAME[=VALUE]", "set it for commands, or hand on the one of here; repeatable"},
-    {"j", "N", "is not here: mpirun -np N, or --crew N, says how many at once"},
+    {"serve", NULL, "the command is started once a worker: an input is a line in, an answer a line out"},
+    {"serve-end", "LINE", "with --serve: an answer is all lines up to this one"},
+    {"jobs-per-worker", "N", "commands at once in the place of each worker, for those that wait"},
+    {"j", "N", "commands at once, on each rank: as --crew N; also --jobs"},
     {"jobs", "N", "the same"},
     {0},
 };
@@ -122,11 +125,35 @@ static int read_env(rp_job_run *run, struct exec_options *options) {
     return 0;
 }
 
+static int check_serve(rp_job_run *run, const struct exec_options *options) {
+    if (options->serve_end && !options->serve) return rp_job_fail(run, "--serve-end needs --serve");
+    if (options->serve && options->line_buffer)
+        return rp_job_fail(run,
+                           "--serve and --line-buffer were both given: an answer is shown when it is whole; give one");
+    if (options->serve_end && strchr(options->serve_end, '\n'))
+        return wrong(run, "serve-end", options->serve_end, "one line, without a newline");
+    return 0;
+}
+
+/* How many at once. */
+static int read_jobs(rp_job_run *run, struct exec_options *options) {
+    uint64_t jobs = 0, each = 0;
+    const char *value = given(run, "j", "jobs"), *per_worker = given(run, "jobs-per-worker", NULL);
+    if (value && (rp_read_uint64(value, &jobs, NULL) || jobs < 1 || jobs > 1024))
+        return rp_job_fail(
+            run, "-j \"%.20s\" is not valid: expected a number from 1 to 1024; a command a core needs none", value);
+    if (per_worker && (rp_read_uint64(per_worker, &each, NULL) || each < 1 || each > 1024))
+        return wrong(run, "jobs-per-worker", per_worker, "a number from 1 to 1024");
+    if (value && per_worker)
+        return rp_job_fail(run,
+                           "-j and --jobs-per-worker were both given, and each says how many run at once; give one");
+    options->jobs = (uint32_t)jobs;
+    options->jobs_per_worker = (uint32_t)each;
+    return 0;
+}
+
 static int read_rest(rp_job_run *run, struct exec_options *options) {
-    const char *delay = given(run, "delay", NULL), *jobs = given(run, "j", "jobs");
-    if (jobs)
-        return rp_job_fail(run, "-j %.20s: how many run at once is the pool's to know: give mpirun -np N, or --crew N",
-                           jobs);
+    const char *delay = given(run, "delay", NULL);
     if (delay && rp_read_seconds(delay, &options->delay_s, NULL))
         return wrong(run, "delay", delay, "seconds such as 0.5, or 250ms, 2m");
     if (options->results && !*options->results) return wrong(run, "results", "", "the name of a folder");
@@ -145,11 +172,15 @@ int exec_options_read(rp_job_run *run, struct exec_options *options) {
         .results = given(run, "results", NULL),
         .joblog = given(run, "joblog", NULL),
         .workdir = given(run, "workdir", "wd"),
+        .serve = given(run, "serve", NULL),
+        .serve_end = given(run, "serve-end", NULL),
     };
     int rc = read_rest(run, options);
+    if (!rc) rc = read_jobs(run, options);
     if (!rc) rc = read_timeout(run, options);
     if (!rc) rc = read_halt(run, &options->halt);
     if (!rc) rc = read_resume(run, options);
+    if (!rc) rc = check_serve(run, options);
     return rc ? rc : read_env(run, options);
 }
 

@@ -5,7 +5,7 @@
 #include "exec_file.h"
 #include "exec_lines_out.h"
 #include "exec_report.h"
-#include "exec_spawn.h"
+#include "exec_server.h"
 #include "exec_station.h"
 
 #include <errno.h>
@@ -18,15 +18,16 @@
 #include <unistd.h>
 
 enum { RETURNS = 6 /* of a command that failed here, before it is tried here again, within 63 ms */ };
+enum { ANSWER_TRIES = 3 /* of a server that dies, unless --retries was given */ };
 
 /* ---- What workers are told ----------------------------------------------------------------------------- */
 
-/* Followed by the folder and the variables, each ended by 0, and the template. */
+/* Followed by the folder, the line that ends an answer and the variables, each ended by 0, and the template. */
 struct told {
     uint64_t run;
     double timeout_s;
     uint32_t retries, env_count;
-    uint8_t in_folder, line_buffer, tag;
+    uint8_t in_folder, line_buffer, tag, serve, serve_end;
 };
 
 static void pack_variable(struct exec_bytes *to, const char *variable) {
@@ -49,9 +50,12 @@ int exec_run_pack(const struct exec *exec, struct exec_bytes *to) {
     told.in_folder = options->workdir != NULL;
     told.line_buffer = options->line_buffer;
     told.tag = options->tag;
+    told.serve = options->serve;
+    told.serve_end = options->serve_end != NULL;
     if (getrandom(&told.run, sizeof told.run, 0) != sizeof told.run) told.run = (uint64_t)getpid();
     exec_bytes_add(to, &told, sizeof told);
     if (options->workdir) exec_bytes_add(to, options->workdir, strlen(options->workdir) + 1);
+    if (options->serve_end) exec_bytes_add(to, options->serve_end, strlen(options->serve_end) + 1);
     for (size_t i = 0; i < options->env_count; i++) pack_variable(to, options->env[i]);
     return exec_template_pack(exec->template, to);
 }
@@ -63,11 +67,16 @@ struct runner {
     const char *folder, **env; /* into the map's arguments */
     struct exec_template *template;
     struct exec_station station;
-    char program[PATH_MAX]; /* of every command; "": it is looked up each time */
+    char program[PATH_MAX];    /* of every command; "": it is looked up each time */
+    struct exec_server server; /* --serve: it, and the line that it is told now */
+    struct exec_bytes question;
 };
 
 static void free_runner(void *state) {
     struct runner *runner = state;
+    struct exec_end end;
+    exec_server_stop(&runner->server, EXEC_GRACE_MS / 1000.0, &end);
+    exec_bytes_free(&runner->question);
     exec_station_close(&runner->station);
     exec_template_free(runner->template);
     free((void *)runner->env);
@@ -83,6 +92,10 @@ static int unpack(struct runner *runner, const char *args, size_t size) {
     if (!runner->env) return RP_ENOMEM;
     if (runner->told.in_folder) {
         runner->folder = at;
+        at += strlen(at) + 1;
+    }
+    if (runner->told.serve_end) {
+        runner->server.end = at;
         at += strlen(at) + 1;
     }
     for (uint32_t i = 0; i < runner->told.env_count; i++, at += strlen(at) + 1) runner->env[i] = at;
@@ -120,8 +133,10 @@ static double now_s(clockid_t clock) {
 /* One run of a command. */
 struct attempt {
     struct exec_report *report;
-    double limit_s;    /* 0: it may take any time */
-    char message[512]; /* why it could not be started; "" */
+    double limit_s;     /* 0: it may take any time */
+    char message[512];  /* why it could not be started, or what was wrong with its answer; "" */
+    const char *answer; /* of a server, report->out_size bytes; NULL: what was written is in the station's files */
+    bool died;          /* a server did, which is no fault of the task as far as is known */
 };
 
 /* As a shell ends: 127 where there is no such program, 126 where it cannot be run. */
@@ -139,6 +154,14 @@ static void no_folder(struct attempt *attempt, const char *folder, int error) {
     attempt->report->exit_code = 126;
     snprintf(attempt->message, sizeof attempt->message, "rankpool: cannot run in the folder %.200s on %s: %s\n", folder,
              attempt->report->host, strerror(error));
+}
+
+/* `folder` NULL: it was not for that. */
+static void not_started(struct attempt *attempt, const char *folder, const char *program, int error) {
+    if (folder)
+        no_folder(attempt, folder, error);
+    else
+        cannot_start(attempt, program, error);
 }
 
 /* `path`: of PATH_MAX bytes. NULL: there is none, and the attempt says why. */
@@ -172,10 +195,7 @@ static void run(struct runner *runner, rp_task *task, const struct exec_command 
     const double begin_s = now_s(CLOCK_MONOTONIC);
     const int error = exec_start(&start, &pid, &in_folder);
     if (error) {
-        if (in_folder)
-            no_folder(attempt, runner->folder, error);
-        else
-            cannot_start(attempt, program, error);
+        not_started(attempt, in_folder ? runner->folder : NULL, program, error);
         return;
     }
     const struct exec_watch watch = {
@@ -213,13 +233,15 @@ static int send_file(rp_task *task, int fd, size_t size) {
 
 static int write_record(struct runner *runner, rp_task *task, struct attempt *attempt) {
     struct exec_report *report = attempt->report;
-    const size_t err_size = size_of(runner->station.err), message_size = strlen(attempt->message);
-    report->out_size = size_of(runner->station.out);
+    const size_t err_size = attempt->answer ? 0 : size_of(runner->station.err);
+    const size_t message_size = strlen(attempt->message);
+    if (!attempt->answer) report->out_size = size_of(runner->station.out);
     report->err_size = err_size + message_size;
     report->received += report->out_size;
     int rc = exec_report_write(task, report);
-    if (!rc) rc = send_file(task, runner->station.out, report->out_size);
-    if (!rc) rc = send_file(task, runner->station.err, err_size);
+    if (!rc && attempt->answer) rc = rp_task_write(task, attempt->answer, report->out_size);
+    if (!rc && !attempt->answer) rc = send_file(task, runner->station.out, report->out_size);
+    if (!rc && !attempt->answer) rc = send_file(task, runner->station.err, err_size);
     if (!rc) rc = rp_task_write(task, attempt->message, message_size);
     if (rc == RP_ESYSTEM)
         return rp_task_fail(task, "the output of command %llu cannot be read back on %s: %s",
@@ -275,6 +297,101 @@ static int run_it(struct runner *runner, rp_task *task, const struct exec_comman
     return is_tried_again(runner, task, head, report) ? 0 : write_record(runner, task, &attempt);
 }
 
+/* ---- A server ------------------------------------------------------------------------------------------ */
+
+/* The template without values: they come as lines. */
+static bool start_server(struct runner *runner, struct attempt *attempt) {
+    struct exec_command command;
+    char path[PATH_MAX];
+    bool in_folder = false;
+    if (exec_template_fill(runner->template, &(struct exec_values){0}, &command)) {
+        not_started(attempt, NULL, "the command", ENOMEM);
+        return false;
+    }
+    const char *program = find(runner, command.argv[0], path, attempt);
+    const struct exec_start start = {.program = program,
+                                     .argv = command.argv,
+                                     .environment = runner->station.environment,
+                                     .folder = runner->folder,
+                                     .err = STDERR_FILENO,
+                                     .changed = &runner->station.changed};
+    const int error = program ? exec_server_start(&runner->server, start, &in_folder) : 0;
+    if (error) not_started(attempt, in_folder ? runner->folder : NULL, program, error);
+    exec_command_free(&command);
+    return program && !error;
+}
+
+/* A server that is of no use any more ends, and the attempt says why. */
+static void give_up_server(struct runner *runner, enum exec_answer how, struct attempt *attempt) {
+    struct exec_end end;
+    struct exec_report *report = attempt->report;
+    const double at_once_s = 0.001;
+    exec_server_stop(&runner->server, how == EXEC_NO_ANSWER ? EXEC_GRACE_MS / 1000.0 : at_once_s, &end);
+    attempt->died = how == EXEC_NO_ANSWER;
+    report->timed_out = how == EXEC_LATE;
+    report->signal = attempt->died ? end.signal : 0;
+    report->exit_code = attempt->died && (end.exit_code || end.signal) ? end.exit_code : how == EXEC_LATE ? 0 : 1;
+    if (how == EXEC_LATE) return;
+    const char *why = "out of memory";
+    if (how == EXEC_NO_ANSWER) why = "it left before it had answered";
+    if (how == EXEC_TOO_MUCH && runner->server.end) why = "it wrote more than an answer, or before it was asked";
+    if (how == EXEC_TOO_MUCH && !runner->server.end)
+        why = "it wrote more than one line, or before it was asked; --serve-end LINE is for answers of several";
+    snprintf(attempt->message, sizeof attempt->message, "rankpool: no answer: %s\n", why);
+}
+
+static void ask(struct runner *runner, rp_task *task, struct attempt *attempt) {
+    struct exec_report *report = attempt->report;
+    report->start_s = now_s(CLOCK_REALTIME);
+    report->exit_code = report->signal = 0;
+    if (!runner->server.pid && !start_server(runner, attempt)) return;
+    const double begin_s = now_s(CLOCK_MONOTONIC);
+    const enum exec_answer how =
+        exec_server_ask(&runner->server, &runner->question, attempt->limit_s, task, &report->out_size);
+    report->runtime_s = now_s(CLOCK_MONOTONIC) - begin_s;
+    if (how == EXEC_ANSWERED) {
+        attempt->answer = runner->server.heard.data;
+        report->received = report->out_size;
+    } else {
+        report->out_size = 0;
+        give_up_server(runner, how, attempt);
+    }
+}
+
+/* The values with tabs between them, as one line. False: a value has more than one, and the attempt says so. */
+static bool write_question(struct exec_bytes *question, struct attempt *attempt) {
+    const struct exec_report *report = attempt->report;
+    question->size = 0;
+    exec_bytes_add(question, report->values_size ? report->values : "", report->values_size ? report->values_size : 1);
+    if (question->failed) return false;
+    for (char *at = question->data, *end = at + question->size - 1; (at = memchr(at, 0, (size_t)(end - at))); at++)
+        *at = '\t';
+    question->data[question->size - 1] = '\n';
+    if (memchr(question->data, '\n', question->size) == question->data + question->size - 1) return true;
+    attempt->report->exit_code = 1;
+    snprintf(attempt->message, sizeof attempt->message,
+             "rankpool: not asked: the input has a newline, and with --serve it is one line\n");
+    return false;
+}
+
+static int ask_often_enough(struct runner *runner, rp_task *task, const struct exec_task *head,
+                            struct exec_report *report) {
+    struct attempt attempt = {.report = report,
+                              .answer = "",
+                              .limit_s = head->limit_ns ? (double)head->limit_ns * 1e-9 : runner->told.timeout_s};
+    uint32_t tried = 0, tries = 1;
+    if (!write_question(&runner->question, &attempt))
+        return runner->question.failed ? RP_ENOMEM : write_record(runner, task, &attempt);
+    do {
+        attempt.message[0] = 0;
+        attempt.died = report->timed_out = false;
+        ask(runner, task, &attempt);
+        tried++;
+        tries = runner->told.retries ? runner->told.retries : attempt.died ? ANSWER_TRIES : 1;
+    } while (!exec_report_good(report) && tried < tries && !rp_task_canceled(task));
+    return write_record(runner, task, &attempt);
+}
+
 static int item(rp_task *task, const void *input, size_t size) {
     struct runner *runner = rp_task_state(task);
     struct exec_task head;
@@ -287,6 +404,7 @@ static int item(rp_task *task, const void *input, size_t size) {
                                  .host = rp_task_where(task)->host,
                                  .values = data,
                                  .values_size = size - sizeof head};
+    if (runner->told.serve) return ask_often_enough(runner, task, &head, &report);
     if (is_returned(task, &head, &report)) return 0;
     size_t count;
     const char **value = exec_values_list(data, size - sizeof head, &count);

@@ -27,7 +27,7 @@ struct part {
 struct exec_template {
     struct exec_bytes words; /* as given, each ended by 0; of a shell, the one text */
     size_t word_count;
-    bool shell;
+    bool shell, replaces;
     struct part *part;
     size_t parts, capacity;
     struct exec_reader reader; /* of a shell's text, as far as it is parsed */
@@ -138,12 +138,11 @@ static bool is_script(const char *word) {
 }
 
 static int parse_words(struct exec_template *template) {
-    bool replaces = false;
     const char *word = template->words.data;
     int rc = 0;
     for (size_t i = 0; i < template->word_count && !rc; i++, word += strlen(word) + 1)
-        rc = parse_word(template, word, &replaces);
-    return rc || replaces || !template->word_count ? rc : append_values(template);
+        rc = parse_word(template, word, &template->replaces);
+    return rc || template->replaces || !template->word_count ? rc : append_values(template);
 }
 
 int exec_template_parse(struct exec_template **template, const char *const *words, size_t count, bool shell,
@@ -182,6 +181,8 @@ const char *exec_template_program(const struct exec_template *template) {
                template->part[1].kind == PART_WORD_END;
     return one ? template->words.data : NULL;
 }
+
+bool exec_template_replaces(const struct exec_template *template) { return template->replaces; }
 
 /* ---- Packing ------------------------------------------------------------------------------------------- */
 

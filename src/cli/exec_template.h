@@ -48,6 +48,8 @@ int exec_template_parse(struct exec_template **template, const char *const *word
 void exec_template_free(struct exec_template *template);
 /* The program that every task starts, or NULL where a shell runs it or its name has a replacement in it. Lent. */
 const char *exec_template_program(const struct exec_template *template);
+/* Does it have a replacement string? Without any the values come at its end. */
+bool exec_template_replaces(const struct exec_template *template);
 
 /* To bytes at the end of `to`, and back: *used of `size` bytes. RP_ENOMEM, RP_EPROTOCOL. */
 int exec_template_pack(const struct exec_template *template, struct exec_bytes *to);

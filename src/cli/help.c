@@ -17,10 +17,11 @@ const rp_job *find_job(const char *name) {
 const rp_kernel **all_kernels(const rp_kernel *own) {
     size_t jobs = 0, count = 0;
     while (rp_jobs[jobs]) jobs++;
-    const rp_kernel **kernels = calloc(jobs + 4, sizeof *kernels);
+    const rp_kernel **kernels = calloc(jobs + 5, sizeof *kernels);
     if (!kernels) return NULL;
     kernels[count++] = tool_topo.job->kernel;
     kernels[count++] = tool_exec.job->kernel;
+    kernels[count++] = &settle_kernel;
     for (size_t i = 0; i < jobs; i++) {
         bool have = !rp_jobs[i]->kernel;
         for (size_t k = 0; k < count && !have; k++) have = kernels[k] == rp_jobs[i]->kernel;

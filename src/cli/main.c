@@ -61,7 +61,7 @@ static const char *plugin_file(int argc, const char *const *argv, int at) {
  * is none; or, with a code in `error`, it cannot be had here. */
 static const rp_job *job_of_run(rp_job *own, const char *file, int argc, const char *const *argv, int at,
                                 rp_error *error) {
-    if (at == argc || (file && plugin_load(file, error))) return NULL;
+    if (at == argc || (file && plugin_load(file, options_find_cores(argc, argv), error))) return NULL;
     const rp_job *job = find_job(argv[at]);
     if (job == tool_scale.job) {
         error->code = scale_join(own, argc, argv, at + 1);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { CORES_MOST = 1024 };
+
 static int wrong(rp_error *error, const char *name, const char *value, const char *expected) {
     error->code = RP_EUSAGE;
     snprintf(error->text, sizeof error->text, "%s \"%.60s\" is not valid: expected %s", name, value, expected);
@@ -53,6 +55,13 @@ static int set_bind(struct options *options, const char *name, const char *value
     options->pool.bind = (enum rp_bind)i;
     options->pool.bind_asked = true;
     return 0;
+}
+
+static int set_cores(struct options *options, const char *name, const char *value, rp_error *error) {
+    uint64_t count = 0;
+    int rc = read_count(name, value, 1, CORES_MOST, &count, error);
+    options->pool.cores = (uint32_t)count;
+    return rc;
 }
 
 static int set_schedule(struct options *options, const char *name, const char *value, rp_error *error) {
@@ -184,6 +193,8 @@ static const struct pool_option {
      "else one for every allowed core)"},
     {"workers", "KIND", set_workers, true, "process (default), thread or inline"},
     {"bind", "WHAT", set_bind, true, "pin each worker to a core (default) or pu, or none"},
+    {"cores", "N", set_cores, true,
+     "each worker has N cores, and OMP_NUM_THREADS=N: crews are of such\nworkers (default 1)"},
     {"schedule", "KIND[,N]", set_schedule, true,
      "how tasks are cut into chunks: auto (default), static, dynamic,\nguided or factoring; N: the (least) chunk"},
     {"chunk", "N", set_chunk, true, "tasks a chunk; alone it means --schedule dynamic,N"},
@@ -243,6 +254,16 @@ int options_find_job(const rp_job *job, int argc, const char *const *argv, int f
         if (((own && own->value) || (option && option->value)) && !strchr(name, '=')) i++;
     }
     return argc;
+}
+
+uint32_t options_find_cores(int argc, const char *const *argv) {
+    const char *value = getenv("RANKPOOL_CORES");
+    uint64_t cores = 0;
+    for (int i = 1; i < argc && strcmp(argv[i], "--"); i++) {
+        if (!strncmp(argv[i], "--cores=", 8)) value = argv[i] + 8;
+        if (!strcmp(argv[i], "--cores") && i + 1 < argc) value = argv[i + 1];
+    }
+    return value && !rp_read_uint64(value, &cores, NULL) && cores <= CORES_MOST ? (uint32_t)cores : 0;
 }
 
 int options_read(struct options *options, const rp_job *job, int argc, const char **argv, int from, int *rest,

@@ -143,17 +143,19 @@ static int check_job(const char *file, const rp_job *job, rp_error *error) {
     return rc;
 }
 
-/* Libraries under a plug-in read these when they are loaded, which is before the workers set them for themselves: the
- * pool's workers are the parallelism, and threads that began here would not be there after the fork. */
-static void keep_single_threaded(void) {
+/* Libraries under a plug-in read these when they are loaded, which is before the workers set them for themselves: unless
+ * those have several cores, the pool's workers are the parallelism, and threads that began here would not be there after the fork. */
+static void set_threads(uint32_t cores) {
     static const char *const names[] = {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
                                         "BLIS_NUM_THREADS"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) setenv(names[i], "1", 0);
+    char count[16];
+    snprintf(count, sizeof count, "%u", cores ? cores : 1);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) setenv(names[i], count, cores > 0);
 }
 
-int plugin_load(const char *file, rp_error *error) {
+int plugin_load(const char *file, uint32_t cores, rp_error *error) {
     if (check_file(file, error)) return RP_EUSAGE;
-    keep_single_threaded();
+    set_threads(cores);
     void *library = load(file, 0);
     if (!library) return not_loaded(file, error);
     const rp_plugin *table = dlsym(library, "rp_plugin_job");

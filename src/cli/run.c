@@ -14,6 +14,8 @@ enum { OUTPUT_BUFFER = 1 << 20 };
 static const double LOOK_S = 0.1;   /* between looks at how far it is */
 static const double EAGER_S = 0.02; /* the same where each result is to be committed, and a commit may be under way */
 
+static const double SETTLE_S = 5; /* without a worker that has settled: the others will not */
+
 /* A job on its way through a map. */
 struct course {
     const struct options *options;
@@ -312,15 +314,35 @@ int run_failed(int rc, const rp_error *error) {
     return exit_code_of(rc);
 }
 
+static int settled(rp_task *task, const void *input, size_t size) { return 0; }
+
+const rp_kernel settle_kernel = {.name = "settle", .item = settled};
+
+/* A worker tears down one map before it computes for the next: one that has nothing to compute tells when it has. */
+static void settle(rp_pool *pool) {
+    const rp_map_options wanted = {
+        .kernel = settle_kernel.name, .count = rp_pool_workers(pool), .each_worker = true, .unordered = true};
+    rp_map *map;
+    rp_result result;
+    rp_error error = {0};
+    if (rp_map_open(pool, &wanted, &map, &error)) return; /* the world is over, and so are its workers */
+    while (rp_map_next(map, SETTLE_S, &result) == 0) continue;
+    rp_map_close(map);
+}
+
 static int open_and_run(const struct options *options, rp_job_run *run, rp_world *world, struct stored *stored) {
     rp_pool *pool;
     rp_error error = {0};
     rp_map_stats stats;
-    int rc = rp_pool_open(world, &options->pool, &pool, &error);
+    rp_pool_options wanted = options->pool;
+    if (run->crew) wanted.crew = run->crew;
+    wanted.siblings = run->siblings;
+    int rc = rp_pool_open(world, &wanted, &pool, &error);
     if (rc) return run_failed(rc, &error);
     const size_t notes = options->quiet ? 0 : print_notes(pool, 0);
     int exit_code = run_map(options, run, world, pool, stored, &stats);
     if (!options->quiet) print_notes(pool, notes); /* of what happened meanwhile */
+    if (run->settles) settle(pool);
     rp_pool_free(pool);
     return exit_code;
 }

@@ -34,6 +34,8 @@ struct rp__slot {
     /* Settings. */
     struct rp__cpuset binding; /* empty: stay where you are */
     rp_where where;
+    uint32_t
+        cores; /* threads that OpenMP and the like start in the worker's process; 0: what its environment says, or 1 */
     uint64_t memory; /* bytes that the worker's process may allocate; 0: any */
     bool spin;       /* look for work for a few microseconds before sleeping */
 

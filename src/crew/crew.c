@@ -41,6 +41,7 @@ static int start(struct rp__crew *crew, uint32_t index, rp_error *error) {
     slot->binding = worker->binding; /* whatever the worker before it made of them */
     slot->where = worker->where;
     slot->spin = crew->spin;
+    slot->cores = crew->cores;
     slot->memory = crew->memory;
     atomic_store(&slot->low, worker->low);
     rp__ring_attach(&worker->work, &slot->work);
@@ -86,6 +87,7 @@ static struct rp__crew *new_crew(struct rp__arena *arena, struct rp__nursery *nu
     crew->arena = arena;
     crew->nursery = nursery;
     crew->worker = calloc(arena->slots, sizeof *crew->worker);
+    crew->cores = options->cores;
     crew->memory = options->memory;
     crew->spin = options->workers <= sysconf(_SC_NPROCESSORS_ONLN);
     if (crew->worker) return crew;

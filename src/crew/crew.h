@@ -94,6 +94,7 @@ struct rp__crew_options {
     uint32_t workers;
     const struct rp__cpuset *binding; /* [workers], empty: not bound; copied. Inline workers are never bound */
     const rp_where *where;            /* [workers], what rp_task_where shows (pid is filled in); copied */
+    uint32_t cores;                   /* threads that OpenMP and the like start in a worker process; 0: as they do */
     uint64_t memory;                  /* bytes that a worker process may allocate; 0: any */
 };
 

@@ -81,6 +81,7 @@ struct rp__crew {
     struct rp__nursery *nursery;
     _Atomic uint32_t workers; /* any thread may look */
     bool spin;
+    uint32_t cores;                 /* threads that OpenMP and the like start in a worker process; 0: as they do */
     uint64_t memory;                /* bytes that a worker process may allocate; 0: any */
     uint32_t at, streak;            /* whose ring is looked at first, and how many events it has had in a row */
     struct rp__crew_worker *worker; /* [slots of the arena]: it never moves */

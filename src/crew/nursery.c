@@ -127,6 +127,16 @@ static void limit_memory(uint64_t bytes) {
     (void)setrlimit(RLIMIT_DATA, &(struct rlimit){.rlim_cur = limit, .rlim_max = limit});
 }
 
+/* Set before anything of OpenMP or BLAS is used here. Unless a worker was given several cores, the pool's workers are the
+ * parallelism. */
+static void set_threads(uint32_t cores) {
+    static const char *const names[] = {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
+                                        "BLIS_NUM_THREADS"};
+    char count[16];
+    snprintf(count, sizeof count, "%u", cores ? cores : 1);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) setenv(names[i], count, cores > 0);
+}
+
 _Noreturn static void be_worker(const struct nursery *nursery, uint32_t slot) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != nursery->self) _exit(0);
@@ -139,10 +149,7 @@ _Noreturn static void be_worker(const struct nursery *nursery, uint32_t slot) {
     prefer_for_oom_killer();
     rp__arena_keep_only(nursery->arena, slot);
     setvbuf(stdout, NULL, _IOLBF, 0); /* a worker is killed in the end: what a kernel printed must be out */
-    /* The pool's workers are the parallelism; set before anything of OpenMP or BLAS is used here. */
-    static const char *const threads[] = {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
-                                          "BLIS_NUM_THREADS"};
-    for (size_t i = 0; i < sizeof threads / sizeof *threads; i++) setenv(threads[i], "1", 0);
+    set_threads(rp__arena_slot(nursery->arena, slot)->cores);
 
     char pid[16];
     snprintf(pid, sizeof pid, "%d", (int)getpid());

@@ -116,8 +116,11 @@ static bool wanted(const struct rp__pool_wish *wish, int rank, uint32_t *workers
 /* The host's plan, of the ranks that have workers. */
 static int plan_host(rp_world *world, struct rp__rank_crew *crew, struct rp__topo_rank *rank, uint32_t *own) {
     const rp_pool_options *options = &crew->wish.options;
-    struct rp__topo_wish limits = {
-        .bind = options->bind, .bind_asked = options->bind_asked, .launched = world->launch.use_mpi};
+    struct rp__topo_wish limits = {.bind = options->bind,
+                                   .bind_asked = options->bind_asked,
+                                   .launched = world->launch.use_mpi,
+                                   .cores = options->cores,
+                                   .siblings = options->siblings};
     /* A pool on a part of the ranks, or a process of its own, is not meant to use all that the job has. */
     const bool whole = crew->wish.ranks == (uint32_t)world->net->size && !crew->wish.process;
     uint32_t ranks = 0;
@@ -136,6 +139,16 @@ static int plan_host(rp_world *world, struct rp__rank_crew *crew, struct rp__top
     return ranks ? rp__topo_plan(world->topo, rank, ranks, &limits, &crew->plan) : 0;
 }
 
+/* Cores of the rank that may use the fewest; those that have no workers are all 0. */
+static uint32_t narrowest(const rp_world *world, const struct rp__topo_rank *rank) {
+    uint32_t fewest = UINT32_MAX;
+    for (int i = 0; i < world->net->local_size; i++) {
+        const uint32_t cores = rp__topo_cores(world->topo, &rank[i].binding);
+        if (cores && cores < fewest) fewest = cores;
+    }
+    return fewest;
+}
+
 int rp__node_plan(rp_world *world, struct rp__rank_crew *crew, rp_error *error) {
     uint32_t slots = rp__arena_slots(world->arena), asked = 0, own;
     bool any = wanted(&crew->wish, world->net->rank, &asked);
@@ -145,10 +158,21 @@ int rp__node_plan(rp_world *world, struct rp__rank_crew *crew, rp_error *error) 
     struct rp__topo_rank *rank = calloc((size_t)world->net->local_size, sizeof *rank);
     if (!rank) return rp__fail(error, RP_ENOMEM, "out of memory for a plan");
     int rc = plan_host(world, crew, rank, &own);
+    const uint32_t cores = rc == RP_ERANGE ? narrowest(world, rank) : 0;
     free(rank);
+    if (rc == RP_ERANGE)
+        return rp__fail(error, RP_EINVAL,
+                        "workers of %u cores were asked for and a rank on host %s may use %u: ask for fewer, or give "
+                        "ranks more by mpirun --map-by slot:PE=%u, or srun --cpus-per-task=%u",
+                        crew->wish.options.cores, world->host, cores, crew->wish.options.cores,
+                        crew->wish.options.cores);
     if (rc) return rp__fail(error, rc, "cannot plan the crews of host %s: %s", world->host, rp_strerror(rc));
     crew->first = any ? crew->plan.first[own] : 0;
     crew->workers = any ? crew->plan.workers[own] : 0;
+    if (crew->workers > slots && crew->wish.options.siblings > 1)
+        return rp__fail(error, RP_EINVAL,
+                        "%u workers in each place were asked for, %u on a rank, which can have %u: ask for fewer",
+                        crew->wish.options.siblings, crew->workers, slots);
     if (crew->workers > slots)
         return rp__fail(error, RP_EINVAL, "this host has more cores than a rank can have workers, %u: start more ranks",
                         slots);
@@ -224,6 +248,7 @@ int rp__node_start(rp_world *world, struct rp__rank_crew *crew, uint32_t first, 
         bool bound = !rp__cpuset_is_empty(&binding[i]) && !computes_in_agent;
         const struct rp__cpuset *lives = bound ? &binding[i] : &world->node[world->net->local_rank].binding;
         rp__topo_where(world->topo, lives, &where[i]);
+        where[i].bound |= bound && crew->wish.options.cores > 1; /* to no single core, but pinned */
         where[i].worker = first + i;
         where[i].rank = world->net->rank;
         where[i].local = (int)i;
@@ -233,6 +258,7 @@ int rp__node_start(rp_world *world, struct rp__rank_crew *crew, uint32_t first, 
                                        .workers = workers,
                                        .binding = binding,
                                        .where = where,
+                                       .cores = crew->wish.options.cores,
                                        .memory = crew->wish.options.memory};
     crew->where = where[0];
     int rc = rp__crew_open(world->arena, world->nursery, &options, &crew->crew, error);

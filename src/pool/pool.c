@@ -65,6 +65,10 @@ static int check(const rp_world *world, const rp_pool_options *options, rp_error
     if (options->memory && options->kind != RP_WORKERS_PROCESS)
         return rp__fail(error, RP_EUNSUPPORTED,
                         "threads and inline workers have no memory of their own: use processes, or no memory limit");
+    if (options->cores && options->bind == RP_BIND_PU)
+        return rp__fail(error, RP_EINVAL,
+                        "workers of %u cores were asked for, pinned to hardware threads: give cores, or bind pu",
+                        options->cores);
     const uint32_t most = options->crew == RP_CREW_CORES ? 0 : options->crew;
     if (most > slots || options->workers / world->ranks > slots)
         return rp__fail(error, RP_EINVAL, "%u workers were asked for on a rank, which can have %u: start more ranks",

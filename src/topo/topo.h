@@ -59,10 +59,12 @@ struct rp__topo_rank {
 
 struct rp__topo_wish {
     enum rp_bind bind;
-    bool bind_asked;  /* pin even where the pool would leave cores to others */
-    bool launched;    /* under a launcher: a default crew is 1 worker (or given); bare: one an allowed core */
-    double quota;     /* of rp__cpu_quota: caps a default or CORES crew at its ceiling, at least 1; 0: none */
-    uint32_t granted; /* CPUs of the host (cores, or hardware threads) that the batch system gave; 0: not known */
+    bool bind_asked;   /* pin even where the pool would leave cores to others */
+    bool launched;     /* under a launcher: a default crew is 1 worker (or given); bare: one an allowed core */
+    uint32_t cores;    /* of each worker, which is pinned then also where bare pools would not; 0: 1, as bind says */
+    uint32_t siblings; /* workers in each place; 0: 1 */
+    double quota;      /* of rp__cpu_quota: caps a default or CORES crew at its ceiling, at least 1; 0: none */
+    uint32_t granted;  /* CPUs of the host (cores, or hardware threads) that the batch system gave; 0: not known */
 };
 
 struct rp__topo_plan {
@@ -94,6 +96,10 @@ struct rp__topo_plan {
  *   chooses first and a rank takes cores of its own binding as long as there are any: ranks that share a package with
  *   others stay on it.
  * - more workers than cores: nobody is bound, and a note says so, with both numbers.
+ * cores N: where cores are counted above, whole N of them are: a quota of 7 CPUs and 7 cores both have room for 3 workers
+ * of 2. A worker's cores are neighbours, inside a NUMA node as long as one has so many left, then inside a package, then
+ * anywhere. Not with bind pu. RP_ERANGE: a rank may not use so many.
+ * siblings N: planned as if for one of them, which then stands for N workers with numbers that follow each other.
  * bind core: a worker gets all PUs of its core that may be used. bind pu: read PUs for cores (but crews stay as they
  * are); the first PU of every core goes before the second ones, so up to as many workers as PUs are bound.
  *
@@ -102,7 +108,7 @@ struct rp__topo_plan {
  * whose launcher bound it to fewer cores than are allowed (mpirun binds one rank a host to one core unless told);
  * launched ranks that bind none leaves on fewer cores than they have workers, two ranks on one core for instance; and
  * where none of these says it, more workers than CPUs granted, or fewer than cores granted.
- * 0, RP_ENOMEM, or RP_EINVAL (no ranks; more than UINT32_MAX workers); then *plan is as it was. */
+ * 0, RP_ENOMEM, RP_ERANGE, or RP_EINVAL (no ranks; more than UINT32_MAX workers); then *plan is as it was. */
 int rp__topo_plan(const struct rp__topo *topo, const struct rp__topo_rank *ranks, uint32_t count,
                   const struct rp__topo_wish *wish, struct rp__topo_plan *plan);
 void rp__topo_plan_free(struct rp__topo_plan *plan);

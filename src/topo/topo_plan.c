@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* What is known while a plan is made. */
 struct table {
@@ -18,6 +19,7 @@ struct table {
     const struct rp__topo_rank *ranks;
     const struct rp__topo_wish *wish;
     uint32_t count;
+    uint32_t each;             /* cores of a worker */
     uint32_t most;             /* workers that the CPU quota leaves room for */
     struct rp__cpuset allowed; /* to the loader */
     struct rp__cpuset united;  /* what the ranks may use together */
@@ -25,6 +27,7 @@ struct table {
     uint32_t *cores;           /* [count] cores in it */
     uint32_t *order;           /* [count] ranks, those with the fewest PUs first */
     struct rp__cpuset *unit;   /* [PUs of the machine] */
+    struct rp__cpuset *core;   /* [PUs of the machine] while units are made of several */
     bool *taken;               /* [PUs of the machine] */
 };
 
@@ -63,6 +66,7 @@ static void table_free(struct table *table) {
     free(table->cores);
     free(table->order);
     free(table->unit);
+    free(table->core);
     free(table->taken);
 }
 
@@ -81,15 +85,19 @@ static int table_init(struct table *table) {
     table->cores = calloc(table->count, sizeof *table->cores);
     table->order = calloc(table->count, sizeof *table->order);
     table->unit = calloc(pus, sizeof *table->unit);
+    table->core = calloc(pus, sizeof *table->core);
     table->taken = calloc(pus, sizeof *table->taken);
-    if (!table->own || !table->cores || !table->order || !table->unit || !table->taken) return RP_ENOMEM;
-    table->most = most_by_quota(table->wish->quota);
+    if (!table->own || !table->cores || !table->order || !table->unit || !table->core || !table->taken)
+        return RP_ENOMEM;
+    table->most = most_by_quota(table->wish->quota) / table->each;
+    if (!table->most) table->most = 1;
     rp__topo_allowed(table->topo, &table->allowed);
     for (uint32_t rank = 0; rank < table->count; rank++) {
         table->own[rank] = usable_by(table, &table->ranks[rank]);
         table->cores[rank] = rp__topo_cores(table->topo, &table->own[rank]);
         unite(&table->united, &table->own[rank]);
         put_in_order(table, rank);
+        if (table->cores[rank] < table->each) return RP_ERANGE;
     }
     return 0;
 }
@@ -118,17 +126,17 @@ static bool takes_all_cores(const struct table *table, uint32_t rank) {
 /* One worker, or as many as the launcher was told to give cores. Slurm counts those in hardware threads on many
  * clusters, so it is the rank's own cores that bound it. */
 static uint32_t default_crew(const struct table *table, uint32_t rank) {
-    const uint32_t given = table->ranks[rank].given;
-    return given ? least(given, least(table->cores[rank], table->most)) : 1;
+    const uint32_t given = table->ranks[rank].given / table->each;
+    return given ? least(given, least(table->cores[rank] / table->each, table->most)) : 1;
 }
 
 /* Cores go round, one a rank, as long as there are some and a rank has one of its own that it does not use yet. */
 static void share_cores(const struct table *table, uint32_t *workers) {
-    uint32_t left = least(rp__topo_cores(table->topo, &table->united), table->most);
+    uint32_t left = least(rp__topo_cores(table->topo, &table->united) / table->each, table->most);
     for (bool dealt = true; dealt;) {
         dealt = false;
         for (uint32_t rank = 0; rank < table->count && left > 0; rank++) {
-            if (!takes_all_cores(table, rank) || workers[rank] >= table->cores[rank]) continue;
+            if (!takes_all_cores(table, rank) || workers[rank] >= table->cores[rank] / table->each) continue;
             workers[rank]++;
             left--;
             dealt = true;
@@ -159,7 +167,7 @@ static int64_t size_crews(const struct table *table, struct rp__topo_plan *plan)
 /* ---- The places ---- */
 
 static uint32_t count_units(const struct table *table, const struct rp__cpuset *set) {
-    return table->wish->bind == RP_BIND_PU ? rp__cpuset_count(set) : rp__topo_cores(table->topo, set);
+    return table->wish->bind == RP_BIND_PU ? rp__cpuset_count(set) : rp__topo_cores(table->topo, set) / table->each;
 }
 
 /* The cores of `set`, each with its PUs in the set. */
@@ -193,11 +201,45 @@ static void list_pus(struct table *table, const struct rp__cpuset *set) {
     }
 }
 
+/* What two cores have in common, from the nearest to the widest. */
+enum nearness { SAME_NUMA, SAME_PACKAGE, SAME_MACHINE, NEARNESSES };
+
+static bool are_near(const rp_where *a, const rp_where *b, enum nearness how) {
+    if (how == SAME_MACHINE) return true;
+    return a->package == b->package && (how == SAME_PACKAGE || a->numa == b->numa);
+}
+
+/* The listed cores become units of several: as many as there can be inside of a NUMA node each, then of what is left
+ * inside of a package, then of any. A unit takes the place of cores that are in it or in one before it. */
+static void join_cores(struct table *table, uint32_t cores) {
+    uint32_t left = cores, made = 0;
+    struct rp__cpuset *core = table->core;
+    memcpy(core, table->unit, cores * sizeof *core);
+    for (enum nearness how = SAME_NUMA; how < NEARNESSES; how++) {
+        uint32_t kept = 0, begin = 0;
+        for (uint32_t at = 0; at < left; at++) {
+            rp_where first, here;
+            rp__topo_where(table->topo, &core[begin], &first);
+            rp__topo_where(table->topo, &core[at], &here);
+            if (!are_near(&first, &here, how)) { /* what was begun stays for the next round */
+                while (begin < at) core[kept++] = core[begin++];
+            }
+            if (at - begin + 1 < table->each) continue;
+            table->unit[made] = (struct rp__cpuset){0};
+            for (; begin <= at; begin++) unite(&table->unit[made], &core[begin]);
+            made++;
+        }
+        while (begin < left) core[kept++] = core[begin++];
+        left = kept;
+    }
+}
+
 static void list_units(struct table *table, const struct rp__cpuset *set) {
     if (table->wish->bind == RP_BIND_PU) {
         list_pus(table, set);
     } else {
         list_cores(table, set);
+        if (table->each > 1) join_cores(table, rp__topo_cores(table->topo, set));
     }
 }
 
@@ -257,14 +299,25 @@ static int RP_PRINTF(2, 3) note(struct rp__topo_plan *plan, const char *format, 
 
 static const char *plural(uint32_t count) { return count == 1 ? "" : "s"; }
 
+enum { SIZE_TEXT = 32 };
+
+/* Of a worker, where it is not a core: what comes after "workers". */
+static const char *size_of(const struct table *table, char text[SIZE_TEXT]) {
+    snprintf(text, SIZE_TEXT, table->each > 1 ? " of %u cores" : "", table->each);
+    return text;
+}
+
 static int note_too_many(const struct table *table, struct rp__topo_plan *plan, uint32_t workers, uint32_t units) {
     const char *const what = table->wish->bind == RP_BIND_PU ? "hardware thread" : "core";
-    const uint32_t allowed = count_units(table, &table->allowed);
+    const uint32_t allowed = count_units(table, &table->allowed) * table->each;
+    char size[SIZE_TEXT];
+    size_of(table, size);
+    units *= table->each;
     if (allowed <= units) {
-        return note(plan, "%u workers share %u %s%s, so none is pinned", workers, units, what, plural(units));
+        return note(plan, "%u workers%s share %u %s%s, so none is pinned", workers, size, units, what, plural(units));
     }
-    return note(plan, "%u workers share the %u %s%s that they were started on, of %u allowed, so none is pinned%s",
-                workers, units, what, plural(units), allowed,
+    return note(plan, "%u workers%s share the %u %s%s that they were started on, of %u allowed, so none is pinned%s",
+                workers, size, units, what, plural(units), allowed,
                 table->wish->launched ? ": mpirun --bind-to none, or srun --cpus-per-task, gives them more" : "");
 }
 
@@ -285,11 +338,11 @@ static int note_idle_cores(const struct table *table, struct rp__topo_plan *plan
     uint32_t ranks = 0, given = 0, used = 0;
     for (uint32_t rank = 0; rank < table->count; rank++) {
         const bool by_default = table->wish->launched && table->ranks[rank].workers == 0;
-        const uint32_t useful = least(table->cores[rank], table->most);
+        const uint32_t useful = least(table->cores[rank] / table->each, table->most);
         if (!by_default || useful <= plan->workers[rank] || !is_exclusive(table, rank)) continue;
         ranks++;
         given += table->cores[rank];
-        used += plan->workers[rank];
+        used += plan->workers[rank] * table->each;
     }
     if (ranks == 0) return 0;
     return note(plan, "%u rank%s given %u cores and use%s %u: --crew=cores uses all", ranks,
@@ -299,12 +352,12 @@ static int note_idle_cores(const struct table *table, struct rp__topo_plan *plan
 /* Two ranks that may use the same core only, or a crew larger than its rank's binding. */
 static bool stays_crowded(const struct table *table, const struct rp__topo_plan *plan) {
     for (uint32_t rank = 0; rank < table->count; rank++) {
-        if (plan->workers[rank] > table->cores[rank]) return true;
+        if (plan->workers[rank] > table->cores[rank] / table->each) return true;
         for (uint32_t other = 0; other < rank; other++) {
             struct rp__cpuset set = table->own[rank];
             unite(&set, &table->own[other]);
             const uint64_t workers = (uint64_t)plan->workers[rank] + plan->workers[other];
-            if (workers > rp__topo_cores(table->topo, &set)) return true;
+            if (workers > rp__topo_cores(table->topo, &set) / table->each) return true;
         }
     }
     return false;
@@ -320,22 +373,24 @@ static int note_crowded(const struct table *table, struct rp__topo_plan *plan) {
 static uint32_t cores_granted(const struct table *table) {
     const uint32_t cores = rp__topo_cores(table->topo, &table->allowed);
     const uint32_t threads = (rp__cpuset_count(&table->allowed) + cores - 1) / cores; /* a core */
-    return least(least((table->wish->granted + threads - 1) / threads, cores), table->most);
+    return least(least((table->wish->granted + threads - 1) / threads, cores), table->most * table->each);
 }
 
 /* Against what the batch system gave, whether or not it confines the ranks to that. */
 static int note_granted(const struct table *table, struct rp__topo_plan *plan, uint32_t workers) {
     const uint32_t granted = table->wish->granted;
+    char size[SIZE_TEXT];
     if (granted == 0 || plan->notes > 0) return 0;
-    if (workers > granted)
+    if (workers > granted / table->each)
         return note(plan,
-                    "%u workers on a host where Slurm gave %u CPU%s: --cpus-per-task or --ntasks-per-node asks it "
+                    "%u workers%s on a host where Slurm gave %u CPU%s: --cpus-per-task or --ntasks-per-node asks it "
                     "for more",
-                    workers, granted, plural(granted));
+                    workers, size_of(table, size), granted, plural(granted));
     const uint32_t cores = cores_granted(table);
-    if (workers >= cores) return 0;
+    if (workers >= cores / table->each) return 0;
     const bool reachable = rp__topo_cores(table->topo, &table->united) >= cores;
-    return note(plan, "Slurm gave %u cores on a host, and %u %s used: %s", cores, workers, workers == 1 ? "is" : "are",
+    return note(plan, "Slurm gave %u cores on a host, and %u %s used: %s", cores, workers * table->each,
+                workers * table->each == 1 ? "is" : "are",
                 reachable ? "--crew=cores uses all" : "srun --cpus-per-task, or more ranks, use more");
 }
 
@@ -346,7 +401,7 @@ static int place_workers(struct table *table, struct rp__topo_plan *plan, uint32
     if (wish->bind == RP_BIND_NONE) return note_crowded(table, plan);
     /* A second bare pool may run beside this one, and would choose the same cores. */
     const bool leaves_some = workers < rp__topo_cores(table->topo, &table->united);
-    if (!wish->launched && !wish->bind_asked && leaves_some) return 0;
+    if (!wish->launched && !wish->bind_asked && !wish->cores && leaves_some) return 0;
     const uint32_t units = count_units(table, &table->united);
     if (each_has_its_own(table, plan)) {
         deal_own(table, plan);
@@ -358,11 +413,28 @@ static int place_workers(struct table *table, struct rp__topo_plan *plan, uint32
     return 0;
 }
 
+/* Each worker becomes `count` of them in its place. */
+static int add_siblings(struct rp__topo_plan *plan, uint32_t places, uint32_t count) {
+    if ((uint64_t)places * count > UINT32_MAX) return RP_EINVAL;
+    struct rp__cpuset *binding = calloc((size_t)places * count, sizeof *binding);
+    if (!binding) return RP_ENOMEM;
+    for (size_t worker = 0; worker < (size_t)places * count; worker++) binding[worker] = plan->binding[worker / count];
+    free(plan->binding);
+    plan->binding = binding;
+    for (uint32_t rank = 0; rank < plan->ranks; rank++) {
+        plan->workers[rank] *= count;
+        plan->first[rank] *= count;
+    }
+    return 0;
+}
+
 static int make_plan(struct table *table, struct rp__topo_plan *plan) {
     plan->ranks = table->count;
     plan->workers = calloc(table->count, sizeof *plan->workers);
     plan->first = calloc(table->count, sizeof *plan->first);
-    if (!plan->workers || !plan->first || table_init(table) != 0) return RP_ENOMEM;
+    if (!plan->workers || !plan->first) return RP_ENOMEM;
+    const int rc = table_init(table);
+    if (rc) return rc;
     const int64_t workers = size_crews(table, plan);
     if (workers < 0) return (int)workers;
     plan->binding = calloc((size_t)workers, sizeof *plan->binding);
@@ -371,13 +443,14 @@ static int make_plan(struct table *table, struct rp__topo_plan *plan) {
     if (code == 0) code = note_narrow_crew(table, plan);
     if (code == 0) code = note_idle_cores(table, plan);
     if (code == 0) code = note_granted(table, plan, (uint32_t)workers);
-    return code;
+    return code || table->wish->siblings < 2 ? code : add_siblings(plan, (uint32_t)workers, table->wish->siblings);
 }
 
 int rp__topo_plan(const struct rp__topo *topo, const struct rp__topo_rank *ranks, uint32_t count,
                   const struct rp__topo_wish *wish, struct rp__topo_plan *plan) {
     if (count == 0) return RP_EINVAL;
-    struct table table = {.topo = topo, .ranks = ranks, .wish = wish, .count = count};
+    struct table table = {
+        .topo = topo, .ranks = ranks, .wish = wish, .count = count, .each = wish->cores ? wish->cores : 1};
     struct rp__topo_plan made = {0};
     const int code = make_plan(&table, &made);
     table_free(&table);

@@ -141,6 +141,18 @@ cat >script <<<'echo "$1"'
 chmod +x script
 claim "a script without an interpreter's name runs in a shell" gives x pool_exec ./script ::: x
 
+# ---- Places
+run pool_exec --jobs-per-worker 3 'sleep 1; echo $RANKPOOL_SLOT; :' ::: 1 2 3 4 5 6
+claim "--jobs-per-worker: so many times the workers, each with its slot" cmp <(seq 0 5) <(cut -d ' ' -f 1 "$out" | sort)
+run rankpool --quiet exec -j 3 'sleep 1; echo $RANKPOOL_SLOT; :' ::: 1 2 3
+claim "-j N: N at once" cmp <(seq 0 2) <(sort "$out")
+(($(nproc) < 2)) || {
+    run rankpool --quiet --crew 1 --cores 2 exec 'echo $OMP_NUM_THREADS; unset OMP_NUM_THREADS; nproc; :' ::: 1
+    claim "--cores: a command has so many threads, and cores" gave "$(lines 2 2)"
+    run rankpool --cores 2 --crew 1 topo --list
+    claim "--cores: topo says that they are pinned" says "$out" ' yes +[0-9]+[-,][0-9]+$' 1
+}
+
 # ---- MPI inside
 as_root=(--env OMPI_ALLOW_RUN_AS_ROOT=1 --env OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 --env PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe
     --env OMPI_MCA_rmaps_base_oversubscribe=1)

@@ -14,7 +14,14 @@ exec_stdin() { rankpool --quiet exec "${@:2}" < <(printf '%b' "$1"); }
 
 claim "an unknown option is refused" refused bogus rankpool exec --bogus echo ::: 1
 claim "an unknown letter is refused" refused -q rankpool exec -q echo ::: 1
-claim "-j says what to give instead" refused 'crew N' rankpool exec -j4 echo ::: 1
+claim "-j of no command at all is refused" refused '"0"' rankpool exec -j0 echo ::: 1
+claim "-j in per cent is refused" refused '"50%"' rankpool exec -j 50% echo ::: 1
+claim "no command for each worker is refused" refused '"0"' rankpool exec --jobs-per-worker 0 echo ::: 1
+claim "two ways to say how many at once are refused" refused 'give one' rankpool exec -j2 --jobs-per-worker 2 echo ::: 1
+claim "more workers than a rank can have are refused" refused 'ask for fewer' rankpool --crew 2 exec --jobs-per-worker 1000 echo ::: 1
+claim "workers without a core are refused" refused '"0"' rankpool --cores 0 exec echo ::: 1
+claim "more cores for a worker than there are are refused" refused 'workers of 1024 cores' rankpool --cores 1024 exec echo ::: 1
+claim "several cores pinned to a hardware thread are refused" refused 'bind pu' rankpool --cores 2 --bind pu exec echo ::: 1
 claim "a letter without its value is refused" refused 'N needs a value' rankpool exec -N
 claim "a value for a switch is refused" refused 'k takes no value' rankpool exec -k0 echo ::: 1
 claim "a time-out that is no time is refused" refused '"x"' rankpool exec --timeout x echo ::: 1
@@ -27,6 +34,10 @@ claim "no retry at all is refused" refused '"0"' rankpool exec --retries 0 echo 
 claim "--env without a name is refused" refused '"=x"' rankpool exec --env =x echo ::: 1
 claim "--resume without a job log is refused" refused 'needs --joblog' rankpool exec --resume echo ::: 1
 claim "two ways to resume are refused" refused 'both given' rankpool exec --resume --resume-failed --joblog x echo ::: 1
+claim "--serve-end without --serve is refused" refused 'needs --serve' rankpool exec --serve-end . cat ::: 1
+claim "--serve with a replacement string is refused" refused 'so it has no' rankpool exec --serve cat {} ::: 1
+claim "--serve without a command is refused" refused 'needs a command' rankpool exec --serve ::: 1
+claim "--serve line by line is refused" refused 'line-buffer' rankpool exec --serve --line-buffer cat ::: 1
 claim "no values a command are refused" refused '"0"' rankpool exec -N0 echo ::: 1
 claim "-N of two sources is refused" refused 'one source' rankpool exec -N2 echo ::: 1 ::: 2
 claim "an empty separator is refused" refused colsep rankpool exec --colsep '' echo ::: 1

@@ -154,5 +154,7 @@ if compiled -fopenmp -o openmp.so "$plugins/openmp.c" 2>/dev/null; then
     claim "also on two ranks" gives "$one" ranks 2 ./openmp.so
     claim "also where plan used it before the fork" gives "$one" rankpool ./openmp.so planned
     claim "or as many as the user says" gives "$three" env OMP_NUM_THREADS=3 "$RANKPOOL" ./openmp.so
+    two=$(lines '500500 by 2'{,,,})
+    (($(nproc) < 2)) || claim "or as each worker has cores" gives "$two" env OMP_NUM_THREADS=3 "$RANKPOOL" ./openmp.so --cores 2
     claim "also in threads" gives "$three" env OMP_NUM_THREADS=3 "$RANKPOOL" --workers thread ./openmp.so
 fi

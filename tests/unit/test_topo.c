@@ -477,6 +477,54 @@ static void the_narrowest_binding_chooses_first_among_threads_too(void) {
          .places = "1 / 0");
 }
 
+static void workers_of_several_cores_get_neighbours(void) {
+    const struct rp__topo_wish two = {.cores = 2}, three = {.cores = 3}, launched = {.cores = 2, .launched = true};
+    PLAN(.machine = TWO_PACKAGES, .bindings = {"0-7"}, .wish = two, .places = "0-1 2-3 4-5 6-7");
+    PLAN(.machine = TWO_PACKAGES, .bindings = {"0-7"}, .workers = {2}, .wish = two, .places = "0-1 2-3");
+    PLAN(.machine = SMT, .bindings = {"0-7"}, .wish = two, .places = "0-3 4-7");
+    PLAN(.machine = SEVEN, .bindings = {"0-6"}, .wish = two, .places = "0-1 2-3 4-5");
+    PLAN(.machine = TWO_PACKAGES, .bindings = {"0-3", "4-7"}, .workers = {ALL, ALL}, .wish = launched,
+         .places = "0-1 2-3 / 4-5 6-7");
+    PLAN(.machine = TWO_PACKAGES, .bindings = {"0-7", "0-7"}, .wish = launched, .places = "0-1 / 2-3");
+    PLAN(.machine = TWO_PACKAGES, .bindings = {"0-3"}, .given = 4, .wish = launched, .places = "0-1 2-3");
+    PLAN(.machine = TWO_PACKAGES, .bindings = {"0-7"}, .wish = {.cores = 2, .quota = 5}, .places = "0-1 2-3");
+    PLAN(.machine = SEVEN, .bindings = {"0-6"}, .wish = three, .places = "0-2 3-5");
+    PLAN(.machine = TWO_PACKAGES, .bindings = {"0-7"}, .workers = {1}, .wish = {.cores = 1}, .places = "0");
+    PLAN(.machine = TWO_PACKAGES, .bindings = {"0-7"}, .wish = {.cores = 2, .bind = RP_BIND_NONE}, .places = "- - - -");
+}
+
+static void the_cores_of_a_worker_are_in_one_package_as_long_as_there_are_such(void) {
+    const struct rp__topo_wish three = {.cores = 3};
+    PLAN(.machine = TWO_PACKAGES, .bindings = {"0-7"}, .wish = three, .places = "0-2 4-6");
+    PLAN(.machine = "package:2 core:5 pu:1", .bindings = {"0-9"}, .wish = three, .places = "0-2 5-7 3-4,8");
+    PLAN(.machine = "package:2 numa:2 core:3 pu:1", .bindings = {"0-11"}, .wish = {.cores = 2},
+         .places = "0-1 3-4 6-7 9-10 2,5 8,11");
+    PLAN(.machine = TWO_PACKAGES, .allowed = "0-1,5,7", .bindings = {"0-7"}, .wish = {.cores = 4}, .places = "0-1,5,7");
+}
+
+static void too_many_workers_of_several_cores_are_noted_with_their_size(void) {
+    PLAN(.machine = TWO_PACKAGES, .bindings = {"0-7"}, .workers = {5}, .wish = {.cores = 2}, .places = "- - - - -",
+         .note = "5 workers of 2 cores share 8 cores, so none is pinned");
+}
+
+static void a_rank_with_fewer_cores_than_a_worker_is_refused(void) {
+    struct rp__topo *topo = machine(TWO_PACKAGES, NULL);
+    const struct rp__topo_rank ranks[2] = {{.binding = cpus("0-3")}, {.binding = cpus("4-5")}};
+    struct rp__topo_plan plan = {.ranks = 77};
+    CU_ASSERT_EQUAL(rp__topo_plan(topo, ranks, 2, &(struct rp__topo_wish){.cores = 3}, &plan), RP_ERANGE);
+    CU_ASSERT_EQUAL(plan.ranks, 77);
+    rp__topo_free(topo);
+}
+
+static void siblings_share_their_place(void) {
+    PLAN(.machine = TWO_PACKAGES, .bindings = {"0-2"}, .wish = {.siblings = 2}, .places = "0 0 1 1 2 2");
+    PLAN(.machine = TWO_PACKAGES, .bindings = {"0-1", "2"}, .wish = {.siblings = 3, .launched = true},
+         .note = "1 rank was given 2 cores and uses 1: --crew=cores uses all", .places = "0 0 0 / 2 2 2");
+    PLAN(.machine = TWO_PACKAGES, .bindings = {"0-3"}, .wish = {.cores = 2, .siblings = 2},
+         .places = "0-1 0-1 2-3 2-3");
+    PLAN(.machine = TWO_PACKAGES, .bindings = {"0-7"}, .workers = {2}, .wish = {.siblings = 2}, .places = "- - - -");
+}
+
 static void a_plan_without_ranks_or_with_too_many_workers_is_refused(void) {
     struct rp__topo *topo = machine("core:2 pu:1", NULL);
     const struct rp__topo_rank ranks[2] = {{.workers = UINT32_MAX - 1}, {.workers = 2}};
@@ -563,6 +611,11 @@ int main(void) {
         UNIT(more_workers_than_slurm_gave_cpus_are_noted),
         UNIT(bind_pu_uses_every_core_before_a_second_thread_of_one),
         UNIT(the_narrowest_binding_chooses_first_among_threads_too),
+        UNIT(workers_of_several_cores_get_neighbours),
+        UNIT(the_cores_of_a_worker_are_in_one_package_as_long_as_there_are_such),
+        UNIT(too_many_workers_of_several_cores_are_noted_with_their_size),
+        UNIT(a_rank_with_fewer_cores_than_a_worker_is_refused),
+        UNIT(siblings_share_their_place),
         UNIT(a_plan_without_ranks_or_with_too_many_workers_is_refused),
         UNIT(no_plan_puts_two_workers_on_one_core),
         {NULL, NULL},
