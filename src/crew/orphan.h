@@ -1,4 +1,4 @@
-/* What becomes of an agent that is stopped (SIGSTOP) when its launcher ends. One that runs sees that end itself. Launchers
+/* What becomes of an agent that is stopped (SIGSTOP) when its launcher ends. One that runs sees that itself. Launchers
  * do not always kill one that is stopped (that of Open MPI 5.0.7 leaves it), and the kernel continues it only if its
  * process group becomes an orphan, which it does not in a container whose first process shares the session. So the
  * nursery kills it. */
