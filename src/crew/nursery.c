@@ -13,6 +13,7 @@
  *   so what a kernel prints goes to stderr too. */
 #include "crew/nursery_messages.h"
 #include "crew/oom.h"
+#include "crew/orphan.h"
 #include "crew/worker.h"
 
 #include <dirent.h>
@@ -249,11 +250,13 @@ static void reap(struct nursery *nursery) {
 
 void rp__nursery_main(const struct rp__arena *arena, int agent) {
     struct nursery nursery = {.arena = arena, .self = getpid()};
+    const pid_t parent = getppid();
     prctl(PR_SET_NAME, "rp-nursery");
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     setpgid(0, 0);
     settle_signals();
     settle_descriptors(agent);
+    const int launcher = rp__orphan_open(parent);
     forget_launcher();
     rp__oom_open(&nursery.oom, "");
     sigset_t mask;
@@ -263,9 +266,14 @@ void rp__nursery_main(const struct rp__arena *arena, int agent) {
     nursery.pids = calloc(arena->slots, sizeof *nursery.pids);
     if (nursery.deaths < 0 || (!nursery.pids && arena->slots)) _exit(1);
 
-    struct pollfd polled[] = {{.fd = AGENT, .events = POLLIN}, {.fd = nursery.deaths, .events = POLLIN}};
+    struct pollfd polled[] = {
+        {.fd = AGENT, .events = POLLIN}, {.fd = nursery.deaths, .events = POLLIN}, {.fd = launcher, .events = POLLIN}};
     for (;;) {
-        if (poll(polled, 2, -1) < 0 && errno != EINTR) leave(&nursery);
+        if (poll(polled, 3, -1) < 0 && errno != EINTR) leave(&nursery);
+        if (polled[2].revents) {
+            rp__orphan_end(parent);
+            polled[2].fd = -1;
+        }
         struct signalfd_siginfo death;
         while (read(nursery.deaths, &death, sizeof death) > 0) {
         }
