@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # What `rankpool exec` runs: output, exit codes, the job log and its resumption, limits, and that nothing is left behind.
-# shellcheck disable=SC2016 # what is quoted is for the shells of commands
-source "$(dirname "$0")/lib.sh"
 # shellcheck disable=SC2016 # what is in single quotes is for the commands to expand
+source "$(dirname "$0")/lib.sh"
 mkdir "$tmp/here" && cd "$tmp/here" || exit 1
 
 lines() { printf '%s\n' "$@"; }

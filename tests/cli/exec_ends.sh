@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # What rank 0 makes of commands that have ended: the log and --halt go by their ends, only output waits for its turn, what
 # failed is tried elsewhere, a store resumes what a kill cut off, and a full disk leaves nothing half written.
-# shellcheck disable=SC2016 # what is quoted is for the shells of commands
-source "$(dirname "$0")/lib.sh"
 # shellcheck disable=SC2016 # what is in single quotes is for the commands to expand
+source "$(dirname "$0")/lib.sh"
 mkdir "$tmp/here" && cd "$tmp/here" || exit 1
 
 mounted=
