@@ -17,6 +17,7 @@
 #include "crew/worker.h"
 
 #include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -71,11 +72,26 @@ static void settle_descriptors(int agent) {
     dup2(2, 1);
 }
 
+/* UCX, which Open MPI 5 loads, catches crashes to print where they were, and may then wait for a debugger. A worker that
+ * crashes is to be gone. A sanitizer's or the program's own handlers stay. */
+static void forget_ucx(void) {
+    static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+    for (size_t i = 0; i < sizeof crashes / sizeof *crashes; i++) {
+        struct sigaction caught;
+        Dl_info library;
+        if (sigaction(crashes[i], NULL, &caught) || !(caught.sa_flags & SA_SIGINFO)) continue;
+        if (dladdr((void *)(uintptr_t)caught.sa_sigaction, &library) && library.dli_fname &&
+            strstr(library.dli_fname, "libucs"))
+            signal(crashes[i], SIG_DFL);
+    }
+}
+
 static void settle_signals(void) {
     static const int ignored[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGUSR1, SIGUSR2,
                                   SIGTSTP, SIGTTIN, SIGTTOU, SIGPIPE, SIGALRM, SIGXCPU};
     for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) signal(ignored[i], SIG_IGN);
     signal(SIGCHLD, SIG_DFL);
+    forget_ucx();
     sigset_t mask;
     sigemptyset(&mask);
     sigaddset(&mask, SIGCHLD);

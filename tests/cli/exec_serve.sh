@@ -2,7 +2,6 @@
 # `rankpool exec --serve`: one process a worker answers a line for a line, whatever becomes of it.
 # shellcheck disable=SC2016 # what is in single quotes is for the commands to expand
 source "$(dirname "$0")/lib.sh"
-# shellcheck disable=SC2016
 mkdir "$tmp/here" && cd "$tmp/here" || exit 1
 
 export MARK=none
