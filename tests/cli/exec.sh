@@ -137,6 +137,10 @@ claim "a program that is not there is refused before anything runs" test "$code"
 claim "and named once" says "$err" 'no-such-program: there is no such program' 1
 run pool_exec "$tmp" ::: 1 2
 claim "so is a folder" says "$err" 'it is a folder' 1
+closed() { pool_exec 'sleep 0.1; echo {}' ::: 1 2 3 4 5 6 7 8 9 2>"$err" | head -1 >"$out"; code=${PIPESTATUS[0]}; }
+closed
+claim "where nobody reads on, commands that did not run are no success" test "$code" = 1
+claim "and a line says so" says "$err" 'standard output was closed' 1
 cat >script <<<'echo "$1"'
 chmod +x script
 claim "a script without an interpreter's name runs in a shell" gives x pool_exec ./script ::: x
