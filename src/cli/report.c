@@ -124,7 +124,8 @@ static void describe(char *text, size_t size, const rp_failure *failure, int ran
     if (failure->worker != UINT32_MAX) snprintf(worker, sizeof worker, ", worker %u", failure->worker);
     if (place) snprintf(where, sizeof where, "rank %d%s on host %s", failure->rank, worker, failure->host);
     if (again) snprintf(attempts, sizeof attempts, "%s%u attempts", place ? ", " : "", failure->attempts);
-    snprintf(text, size, place || again ? " (%s%s)" : "", where, attempts);
+    *text = 0;
+    if (place || again) snprintf(text, size, " (%s%s)", where, attempts);
 }
 
 void failure_show(FILE *out, uint64_t *failed, const struct failed_tasks *what) {

@@ -61,7 +61,8 @@ struct rp__chunk *rp__deal_work(struct rp__master *master, struct rp__master_map
 void rp__tell(struct rp__master *master, struct rp__master_map *map, uint32_t at, struct rp__frame *frame) {
     map->rank[at].told = true;
     *frame = (struct rp__frame){.type = RP__FRAME_MAP,
-                                .flags = map->ledger.map.grows ? RP__GROWS : 0,
+                                .flags = (map->ledger.map.grows ? RP__GROWS : 0) |
+                                         (map->once && !map->may_repeat ? RP__ONCE : 0),
                                 .map = map->number,
                                 .kernel = map->kernel,
                                 .worker = rp__map_workers(master, map, at),

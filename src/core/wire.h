@@ -18,7 +18,8 @@ enum rp__frame_type {
     RP__FRAME_START,     /* start it; worker = the pool's number of its first */
     RP__FRAME_POOL_END,  /* end it */
     RP__FRAME_MAP,       /* map, kernel, worker = how many of the crew may compute it, count = tasks a block that is
-                            folded, or 0; chunk = ns that a task may compute, or 0; data = argument bytes. GROWS: its tasks may add tasks */
+                            folded, or 0; chunk = ns that a task may compute, or 0; data = argument bytes. GROWS: its tasks may add tasks.
+                            ONCE: what may have begun must not begin again */
     RP__FRAME_MAP_END,   /* map: forget it; chunks in hand are dropped, and answered by RETURNED */
     RP__FRAME_WORK,      /* map, chunk, begin, end, worker or ANY; data = inputs */
     RP__FRAME_TAKE_BACK, /* count = how many chunks that have not started are wanted back */
@@ -63,7 +64,8 @@ enum rp__frame_flags {
     RP__KILLED = 8,
     RP__GROWS = 16,
     RP__KILL = 32,
-    RP__MIGRATED = 64
+    RP__MIGRATED = 64,
+    RP__ONCE = 128
 };
 
 struct rp__frame {

@@ -187,6 +187,7 @@ void rp__crew_retire(struct rp__crew *crew, uint32_t index) {
 bool rp__crew_describe_left(uint32_t left, struct rp__crew_end *end) {
     switch ((enum rp__left)left) {
     case RP__LEFT_BROKEN_RING:
+        end->ruined = true;
         snprintf(end->cause, sizeof end->cause, "wrote over its ring");
         return true;
     case RP__LEFT_SHORT:
@@ -470,12 +471,13 @@ static void end(struct rp__crew *crew, struct rp__crew_worker *worker, struct rp
      * wrote over its slot nothing else is known than that this chunk is not answered. */
     const struct rp__given *given = answerable(worker);
     const uint64_t hand = atomic_load(&slot->hand);
-    const bool ruined = worker->condemned || (hand != 0 && hand != worker->oldest);
-    if (given && (hand == worker->oldest + 1 || ruined)) {
+    event->ruined =
+        worker->condemned || how.ruined || (hand != 0 && hand != worker->oldest && hand != worker->oldest + 1);
+    if (given && (hand == worker->oldest + 1 || event->ruined)) {
         event->in_hand = true;
         event->chunk = given->chunk;
         event->task = atomic_load(&slot->task);
-        event->task_known = event->task >= given->begin && event->task < given->end;
+        event->task_known = !event->ruined && event->task >= given->begin && event->task < given->end;
     }
     worker->live = false;
     rp__arena_reset(crew->arena, worker->slot);

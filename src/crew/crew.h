@@ -85,6 +85,7 @@ struct rp__crew_event {
     uint64_t stream;   /* ENDED: the slot's word of that name, as the worker left it */
     int core;          /* STARTED, INITIALIZED: as in rp_where */
     enum rp_cause why; /* ENDED */
+    bool ruined;       /* ENDED: it wrote over its slot, so what was in hand is not known: in_hand is the oldest one */
     uint32_t how;      /* ENDED: its exit code, or 256 + the signal that killed it; 0 where it is no process */
     char cause[96];    /* ENDED: "killed by signal 11 (Segmentation fault)", "wrote over its ring", ... */
 };

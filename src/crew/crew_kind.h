@@ -14,7 +14,8 @@ struct rp__crew_end {
     /* Its exit code, or 256 + the signal; 0: no process. */
     uint32_t how;
     enum rp_cause why;
-    bool by_us; /* as we asked: then the reason is ours to tell */
+    bool by_us;  /* as we asked: then the reason is ours to tell */
+    bool ruined; /* it found its rings written over */
     char cause[96];
 };
 

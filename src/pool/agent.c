@@ -61,6 +61,7 @@ static int map_came(struct rp__agent *agent, const struct rp__frame *frame) {
         map->reduce = frame->count;
         map->limit_ns = frame->chunk;
         map->grows = frame->flags & RP__GROWS;
+        map->once = frame->flags & RP__ONCE;
         map->active = frame->worker && frame->worker < agent->workers ? frame->worker : agent->workers;
         map->next = agent->maps;
         agent->maps = map;

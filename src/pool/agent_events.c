@@ -25,6 +25,7 @@ static int result(struct rp__agent *agent, const struct rp__crew_event *event) {
     double ns = (double)event->busy_ns;
     life->deaths = 0;
     struct rp__held *held = rp__queue_pop(&life->given);
+    if (agent->place[life->place].alone) agent->place[life->place].alone--;
     if (!held || !held->blocked) agent->chunk_ns += agent->chunk_ns > 0 ? 0.2 * (ns - agent->chunk_ns) : ns;
     if (held) rp__agent_free_held(agent, held);
     if (!life->given.count) rp__agent_at_rest(agent, life);
@@ -98,6 +99,16 @@ static struct rp__held *take_guilty(struct rp__agent_life *life, const struct rp
     return in_hand || oldest->half_answered || oldest->synced ? rp__queue_pop(&life->given) : NULL;
 }
 
+/* A worker that wrote over its rings may have done so in any chunk that it was given, and with the rings went the answers of
+ * those before. So that the guilty one is found, and no other blamed, all of them are computed again, one by one. */
+static bool is_unclear(const struct rp__agent_life *life, const struct rp__crew_event *event) {
+    const struct rp__held *oldest = life->given.first;
+    if (!event->ruined || life->given.count < 2 || oldest->half_answered || oldest->synced) return false;
+    for (const struct rp__held *held = oldest; held; held = held->next)
+        if (held->map->once) return false;
+    return true;
+}
+
 /* Nothing of these is in a ring any more. What its map no longer wants goes back to the master. */
 static int begin_again(struct rp__agent *agent, struct rp__queue *queue) {
     int rc = 0;
@@ -149,7 +160,13 @@ static struct rp__frame tell_death(const struct rp__agent_life *life, const stru
 /* A worker is gone: tell what it had in hand, keep the rest for the next one. */
 static int ended(struct rp__agent *agent, const struct rp__crew_event *event, rp_error *error) {
     struct rp__agent_life *life = &agent->life[event->worker];
-    struct rp__held *guilty = take_guilty(life, event);
+    struct rp__agent_place *place = &agent->place[life->place];
+    const bool unclear = is_unclear(life, event);
+    struct rp__held *guilty = unclear ? NULL : take_guilty(life, event);
+    if (unclear)
+        place->alone = life->given.count;
+    else if (guilty && place->alone)
+        place->alone--;
     const struct rp__frame died = tell_death(life, event, guilty);
     for (struct rp__agent_map *map = agent->maps; map; map = map->next) map->known[event->worker] = false;
     bool expected = life->retiring && !guilty;

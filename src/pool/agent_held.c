@@ -156,6 +156,7 @@ static void fill_ring(struct rp__agent *agent, struct rp__agent_place *place) {
     for (struct rp__held *held; (held = place->waiting.first);) {
         struct rp__agent_map *map = held->map;
         if (rp__agent_has_had_enough(agent, life, held)) break;
+        if (place->alone && life->given.count) break;
         /* Half of another map is in the ring, whose chunk was moved away: the worker drops that half at what is next. */
         if (life->map_work.map != map->number) life->map_started = false;
         if (!map->known[worker]) {

@@ -17,6 +17,7 @@ struct rp__agent_map {
     uint32_t chunks;   /* held here */
     uint64_t limit_ns; /* that a task may compute; 0: any time */
     bool grows;        /* its tasks may add tasks */
+    bool once;         /* what may have begun must not begin again */
     bool whole, ended; /* all of its arguments came; MAP_END came */
     struct rp__buffer args;
     bool *known; /* [lives] has it been given */
@@ -83,6 +84,7 @@ struct rp__agent_place {
     bool idle;
     bool starved;      /* it has something to do, and there is no life to be had */
     bool ever_started; /* the master knows */
+    uint32_t alone;    /* so many chunks are given one by one, since one of them wrote over its worker's rings */
 };
 
 struct rp__agent {

@@ -260,6 +260,36 @@ static void what_a_dead_worker_had_not_answered_is_given_again_after_its_map(voi
     close_stage(stage);
 }
 
+/* Any of them may have done it, in a chunk whose answer went with the rings. */
+static void chunks_of_a_worker_that_wrote_over_its_rings_are_given_one_by_one(void) {
+    struct stage *stage = open_stage(1, ROOMY);
+    CU_ASSERT_EQUAL(send_map(stage, 19, 0), 0);
+    for (uint64_t chunk = 1; chunk <= 3; chunk++) CU_ASSERT_EQUAL(send_chunk(stage, 19, chunk, RP__ANY_WORKER), 0);
+    poll_and_listen(stage);
+    start_next(&stage->crew, 0);
+    die(&stage->crew, 0, "wrote over its ring", UINT64_MAX);
+    stage->crew.event[stage->crew.to - 1].event.ruined = true;
+    poll_and_listen(stage);
+    CU_ASSERT_TRUE(stage->count == 1 && stage->heard[0].frame.type == RP__FRAME_DIED);
+    CU_ASSERT_EQUAL(stage->heard[0].frame.flags, 0); /* nobody is blamed */
+    CU_ASSERT_EQUAL(chunks_of(&stage->crew, 0), 1);
+    start_next(&stage->crew, 0);
+    answer(&stage->crew, 0, false);
+    poll_and_listen(stage);
+    CU_ASSERT_PTR_NOT_NULL(find(stage, RP__FRAME_RESULT, 1));
+    CU_ASSERT_EQUAL(chunks_of(&stage->crew, 0), 1);
+    start_next(&stage->crew, 0);
+    die(&stage->crew, 0, "wrote over its ring", UINT64_MAX);
+    stage->crew.event[stage->crew.to - 1].event.ruined = true;
+    poll_and_listen(stage);
+    const struct rp__frame *died = find(stage, RP__FRAME_DIED, 2);
+    CU_ASSERT_TRUE(died && died->flags == RP__IN_HAND); /* it was alone */
+    answer_all(stage, 0);
+    CU_ASSERT_PTR_NOT_NULL(find(stage, RP__FRAME_RESULT, 3));
+    CU_ASSERT_EQUAL(rp__agent_idle(stage->agent), 1);
+    close_stage(stage);
+}
+
 static void order_is_kept_over_a_death(void) {
     struct stage *stage = open_stage_with_map(1, 4); /* the map and three chunks are in the ring, the others wait */
     send_chunks(stage, 10, 9, RP__ANY_WORKER);
@@ -608,6 +638,7 @@ int main(void) {
         UNIT(started_workers_are_reported_once),
         UNIT(chunk_in_hand_is_reported_with_the_guilty_task),
         UNIT(what_a_dead_worker_had_not_answered_is_given_again_after_its_map),
+        UNIT(chunks_of_a_worker_that_wrote_over_its_rings_are_given_one_by_one),
         UNIT(order_is_kept_over_a_death),
         UNIT(half_answered_chunk_counts_as_in_hand_whatever_the_worker_says),
         UNIT(worker_that_only_dies_ends_its_rank),
