@@ -194,7 +194,7 @@ static int judge_unwritten(struct course *course, const rp_map_stats *stats) {
     const bool closed = reason == EPIPE && !*said;
     char text[512];
     const bool once = course->run->job->kernel->flags & RP_ONCE; /* it has effects, which are still wanted */
-    if (closed && !course->stored && !once) return EXIT_DONE; /* whoever read the results has enough */
+    if (closed && !course->stored && !once) return EXIT_DONE;    /* whoever read the results has enough */
     if (closed && !course->stored) return judge_stopped(course, OUTPUT_CLOSED, stats, EXIT_TASKS_FAILED);
     if (closed) return judge_stopped(course, OUTPUT_CLOSED, stats, EXIT_STOPPED);
     snprintf(text, sizeof text, "%s%s", *said ? said : "cannot write the results: ", *said ? "" : strerror(reason));
