@@ -303,8 +303,8 @@ enum { SIZE_TEXT = 32 };
 
 /* Of a worker, where it is not a core: what comes after "workers". */
 static const char *size_of(const struct table *table, char text[SIZE_TEXT]) {
-    if (table->each == 1) return "";
-    snprintf(text, SIZE_TEXT, " of %u cores", table->each);
+    *text = 0;
+    if (table->each > 1) snprintf(text, SIZE_TEXT, " of %u cores", table->each);
     return text;
 }
 
