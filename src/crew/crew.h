@@ -28,8 +28,9 @@ void rp__arena_free(struct rp__arena *arena);
 uint32_t rp__arena_slots(const struct rp__arena *arena);
 
 /* The fork server, forked from here and now: by the main thread while there is no other, before MPI. From then on
- * any one thread may use it. 0, RP_ESYSTEM, RP_ENOMEM. */
-int rp__nursery_start(struct rp__arena *arena, struct rp__nursery **nursery, rp_error *error);
+ * any one thread may use it. Where a launcher has started this process and it is stopped for longer than the lease (0: for
+ * ever), the nursery kills it (crew/orphan.h). 0, RP_ESYSTEM, RP_ENOMEM. */
+int rp__nursery_start(struct rp__arena *arena, uint64_t lease_ns, struct rp__nursery **nursery, rp_error *error);
 /* Kills what is left of the crew, ends the nursery and reaps it. The crew is closed before. Blocks, milliseconds;
  * two seconds and a kill if the nursery is stuck. NULL is no error. */
 void rp__nursery_stop(struct rp__nursery *nursery);

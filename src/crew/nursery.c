@@ -264,7 +264,7 @@ static void reap(struct nursery *nursery) {
     }
 }
 
-void rp__nursery_main(const struct rp__arena *arena, int agent) {
+void rp__nursery_main(const struct rp__arena *arena, int agent, uint64_t lease_ns) {
     struct nursery nursery = {.arena = arena, .self = getpid()};
     const pid_t parent = getppid();
     prctl(PR_SET_NAME, "rp-nursery");
@@ -272,7 +272,8 @@ void rp__nursery_main(const struct rp__arena *arena, int agent) {
     setpgid(0, 0);
     settle_signals();
     settle_descriptors(agent);
-    const int launcher = rp__orphan_open(parent);
+    struct rp__orphan orphan;
+    rp__orphan_open(&orphan, parent, lease_ns);
     forget_launcher();
     rp__oom_open(&nursery.oom, "");
     sigset_t mask;
@@ -282,14 +283,14 @@ void rp__nursery_main(const struct rp__arena *arena, int agent) {
     nursery.pids = calloc(arena->slots, sizeof *nursery.pids);
     if (nursery.deaths < 0 || (!nursery.pids && arena->slots)) _exit(1);
 
-    struct pollfd polled[] = {
-        {.fd = AGENT, .events = POLLIN}, {.fd = nursery.deaths, .events = POLLIN}, {.fd = launcher, .events = POLLIN}};
+    struct pollfd polled[] = {{.fd = AGENT, .events = POLLIN},
+                              {.fd = nursery.deaths, .events = POLLIN},
+                              {.fd = orphan.launcher, .events = POLLIN}};
     for (;;) {
-        if (poll(polled, 3, -1) < 0 && errno != EINTR) leave(&nursery);
-        if (polled[2].revents) {
-            rp__orphan_end(parent);
-            polled[2].fd = -1;
-        }
+        if (poll(polled, 3, rp__orphan_patience(&orphan)) < 0 && errno != EINTR) leave(&nursery);
+        if (polled[2].revents) rp__orphan_end(&orphan);
+        polled[2].fd = orphan.launcher;
+        rp__orphan_look(&orphan);
         struct signalfd_siginfo death;
         while (read(nursery.deaths, &death, sizeof death) > 0) {
         }

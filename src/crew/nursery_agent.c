@@ -26,7 +26,7 @@ struct rp__nursery {
     struct rp__life life[];
 };
 
-int rp__nursery_start(struct rp__arena *arena, struct rp__nursery **nursery, rp_error *error) {
+int rp__nursery_start(struct rp__arena *arena, uint64_t lease_ns, struct rp__nursery **nursery, rp_error *error) {
     struct rp__nursery *made = calloc(1, sizeof *made + arena->slots * sizeof made->life[0]);
     if (!made) return rp__fail(error, RP_ENOMEM, "no memory for a nursery of %u workers", arena->slots);
     int ends[2];
@@ -39,7 +39,7 @@ int rp__nursery_start(struct rp__arena *arena, struct rp__nursery **nursery, rp_
     const pid_t pid = fork();
     if (pid == 0) {
         close(ends[0]);
-        rp__nursery_main(arena, ends[1]);
+        rp__nursery_main(arena, ends[1], lease_ns);
     }
     const int why = errno;
     close(ends[1]);

@@ -20,6 +20,6 @@ struct rp__report {
 };
 
 /* The nursery's life, in the process forked for it. */
-_Noreturn void rp__nursery_main(const struct rp__arena *arena, int agent);
+_Noreturn void rp__nursery_main(const struct rp__arena *arena, int agent, uint64_t lease_ns);
 
 #endif

@@ -26,13 +26,17 @@ static double lease_s(const rp_world_options *options) {
     return asked < LEASE_LEAST_S ? LEASE_LEAST_S : asked > 1e9 ? 1e9 : asked;
 }
 
+uint64_t rp__lost_lease_ns(const rp_world_options *options) {
+    return options->lease < 0 ? 0 : (uint64_t)(lease_s(options) * 1e9);
+}
+
 int rp__lost_begin(rp_world *world, rp_error *error) {
     if (world->net->rank == 0) {
         world->rank = calloc(world->ranks, sizeof *world->rank);
         if (!world->rank) return rp__fail(error, RP_ENOMEM, "out of memory for the list of ranks");
     }
     if (world->attached || world->ranks == 1 || world->options.lease < 0) return 0;
-    const uint64_t lease_ns = (uint64_t)(lease_s(&world->options) * 1e9);
+    const uint64_t lease_ns = rp__lost_lease_ns(&world->options);
     const uint32_t first = world->net->rank == 0, peers = first ? world->ranks - 1 : 1;
     if (rp__lease_begin(&world->lease, first, peers, lease_ns, rp__now_ns()))
         return rp__fail(error, RP_ENOMEM, "out of memory for the leases of ranks");

@@ -148,7 +148,7 @@ static int prepare(rp_world *world, rp_error *error) {
 /* The fork comes first of all. */
 static int fork_nursery(rp_world *world, rp_error *error) {
     fflush(NULL); /* workers are copies: nothing may be in stdio's buffers twice */
-    int rc = rp__nursery_start(world->arena, &world->nursery, error);
+    int rc = rp__nursery_start(world->arena, rp__lost_lease_ns(&world->options), &world->nursery, error);
     if (rc == 0 && world->options.catch_signals) rc = rp__signals_take(world, error);
     return rc;
 }

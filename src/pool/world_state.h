@@ -260,6 +260,8 @@ void rp__signals_release(rp_world *world);
 
 /* lost.c: the leases begin, with the service; they are suspended for good: a crew computes in the service thread. */
 int rp__lost_begin(rp_world *world, rp_error *error);
+/* 0: never. */
+uint64_t rp__lost_lease_ns(const rp_world_options *options);
 void rp__lost_suspend(rp_world *world);
 void rp__lost_free(rp_world *world);
 /* After messages were taken: send the beats that are due, and give up who was not heard of. On rank 0, world lock held. */

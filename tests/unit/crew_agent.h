@@ -47,7 +47,7 @@ static inline void agent_prepare(struct agent *agent, const rp_kernel *const *ke
     agent->bell = rp__bell_new(&agent->bell_fd);
     agent->arena = rp__arena_new(AGENT_WORKERS, agent->bell, kernels);
     CU_ASSERT_PTR_NOT_NULL_FATAL(agent->arena);
-    if (nursery) CU_ASSERT_EQUAL_FATAL(rp__nursery_start(agent->arena, &agent->nursery, &agent->error), 0);
+    if (nursery) CU_ASSERT_EQUAL_FATAL(rp__nursery_start(agent->arena, 0, &agent->nursery, &agent->error), 0);
 }
 
 /* The next event. false: none came in 20 s, which fails the test, or the crew failed. */
