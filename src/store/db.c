@@ -207,7 +207,7 @@ static void check_format(struct rp__db *db) {
 }
 
 int rp__db_open(const char *path, bool create, struct rp__db **db, rp_error *error) {
-    bool empty;
+    bool empty = false;
     int code = check_header(path, &empty, error);
     if (code) return code;
     if (empty && !create) return rp__fail(error, RP_ESYSTEM, "%s: no store is there", path);

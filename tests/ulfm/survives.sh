@@ -11,8 +11,8 @@ echo "seed $SEED, $ROUNDS rounds"
 mark=RANKPOOL_TEST_MARK=$$-$SEED
 export "${mark?}"
 mapfile -t naps < <(yes 0.05 | head -n 600)
-# Of 40 digits, so that each takes its time.
-for ((i = 1; i < 40000; i += 2)); do printf '1%039d\n' "$i"; done >"$tmp/numbers"
+# Of 60 digits, so that each takes its time.
+for ((i = 1; i < 60000; i += 2)); do printf '1%059d\n' "$i"; done >"$tmp/numbers"
 
 # One host: TCP is not needed, and complains where the box has unusual addresses.
 on_four() { exec "$MPIRUN" --mca btl self,sm --oversubscribe -np 4 "$@"; }
@@ -41,7 +41,7 @@ begin() {
 begin_job() {
     case $1 in
     sleep) begin ulfm "${@:2}" sleep "${naps[@]}" ;;
-    primes) begin ulfm "${@:2}" primes 2e10 ;;
+    primes) begin ulfm "${@:2}" primes 6e10 ;;
     isprime) begin ulfm "${@:2}" isprime --file "$tmp/numbers" ;;
     esac
 }
