@@ -76,7 +76,7 @@ ends() {
 # ---- Any rank but 0, and all of them ----
 
 yes 'Done 0.05' | head -n 600 >"$tmp/sleep"
-echo 882206716 >"$tmp/primes"
+echo 2524038155 >"$tmp/primes"
 "$RANKPOOL" --quiet isprime --file "$tmp/numbers" >"$tmp/isprime" || exit 1
 declare -A good=([sleep]=0 [primes]=0 [isprime]=0)
 for ((round = 1; round <= ROUNDS; round++)); do
