@@ -130,3 +130,17 @@ skip() {
 trap finish EXIT
 trap 'exit 143' TERM
 trap 'exit 130' INT
+
+# Of those that carry $mark: our processes, as opposed to the launcher's, wherever they are; and the agent of a rank, which is
+# called rankpool and has a child.
+# shellcheck disable=SC2154 # the script's own
+ours() { for pid in $(family "$mark"); do grep -qE '^(rankpool|rp-)' "/proc/$pid/comm" 2>/dev/null && echo "$pid"; done; }
+nobody_of_ours() { [[ -z $(ours) ]]; }
+# shellcheck disable=SC2154
+agent() {
+    local pid
+    for pid in $(family "$mark"); do
+        grep -qx rankpool "/proc/$pid/comm" && grep -qzx "OMPI_COMM_WORLD_RANK=$1" "/proc/$pid/environ" &&
+            [[ -n $(children "$pid") ]] && echo "$pid"
+    done 2>/dev/null
+}

@@ -13,17 +13,7 @@ mapfile -t long < <(yes 0.1 | head -n 3000)
 give_up_early() { "$here/hosts" exec "$1" sh -c 'echo 2 >/proc/sys/net/ipv4/tcp_retries2'; }
 for host in head host1 host2 host3; do give_up_early "$host" || exit 1; done
 
-# Our processes of the run, and those of its launcher, wherever they are.
-ours() { for pid in $(family "$mark"); do grep -qE '^(rankpool|rp-)' "/proc/$pid/comm" 2>/dev/null && echo "$pid"; done; }
-nobody_of_ours() { [[ -z $(ours) ]]; }
-# The agent of a rank: what is called rankpool and has no parent of that name. Its nursery, its worker.
-agent() {
-    local pid
-    for pid in $(family "$mark"); do
-        grep -qx rankpool "/proc/$pid/comm" && grep -qzx "OMPI_COMM_WORLD_RANK=$1" "/proc/$pid/environ" &&
-            [[ -n $(children "$pid") ]] && echo "$pid"
-    done 2>/dev/null
-}
+# Of a rank's agent.
 nursery() { children "$(agent "$1")"; }
 worker() { workers_of "$(agent "$1")"; }
 host_of_rank() { echo "host$(($1 + 1))"; }

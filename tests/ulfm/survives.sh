@@ -19,16 +19,6 @@ on_four() { exec "$MPIRUN" --mca btl self,sm --oversubscribe -np 4 "$@"; }
 ulfm() { on_four --with-ft ulfm "$RANKPOOL" "$@"; }
 plain() { on_four "$RANKPOOL" "$@"; }
 
-ours() { for pid in $(family "$mark"); do grep -qE '^(rankpool|rp-)' "/proc/$pid/comm" 2>/dev/null && echo "$pid"; done; }
-nobody_of_ours() { [[ -z $(ours) ]]; }
-# The agent of a rank: what is called rankpool and has a child.
-agent() {
-    local pid
-    for pid in $(family "$mark"); do
-        grep -qx rankpool "/proc/$pid/comm" && grep -qzx "OMPI_COMM_WORLD_RANK=$1" "/proc/$pid/environ" &&
-            [[ -n $(children "$pid") ]] && echo "$pid"
-    done 2>/dev/null
-}
 worker_is_there() { [[ -n $(workers_of "$(agent "$1")") ]]; }
 all_compute() { for rank in 0 1 2 3; do worker_is_there "$rank" || return 1; done; }
 # begin plain|ulfm JOB...: on four ranks, until each has its worker. The answer goes to a file: mpirun of Open MPI 5.0.7
