@@ -1,6 +1,6 @@
 /* libFuzzer: no line crashes the reader of job logs, and what a line is read as, is what it says; a line that is written
  * is read back as it was meant, whatever the command is. */
-#include "exec_joblog.h"
+#include "exec/joblog.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* libFuzzer: whatever the words of a template and the values are, filling it makes a command that is the same on its way
  * through bytes; a program gets every value whole; and no part of a value is in a script that a shell reads, but for
  * letters, digits and -_.+/ inside $(( )). */
-#include "exec_template.h"
+#include "exec/template.h"
 
 #include <stdio.h>
 #include <stdlib.h>

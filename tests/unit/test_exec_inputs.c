@@ -1,6 +1,6 @@
 /* The inputs of `rankpool exec`: sets of values in GNU parallel's order, and lines that cannot be arguments refused in
  * words that name them. */
-#include "exec_inputs.h"
+#include "exec/inputs.h"
 #include "unit.h"
 
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* The job log of `rankpool exec`: what is written is read back, what is not a log is refused by its line, and a line that
  * a crash cut off does not count. */
-#include "exec_joblog.h"
+#include "exec/joblog.h"
 #include "unit.h"
 
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* What -k keeps back: records come out by their places, whatever the order they came in and wherever they waited. And the
  * median that --timeout N% goes by. */
-#include "exec_median.h"
-#include "exec_order.h"
+#include "exec/median.h"
+#include "exec/order.h"
 #include "unit.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* The command of `rankpool exec`: replacement strings mean what GNU parallel means by them, and a shell gives back every
  * value exactly, wherever in its text a replacement string stands. */
-#include "exec_template.h"
+#include "exec/template.h"
 #include "random.h"
 
 #include <stdlib.h>

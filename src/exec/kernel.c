@@ -1,0 +1,155 @@
+/* The kernel of `rankpool exec`: a task is one command. Its input is its number and its values; its record says how the
+ * command ended and holds what it wrote. A command that fails is no failed task of the pool's: rank 0 counts those
+ * itself, and only what kept the worker from running a command at all is one. */
+#include "exec/lines_out.h"
+#include "exec/runner.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { RETURNS = 6 /* of a command that failed here, before it is tried here again, within 63 ms */ };
+
+/* ---- A worker ------------------------------------------------------------------------------------------ */
+
+static void free_runner(void *state) {
+    struct exec_runner *runner = state;
+    struct exec_end end;
+    exec_server_stop(&runner->server, EXEC_GRACE_MS / 1000.0, &end);
+    exec_bytes_free(&runner->question);
+    exec_station_close(&runner->station);
+    exec_template_free(runner->template);
+    free((void *)runner->env);
+    free(runner);
+}
+
+static int setup(rp_task *task, void **state) {
+    size_t size;
+    const char *args = rp_task_args(task, &size);
+    struct exec_runner *runner = calloc(1, sizeof *runner);
+    if (!runner) return RP_ENOMEM;
+    runner->station = (struct exec_station){.slot_fd = -1, .null = -1, .out = -1, .err = -1};
+    int rc = exec_told_unpack(runner, args, size);
+    if (!rc) rc = exec_station_open(&runner->station, task, runner->told.run, runner->env, runner->told.env_count);
+    if (rc) {
+        free_runner(runner);
+        return rc;
+    }
+    const char *program = exec_template_program(runner->template);
+    const bool elsewhere = runner->folder && program && strchr(program, '/') && program[0] != '/';
+    if (!program || elsewhere || exec_find_program(program, runner->program, sizeof runner->program))
+        runner->program[0] = 0;
+    *state = runner;
+    return 0;
+}
+
+/* ---- A command ----------------------------------------------------------------------------------------- */
+
+static void run(struct exec_runner *runner, rp_task *task, const struct exec_command *command,
+                struct exec_lines_out *lines, struct exec_attempt *attempt) {
+    struct exec_station *station = &runner->station;
+    struct exec_report *report = attempt->report;
+    char path[PATH_MAX];
+    bool in_folder = false;
+    pid_t pid;
+    report->start_s = exec_now_s(CLOCK_REALTIME);
+    report->exit_code = report->signal = 0;
+    const char *program = exec_attempt_find(runner, command->argv[0], path, attempt);
+    if (!program) return;
+    const struct exec_start start = {.program = program,
+                                     .argv = command->argv,
+                                     .environment = station->environment,
+                                     .folder = runner->folder,
+                                     .in = station->null,
+                                     .out = lines ? lines->to : station->out,
+                                     .err = station->err,
+                                     .changed = &station->changed};
+    const double begin_s = exec_now_s(CLOCK_MONOTONIC);
+    const int error = exec_start(&start, &pid, &in_folder);
+    if (error) {
+        exec_attempt_not_started(attempt, in_folder ? runner->folder : NULL, program, error);
+        return;
+    }
+    const struct exec_watch watch = {
+        .timeout_s = attempt->limit_s, .fd = lines ? lines->from : -1, .ready = exec_lines_out_ready, .self = lines};
+    struct exec_end end;
+    if (lines) exec_lines_out_started(lines);
+    exec_wait(pid, &watch, task, &end);
+    report->runtime_s = exec_now_s(CLOCK_MONOTONIC) - begin_s;
+    report->exit_code = end.exit_code;
+    report->signal = end.signal;
+    report->timed_out = end.timed_out;
+}
+
+/* The command's next task. */
+static int add(rp_task *task, const struct exec_task *next, const struct exec_report *report) {
+    struct exec_bytes input = {0};
+    exec_bytes_add(&input, next, sizeof *next);
+    exec_bytes_add(&input, report->values, report->values_size);
+    int rc = input.failed ? RP_ENOMEM : rp_task_add(task, input.data, input.size);
+    exec_bytes_free(&input);
+    return rc;
+}
+
+/* May the command run again? Then it is on its way, and this attempt is none of anybody's business. */
+static bool is_tried_again(const struct exec_runner *runner, rp_task *task, const struct exec_task *head,
+                           const struct exec_report *report) {
+    if (exec_report_good(report) || head->attempt >= runner->told.retries || rp_task_canceled(task)) return false;
+    struct exec_task next = *head;
+    next.attempt++;
+    next.failed_on = rp_task_where(task)->worker;
+    next.returned = 0;
+    return add(task, &next, report) == 0;
+}
+
+/* A command that has failed here is left to another worker, if one asks for work before it has come back too often. The
+ * wait grows, so that those whose commands are short get their chance. */
+static bool is_returned(rp_task *task, const struct exec_task *head, const struct exec_report *report) {
+    if (head->attempt == 1 || head->failed_on != rp_task_where(task)->worker || head->returned >= RETURNS) return false;
+    struct exec_task next = *head;
+    nanosleep(&(struct timespec){.tv_nsec = 1000000L << next.returned++}, NULL);
+    return add(task, &next, report) == 0;
+}
+
+static int run_it(struct exec_runner *runner, rp_task *task, const struct exec_command *command,
+                  const struct exec_task *head, struct exec_report *report, const struct exec_values *values) {
+    struct exec_attempt attempt = {.report = report, .limit_s = (double)head->limit_ns * 1e-9};
+    struct exec_lines_out lines;
+    if (!head->limit_ns) attempt.limit_s = runner->told.timeout_s;
+    const int error = exec_station_empty(runner->station.out), other = exec_station_empty(runner->station.err);
+    if (error || other)
+        return rp_task_fail(task, "no room for output on %s: %s", report->host, strerror(error ? error : other));
+    if (runner->told.line_buffer && exec_lines_out_open(&lines, task, runner->told.tag ? values : NULL))
+        return rp_task_fail(task, "no pipe for output on %s: %s", report->host, strerror(errno));
+    run(runner, task, command, runner->told.line_buffer ? &lines : NULL, &attempt);
+    if (runner->told.line_buffer) report->received = exec_lines_out_close(&lines);
+    return is_tried_again(runner, task, head, report) ? 0 : exec_attempt_write(runner, task, &attempt);
+}
+
+static int item(rp_task *task, const void *input, size_t size) {
+    struct exec_runner *runner = rp_task_state(task);
+    struct exec_task head;
+    if (size < sizeof head) return RP_EPROTOCOL;
+    memcpy(&head, input, sizeof head);
+    const char *data = (const char *)input + sizeof head;
+    struct exec_report report = {.seq = head.seq,
+                                 .place = head.place,
+                                 .slot = runner->station.slot + 1,
+                                 .host = rp_task_where(task)->host,
+                                 .values = data,
+                                 .values_size = size - sizeof head};
+    if (runner->told.serve) return exec_serve(runner, task, &head, &report);
+    if (is_returned(task, &head, &report)) return 0;
+    size_t count;
+    const char **value = exec_values_list(data, size - sizeof head, &count);
+    const struct exec_values values = {.seq = head.seq, .slot = report.slot, .count = count, .value = value};
+    struct exec_command command = {0};
+    int rc = value ? exec_template_fill(runner->template, &values, &command) : RP_ENOMEM;
+    snprintf(runner->station.task, sizeof runner->station.task, "RANKPOOL_TASK=%llu", (unsigned long long)head.seq);
+    if (!rc) rc = run_it(runner, task, &command, &head, &report, &values);
+    exec_command_free(&command);
+    free((void *)value);
+    return rc;
+}
+
+const rp_kernel exec_kernel = {.name = "exec", .item = item, .setup = setup, .teardown = free_runner, .flags = RP_ONCE};

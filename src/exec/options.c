@@ -1,0 +1,201 @@
+/* The options of `rankpool exec`, named as GNU parallel names them, read from the words the user gave. */
+#include "exec/exec.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const rp_job_option exec_option_table[] = {
+    {"commands", "FILE", "each line of FILE is a command; # comments and empty lines are not"},
+    {"a", "FILE", "inputs are the lines of FILE, as with :::: FILE; also --arg-file"},
+    {"arg-file", "FILE", "the same"},
+    {"0", NULL, "inputs end with NUL bytes, not lines; also --null"},
+    {"null", NULL, "the same"},
+    {"N", "COUNT", "values a command, from a single source: {1} {2} ...; also -n, --max-args"},
+    {"n", "COUNT", "the same"},
+    {"max-args", "COUNT", "the same"},
+    {"colsep", "TEXT", "a line is columns with TEXT between them: {1} {2} ...; \\t is a tab"},
+    {"shell", NULL, "a command of several words is for /bin/sh, too"},
+    {"dry-run", NULL, "print the commands, run nothing"},
+    {"k", NULL, "output in the order of the inputs; also --keep-order"},
+    {"keep-order", NULL, "the same"},
+    {"tag", NULL, "each line of output begins with the inputs and a tab"},
+    {"line-buffer", NULL, "lines of output as they come, not a command's together"},
+    {"results", "DIR", "stdout, stderr and exit code of each command go to files in DIR"},
+    {"joblog", "FILE", "a line for each command that has ended"},
+    {"resume", NULL, "skip what --joblog FILE has"},
+    {"resume-failed", NULL, "the same, and run again what failed in it"},
+    {"retry-failed", NULL, "run only what failed in --joblog FILE"},
+    {"retries", "N", "a command that fails is run up to N times in all, elsewhere first"},
+    {"timeout", "TIME|N%", "end a command after TIME, or N per cent of the run's median so far"},
+    {"halt", "WHEN,WHAT", "end the run: soon or now, fail=1, success=10%, done=5, ..."},
+    {"delay", "TIME", "between the starts of two commands"},
+    {"workdir", "DIR", "where commands run; also --wd"},
+    {"wd", "DIR", "the same"},
+    {"env", "NAME[=VALUE]", "set it for commands, or hand on the one of here; repeatable"},
+    {"serve", NULL, "the command is started once a worker: an input is a line in, an answer a line out"},
+    {"serve-end", "LINE", "with --serve: an answer is all lines up to this one"},
+    {"jobs-per-worker", "N", "commands at once in the place of each worker, for those that wait"},
+    {"j", "N", "commands at once, on each rank: as --crew N; also --jobs"},
+    {"jobs", "N", "the same"},
+    {0},
+};
+
+/* The value of the option, or of its other names; NULL: it was not given. */
+static const char *given(const rp_job_run *run, const char *name, const char *alias) {
+    const char *value = rp_job_option_value(run, name);
+    return value || !alias ? value : rp_job_option_value(run, alias);
+}
+
+static int wrong(rp_job_run *run, const char *name, const char *value, const char *expected) {
+    return rp_job_fail(run, "--%s \"%.60s\" is not valid: expected %s", name, value, expected);
+}
+
+static int read_count(rp_job_run *run, const char *name, uint32_t *count) {
+    uint64_t number = 0;
+    const char *value = given(run, name, NULL);
+    if (!value) return 0;
+    if (rp_read_uint64(value, &number, NULL) || number < 1 || number > 1000000)
+        return wrong(run, name, value, "a number from 1 to 1000000");
+    *count = (uint32_t)number;
+    return 0;
+}
+
+/* 10 of 10%. */
+static bool read_percent(const char *value, double *percent) {
+    char digits[16];
+    size_t size = strlen(value);
+    if (size < 2 || size > sizeof digits || value[size - 1] != '%') return false;
+    memcpy(digits, value, size - 1);
+    digits[size - 1] = 0;
+    return strspn(digits, "0123456789.") == size - 1 && !rp_read_seconds(digits, percent, NULL) && *percent > 0;
+}
+
+static int read_timeout(rp_job_run *run, struct exec_options *options) {
+    const char *value = given(run, "timeout", NULL);
+    if (!value || read_percent(value, &options->timeout_percent)) return 0;
+    if (rp_read_seconds(value, &options->timeout_s, NULL) || options->timeout_s <= 0)
+        return wrong(run, "timeout", value, "a time such as 30s or 5m, or per cent of the median such as 200%");
+    return 0;
+}
+
+static int read_halt(rp_job_run *run, struct exec_halt *halt) {
+    static const char *const expected =
+        "never, or soon or now with fail=1, fail=10%, success=1 or done=5 after a comma";
+    static const char *const whats[] = {"fail=", "success=", "done="};
+    const char *value = given(run, "halt", NULL), *comma = value ? strchr(value, ',') : NULL;
+    if (!value || !strcmp(value, "never")) return 0;
+    bool soon = !strncmp(value, "soon,", 5);
+    if (!comma || (!soon && strncmp(value, "now,", 4))) return wrong(run, "halt", value, expected);
+    for (int i = 0; i < 3; i++) {
+        const char *number = comma + 1 + strlen(whats[i]);
+        if (strncmp(comma + 1, whats[i], strlen(whats[i]))) continue;
+        bool good = read_percent(number, &halt->percent)
+                        ? halt->percent <= 100
+                        : !rp_read_uint64(number, &halt->count, NULL) && halt->count > 0;
+        if (!good) break;
+        halt->when = soon ? EXEC_HALT_SOON : EXEC_HALT_NOW;
+        halt->what = (enum exec_halt_what)i;
+        return 0;
+    }
+    return wrong(run, "halt", value, expected);
+}
+
+static int read_resume(rp_job_run *run, struct exec_options *options) {
+    static const char *const names[] = {"resume", "resume-failed", "retry-failed"};
+    for (int i = 0; i < 3; i++) {
+        if (!given(run, names[i], NULL)) continue;
+        if (options->resume)
+            return rp_job_fail(run, "--%s and --%s were both given; give one", names[options->resume - 1], names[i]);
+        if (!options->joblog) return rp_job_fail(run, "--%s needs --joblog FILE, the log of the run before", names[i]);
+        options->resume = (enum exec_resume)(i + 1);
+    }
+    return 0;
+}
+
+static int read_env(rp_job_run *run, struct exec_options *options) {
+    size_t count = 0;
+    for (const rp_job_given *one = run->given; one && one->name; one++) count += !strcmp(one->name, "env");
+    const char **env = calloc(count + 1, sizeof *env);
+    if (!env) return rp_job_fail(run, "out of memory");
+    for (const rp_job_given *one = run->given; one && one->name; one++)
+        if (!strcmp(one->name, "env")) env[options->env_count++] = one->value;
+    options->env = env;
+    for (size_t i = 0; i < count; i++)
+        if (!strcspn(env[i], "=")) return wrong(run, "env", env[i], "NAME, or NAME=VALUE");
+    return 0;
+}
+
+static int check_serve(rp_job_run *run, const struct exec_options *options) {
+    if (options->serve_end && !options->serve) return rp_job_fail(run, "--serve-end needs --serve");
+    if (options->serve && options->line_buffer)
+        return rp_job_fail(run,
+                           "--serve and --line-buffer were both given: an answer is shown when it is whole; give one");
+    if (options->serve_end && strchr(options->serve_end, '\n'))
+        return wrong(run, "serve-end", options->serve_end, "one line, without a newline");
+    return 0;
+}
+
+/* How many at once. */
+static int read_jobs(rp_job_run *run, struct exec_options *options) {
+    uint64_t jobs = 0, each = 0;
+    const char *value = given(run, "j", "jobs"), *per_worker = given(run, "jobs-per-worker", NULL);
+    if (value && (rp_read_uint64(value, &jobs, NULL) || jobs < 1 || jobs > 1024))
+        return rp_job_fail(
+            run, "-j \"%.20s\" is not valid: expected a number from 1 to 1024; a command a core needs none", value);
+    if (per_worker && (rp_read_uint64(per_worker, &each, NULL) || each < 1 || each > 1024))
+        return wrong(run, "jobs-per-worker", per_worker, "a number from 1 to 1024");
+    if (value && per_worker)
+        return rp_job_fail(run,
+                           "-j and --jobs-per-worker were both given, and each says how many run at once; give one");
+    options->jobs = (uint32_t)jobs;
+    options->jobs_per_worker = (uint32_t)each;
+    return 0;
+}
+
+static int read_rest(rp_job_run *run, struct exec_options *options) {
+    const char *delay = given(run, "delay", NULL);
+    if (delay && rp_read_seconds(delay, &options->delay_s, NULL))
+        return wrong(run, "delay", delay, "seconds such as 0.5, or 250ms, 2m");
+    if (options->results && !*options->results) return wrong(run, "results", "", "the name of a folder");
+    if (options->joblog && !*options->joblog) return wrong(run, "joblog", "", "the name of a file");
+    if (options->workdir && !*options->workdir) return wrong(run, "workdir", "", "the name of a folder");
+    return read_count(run, "retries", &options->retries);
+}
+
+int exec_options_read(rp_job_run *run, struct exec_options *options) {
+    *options = (struct exec_options){
+        .keep_order = given(run, "k", "keep-order"),
+        .tag = given(run, "tag", NULL),
+        .line_buffer = given(run, "line-buffer", NULL),
+        .dry_run = given(run, "dry-run", NULL),
+        .shell = given(run, "shell", NULL),
+        .results = given(run, "results", NULL),
+        .joblog = given(run, "joblog", NULL),
+        .workdir = given(run, "workdir", "wd"),
+        .serve = given(run, "serve", NULL),
+        .serve_end = given(run, "serve-end", NULL),
+    };
+    int rc = read_rest(run, options);
+    if (!rc) rc = read_jobs(run, options);
+    if (!rc) rc = read_timeout(run, options);
+    if (!rc) rc = read_halt(run, &options->halt);
+    if (!rc) rc = read_resume(run, options);
+    if (!rc) rc = check_serve(run, options);
+    return rc ? rc : read_env(run, options);
+}
+
+/* Results in a store go by the numbers and the bytes of the map's inputs, which must be the same in every run. */
+int exec_store_check(rp_job_run *run) {
+    static const char *const names[] = {"retries", "resume", "resume-failed", "retry-failed"};
+    const char *timeout = given(run, "timeout", NULL);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (given(run, names[i], NULL))
+            return rp_job_fail(run,
+                               "--%s and --store were both given: a store resumes by itself and runs no command again "
+                               "that has ended; give one of them",
+                               names[i]);
+    if (timeout && strchr(timeout, '%'))
+        return rp_job_fail(run, "--timeout %.20s depends on the run, which no store can keep: give a time such as 30s",
+                           timeout);
+    return 0;
+}
