@@ -114,4 +114,24 @@ static inline int send_chunk(struct stage *stage, uint32_t map, uint64_t chunk, 
     return send_bytes(stage, frame, chunk, inputs_size(chunk), 300);
 }
 
+/* Chunks first, first + 10, ... of map 10, none of which carry bytes; to the workers. */
+static inline void send_chunks(struct stage *stage, uint64_t first, int count, uint32_t worker) {
+    for (int i = 0; i < count; i++) CU_ASSERT_EQUAL(send_chunk(stage, 10, first + 10 * (uint64_t)i, worker), 0);
+    poll_and_listen(stage);
+}
+
+/* A stage with map 10 open on all workers. */
+static inline struct stage *open_stage_with_map(uint32_t workers, size_t room) {
+    struct stage *stage = open_stage(workers, room);
+    CU_ASSERT_EQUAL(send_map(stage, 10, 0), 0);
+    return stage;
+}
+
+/* The worker answers all it has been given. */
+static inline void answer_all(struct stage *stage, uint32_t worker) {
+    do start_next(&stage->crew, worker);
+    while (answer(&stage->crew, worker, false));
+    poll_and_listen(stage);
+}
+
 #endif
