@@ -1,6 +1,6 @@
 /* Python's names and futures as a program sees them, bare and on ranks: what Python's Pool and its futures promise,
- * claim by claim. Rank 0 runs the claims; the others serve. */
-#include "mpi/on_a_pool.h"
+ * claim by claim; but how they end before they are done is in test_cancel.c. Rank 0 runs the claims; the others serve. */
+#include "mpi/number_tasks.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -8,43 +8,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* Workers crash on purpose here: sanitizers are to let them die as they would without. */
 __attribute__((visibility("default"))) const char *__asan_default_options(void);
 const char *__asan_default_options(void) { return "handle_segv=0:handle_abort=0:detect_leaks=0"; }
 __attribute__((visibility("default"))) const char *__tsan_default_options(void);
 const char *__tsan_default_options(void) { return "handle_segv=0"; }
-
-enum { MANY = 5000 };
-
-static void nap(double seconds) {
-    struct timespec time = {.tv_sec = (time_t)seconds, .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
-    nanosleep(&time, NULL);
-}
-
-static double now_s(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
-/* ---- Kernels -------------------------------------------------------------------------------------------- */
-
-static uint64_t number_in(const void *input, size_t size) {
-    uint64_t n = 0;
-    if (size == sizeof n) memcpy(&n, input, sizeof n);
-    return n;
-}
-
-/* args: a number that is added, or nothing */
-static int square(rp_task *task, const void *input, size_t size) {
-    size_t args_size;
-    const void *args = rp_task_args(task, &args_size);
-    uint64_t n = number_in(input, size);
-    n = n * n + number_in(args, args_size);
-    return rp_task_write(task, &n, sizeof n);
-}
 
 static int echo(rp_task *task, const void *input, size_t size) { return rp_task_write(task, input, size); }
 
@@ -56,12 +25,6 @@ static int picky(rp_task *task, const void *input, size_t size) {
 
 static int crash(rp_task *task, const void *input, size_t size) {
     if (number_in(input, size) == 7) raise(SIGSEGV);
-    return rp_task_write(task, input, size);
-}
-
-/* input: microseconds */
-static int sleeper(rp_task *task, const void *input, size_t size) {
-    nap((double)number_in(input, size) * 1e-6);
     return rp_task_write(task, input, size);
 }
 
@@ -97,28 +60,6 @@ KERNEL(join);
 static const rp_kernel whole_kernel = {.name = "whole", .range = whole};
 static const rp_kernel *const kernels[] = {&square_kernel, &echo_kernel, &picky_kernel, &crash_kernel, &sleeper_kernel,
                                            &blob_kernel,   &join_kernel, &whole_kernel, NULL};
-
-/* The program's one world and pool; claims are functions without arguments. */
-static struct {
-    rp_world *world;
-    rp_pool *pool;
-    uint64_t number[MANY];
-} the;
-
-static rp_items numbers(size_t count) {
-    return (rp_items){.data = the.number, .count = count, .size = sizeof *the.number};
-}
-
-static rp_call call_of(const char *kernel) { return (rp_call){.kernel = kernel}; }
-
-static uint64_t value(const rp_result *result) { return number_in(result->data, result->size); }
-
-static rp_future *apply(const char *kernel, uint64_t n) {
-    rp_future *future = NULL;
-    rp_call call = call_of(kernel);
-    CU_ASSERT_EQUAL_FATAL(rp_pool_apply_async(the.pool, &call, &n, sizeof n, &future, NULL), 0);
-    return future;
-}
 
 /* ---- map and apply -------------------------------------------------------------------------------------- */
 
@@ -308,25 +249,6 @@ static void a_map_goes_on_while_nobody_reads(void) {
 }
 
 /* ---- Callbacks ------------------------------------------------------------------------------------------ */
-
-struct heard {
-    uint64_t called, failed, sum, again;
-};
-
-static void hear(rp_future *future, const rp_results *results, void *context) {
-    struct heard *heard = context;
-    heard->called++;
-    heard->failed += results->failed;
-    for (size_t i = 0; i < results->count; i++)
-        if (!results->result[i].status) heard->sum += value(&results->result[i]);
-    CU_ASSERT_TRUE(rp_future_ready(future));
-    if (!heard->again) return;
-    heard->again--;
-    rp_results more = {0};
-    rp_call call = call_of("square");
-    CU_ASSERT_EQUAL(rp_pool_apply(the.pool, &call, &the.number[2], sizeof(uint64_t), &more, NULL), 0);
-    rp_results_free(&more);
-}
 
 static void the_right_callback_runs_once_and_may_call_the_pool(void) {
     struct heard good = {.again = 1}, bad = {0};
@@ -521,97 +443,7 @@ static void an_error_of_the_source_comes_after_its_results(void) {
     rp_map_close(map);
 }
 
-/* ---- Cancel --------------------------------------------------------------------------------------------- */
-
-/* As many long tasks as there are workers, of `us` each. */
-static rp_future *occupy(uint64_t us) {
-    uint32_t workers = rp_pool_workers(the.pool);
-    uint64_t *time = malloc(workers * sizeof *time);
-    for (uint32_t i = 0; i < workers; i++) time[i] = us;
-    rp_future *future = NULL;
-    rp_call call = {.kernel = "sleeper", .chunksize = 1};
-    CU_ASSERT_EQUAL_FATAL(
-        rp_pool_map_async(the.pool, &call, &(rp_items){time, workers, sizeof *time, NULL}, &future, NULL), 0);
-    free(time);
-    CU_ASSERT_EQUAL(rp_future_wait(future, 0.1), RP_ETIMEDOUT); /* they have begun then */
-    return future;
-}
-
-static void what_is_queued_never_runs_once_it_is_canceled(void) {
-    const rp_results *results = NULL;
-    rp_error error = {0};
-    rp_future *busy = occupy(400000), *future[30];
-    for (uint64_t n = 0; n < 30; n++) future[n] = apply("square", n);
-    for (uint64_t n = 29; n < 30; n -= 2) CU_ASSERT_EQUAL(rp_future_cancel(future[n], n % 3 == 0), 0);
-    CU_ASSERT_FALSE(rp_future_ready(busy));
-    for (uint64_t n = 0; n < 30; n++) {
-        CU_ASSERT_EQUAL(rp_future_get(future[n], n % 2 ? 0 : 60, &results, &error), n % 2 ? RP_ECANCELED : 0);
-        CU_ASSERT(n % 2 ? results->result->status == RP_ECANCELED : value(results->result) == n * n);
-        CU_ASSERT_EQUAL(rp_future_cancel(future[n], true), n % 2 ? 0 : RP_ECLOSED);
-        rp_future_free(future[n]);
-    }
-    CU_ASSERT_EQUAL(rp_future_get(busy, 60, NULL, NULL), 0);
-    rp_future_free(busy);
-}
-
-static void what_runs_is_killed_only_if_asked(void) {
-    rp_future *busy = occupy(60000000);
-    double before_s = now_s();
-    CU_ASSERT_EQUAL(rp_future_cancel(busy, false), RP_EBUSY);
-    CU_ASSERT_FALSE(rp_future_ready(busy));
-    CU_ASSERT_EQUAL(rp_future_cancel(busy, true), 0);
-    CU_ASSERT(now_s() - before_s < 30);
-    const rp_results *results = NULL;
-    CU_ASSERT_EQUAL(rp_future_get(busy, 0, &results, NULL), RP_ECANCELED);
-    CU_ASSERT_EQUAL(results->failed, results->count);
-    rp_future_free(busy);
-    rp_future *next = apply("square", 5);
-    CU_ASSERT_EQUAL(rp_future_get(next, 60, &results, NULL), 0);
-    rp_future_free(next);
-}
-
-static void a_canceled_map_keeps_what_was_computed(void) {
-    enum { TASKS = 200 };
-    uint64_t us[TASKS];
-    for (int i = 0; i < TASKS; i++) us[i] = i < 8 ? 1000 : 100000;
-    rp_call call = {.kernel = "sleeper", .chunksize = 1};
-    rp_future *future = NULL;
-    CU_ASSERT_EQUAL_FATAL(rp_pool_map_async(the.pool, &call, &(rp_items){us, TASKS, sizeof *us, NULL}, &future, NULL),
-                          0);
-    CU_ASSERT_EQUAL(rp_future_wait(future, 0.3), RP_ETIMEDOUT);
-    CU_ASSERT_EQUAL(rp_future_cancel(future, true), 0);
-    const rp_results *results = NULL;
-    CU_ASSERT_EQUAL(rp_future_get(future, 0, &results, NULL), RP_ECANCELED);
-    CU_ASSERT(results->failed > 0 && results->failed <= TASKS - 8);
-    for (int i = 0; i < 8; i++) CU_ASSERT_EQUAL(value(&results->result[i]), 1000);
-    rp_future_free(future);
-}
-
-static void freeing_what_is_not_done_cancels_it(void) {
-    rp_future *busy = occupy(200000);
-    for (int i = 0; i < 20; i++) rp_future_free(apply("sleeper", 60000000));
-    CU_ASSERT_EQUAL(rp_future_get(busy, 60, NULL, NULL), 0);
-    rp_future_free(busy);
-    rp_future *next = apply("square", 5);
-    CU_ASSERT_EQUAL(rp_future_wait(next, 30), 0); /* no worker sleeps for the minute */
-    rp_future_free(next);
-}
-
-static void threads_cannot_be_killed(void) {
-    rp_pool_free(the.pool);
-    CU_ASSERT_EQUAL_FATAL(
-        rp_pool_open(the.world, &(rp_pool_options){.crew = 2, .kind = RP_WORKERS_THREAD}, &the.pool, NULL), 0);
-    rp_future *busy = occupy(400000), *queued = apply("square", 5);
-    CU_ASSERT_EQUAL(rp_future_cancel(busy, true), RP_EUNSUPPORTED);
-    CU_ASSERT_EQUAL(rp_future_cancel(queued, true), 0);
-    CU_ASSERT_EQUAL(rp_future_get(busy, 60, NULL, NULL), 0);
-    rp_future_free(busy);
-    rp_future_free(queued);
-    rp_pool_free(the.pool);
-    CU_ASSERT_EQUAL(rp_pool_open(the.world, NULL, &the.pool, NULL), 0);
-}
-
-/* ---- Bad use, and the end ------------------------------------------------------------------------------- */
+/* ---- Bad use -------------------------------------------------------------------------------------------- */
 
 static void wrong_use_is_an_error(void) {
     rp_future *future = NULL;
@@ -668,55 +500,6 @@ static void wrong_use_is_an_error(void) {
     rp_results_free(NULL);
 }
 
-static void what_is_not_done_when_the_pool_closes_ends_closed(void) {
-    struct heard heard = {0};
-    rp_call call = {.kernel = "sleeper", .callback = hear, .error_callback = hear, .context = &heard};
-    rp_future *late = NULL, *early = apply("square", 6);
-    uint64_t us = 60000000;
-    CU_ASSERT_EQUAL(rp_future_wait(early, 60), 0);
-    CU_ASSERT_EQUAL_FATAL(rp_pool_apply_async(the.pool, &call, &us, sizeof us, &late, NULL), 0);
-    double before_s = now_s();
-    rp_pool_free(the.pool);
-    const rp_results *results = NULL;
-    CU_ASSERT_EQUAL(rp_future_get(late, 60, &results, NULL), RP_ECLOSED);
-    CU_ASSERT(now_s() - before_s < 30); /* the kernel was not waited for */
-    CU_ASSERT_EQUAL(heard.called, 1);
-    CU_ASSERT_EQUAL(rp_future_get(early, 60, &results, NULL), 0);
-    CU_ASSERT_EQUAL(value(results->result), 36);
-    rp_future_free(late);
-    rp_future_free(early);
-    CU_ASSERT_EQUAL(rp_pool_open(the.world, NULL, &the.pool, NULL), 0);
-}
-
-static void a_closed_pool_computes_what_its_futures_wait_for(void) {
-    enum { FUTURES = 50 };
-    rp_future *future[FUTURES], *more = NULL;
-    uint64_t n = 1;
-    rp_call call = call_of("square");
-    for (int i = 0; i < FUTURES; i++) future[i] = apply("sleeper", 2000);
-    rp_pool_close(the.pool);
-    CU_ASSERT_EQUAL(rp_pool_apply_async(the.pool, &call, &n, sizeof n, &more, NULL), RP_ECLOSED);
-    CU_ASSERT_EQUAL(rp_pool_join(the.pool, 60), 0);
-    for (int i = 0; i < FUTURES; i++) {
-        CU_ASSERT_EQUAL(rp_future_get(future[i], 0, NULL, NULL), 0); /* joined: nothing is to be waited for */
-        rp_future_free(future[i]);
-    }
-    CU_ASSERT_EQUAL(rp_pool_free(the.pool), 0);
-    CU_ASSERT_EQUAL(rp_pool_open(the.world, NULL, &the.pool, NULL), 0);
-}
-
-static void a_terminated_pool_ends_its_futures_and_its_kernels(void) {
-    rp_future *running = occupy(60000000), *queued = apply("sleeper", 60000000);
-    rp_pool_terminate(the.pool);
-    CU_ASSERT_EQUAL(rp_future_get(running, 10, NULL, NULL), RP_ECLOSED);
-    CU_ASSERT_EQUAL(rp_future_get(queued, 10, NULL, NULL), RP_ECLOSED);
-    CU_ASSERT_EQUAL(rp_pool_join(the.pool, 10), 0); /* they would sleep for a minute */
-    rp_future_free(running);
-    rp_future_free(queued);
-    CU_ASSERT_EQUAL(rp_pool_free(the.pool), 0);
-    CU_ASSERT_EQUAL(rp_pool_open(the.world, NULL, &the.pool, NULL), 0);
-}
-
 static void every_kind_of_worker_can_do_it(void) {
     rp_pool_free(the.pool);
     for (enum rp_workers kind = RP_WORKERS_THREAD; kind <= RP_WORKERS_INLINE; kind++) {
@@ -753,15 +536,7 @@ int main(void) {
         UNIT(imap_unordered_gives_every_result_once),
         UNIT(a_slow_source_does_not_keep_back_what_is_ready),
         UNIT(an_error_of_the_source_comes_after_its_results),
-        UNIT(what_is_queued_never_runs_once_it_is_canceled),
-        UNIT(what_runs_is_killed_only_if_asked),
-        UNIT(a_canceled_map_keeps_what_was_computed),
-        UNIT(freeing_what_is_not_done_cancels_it),
-        UNIT(threads_cannot_be_killed),
         UNIT(wrong_use_is_an_error),
-        UNIT(what_is_not_done_when_the_pool_closes_ends_closed),
-        UNIT(a_closed_pool_computes_what_its_futures_wait_for),
-        UNIT(a_terminated_pool_ends_its_futures_and_its_kernels),
         UNIT(every_kind_of_worker_can_do_it),
         {NULL, NULL},
     };
