@@ -4,6 +4,8 @@
 
 #include "rankpool_job.h"
 
+#include <time.h>
+
 enum { EXIT_DONE = 0, EXIT_TASKS_FAILED = 1, EXIT_USAGE = 2, EXIT_ENVIRONMENT = 3, EXIT_STOPPED = 75 };
 
 enum progress_kind { PROGRESS_AUTO, PROGRESS_BAR, PROGRESS_LINES, PROGRESS_NONE };
@@ -132,6 +134,12 @@ void summary_print(const rp_map_stats *stats, uint64_t before, const rp_pool *po
 const char *number_text(double n, char text[32]);
 /* "12.3 s", "4 min 05 s"; lent from `text`. */
 const char *time_text(double seconds, char text[32]);
+
+static inline double clock_s(clockid_t clock) {
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
 
 /* deadline.c: until when the run may last. */
 struct deadline {

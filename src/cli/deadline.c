@@ -19,12 +19,6 @@ static const double SLURM_RESERVE_S = 10, SLURM_RESERVE_SHARE = 0.1; /* before i
 static const double SLURM_FOR_EVER_S = 300 * 86400.0;                /* what has no limit ends in a year, to Slurm */
 static const int ANSWER_MS = 5000;
 
-static double clock_s(clockid_t clock) {
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
 /* ---- Slurm's own forms: minutes, M:SS, H:MM:SS, D-HH, D-HH:MM, D-HH:MM:SS -------------------------------- */
 
 /* Digits, up to a billion. */

@@ -42,12 +42,6 @@ static void *feed(void *self) {
     return NULL;
 }
 
-static double now_s(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
 static void set_seconds(struct course *course, double seconds) {
     if (course->options->untimed) return;
     course->run->seconds = seconds + (course->stored ? course->stored->seconds : 0);
@@ -56,7 +50,7 @@ static void set_seconds(struct course *course, double seconds) {
 static int collect(struct course *course, const rp_result *result) {
     rp_job_run *run = course->run;
     if (!run->job->collect) return fwrite(result->data, 1, result->size, run->out) == result->size ? 0 : RP_EOUTPUT;
-    set_seconds(course, now_s() - course->opened_s);
+    set_seconds(course, clock_s(CLOCK_MONOTONIC) - course->opened_s);
     int rc = run->job->collect(run, result);
     course->enough = rc == RP_END;
     return rc;
@@ -114,7 +108,7 @@ static int next(struct course *course, double wait_s, rp_result *result) {
 /* Now and then: what the user sees of it, and what the store has of it. */
 static int look(struct course *course) {
     rp_map_stats stats;
-    course->look_s = now_s() + LOOK_S;
+    course->look_s = clock_s(CLOCK_MONOTONIC) + LOOK_S;
     rp_map_stats_get(course->map, &stats);
     progress_show(&course->progress, &stats);
     return course->stored ? stored_tick(course->stored, course->map, &stats) : 0;
@@ -129,7 +123,7 @@ static void collect_all(struct course *course) {
     if (course->stored) course->rc = collect_due(course, false);
     while (!course->rc) {
         int rc = course->failed < enough ? next(course, wait_s, &result) : RP_ETASK;
-        if (rc == RP_ETIMEDOUT || now_s() >= course->look_s) course->rc = look(course);
+        if (rc == RP_ETIMEDOUT || clock_s(CLOCK_MONOTONIC) >= course->look_s) course->rc = look(course);
         if (rc == RP_ETIMEDOUT || course->rc) continue;
         if (progress->in_the_way || (rc == 0 && result.status)) progress_clear(progress);
         course->rc = rc ? rc : take(course, &result);
@@ -251,7 +245,7 @@ static int conclude(struct course *course, const rp_map_stats *stats) {
 }
 
 static void run_course(struct course *course) {
-    course->opened_s = now_s();
+    course->opened_s = clock_s(CLOCK_MONOTONIC);
     if (course->run->job->feed) course->feeds = pthread_create(&course->feeder, NULL, feed, course) == 0;
     if (course->run->job->feed && !course->feeds)
         course->rc = RP_ESYSTEM;

@@ -1,5 +1,6 @@
 /* Workers that are processes, forked and reaped by the nursery. What it reported of a worker's life is the truth
  * about its end; what the worker left in its slot only adds to it. */
+#include "core/now.h"
 #include "crew/crew_kind.h"
 #include "crew/nursery.h"
 
@@ -7,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 
 enum { STOP_MS = 2000 }; /* a killed process ends at once, unless the system holds it, on a dead file server say */
 
@@ -63,12 +63,6 @@ static int process_kill(struct rp__crew *crew, uint32_t index, rp_error *error) 
     return rp__nursery_kill(crew->nursery, crew->worker[index].slot, error);
 }
 
-static int64_t now_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static bool is_held(const struct rp__crew *crew, uint32_t index) {
     const enum rp__life_state state = rp__nursery_life(crew->nursery, crew->worker[index].slot)->state;
     return state == RP__LIFE_ASKED || state == RP__LIFE_RUNNING;
@@ -78,11 +72,12 @@ static bool is_held(const struct rp__crew *crew, uint32_t index) {
 static bool process_stop(struct rp__crew *crew) {
     for (uint32_t i = 0; i < crew->workers; i++)
         if (is_held(crew, i) && process_kill(crew, i, NULL)) return true; /* dead, and its workers with it */
-    const int64_t until = now_ms() + STOP_MS;
+    const uint64_t until_ns = rp__now_ns() + STOP_MS * UINT64_C(1000000);
     for (uint32_t i = 0; i < crew->workers; i++) {
         while (is_held(crew, i)) {
-            const int64_t left = until - now_ms();
-            if (left <= 0 || rp__nursery_wait(crew->nursery, (int)left, NULL)) return true;
+            const uint64_t now_ns = rp__now_ns();
+            if (now_ns >= until_ns) return true;
+            if (rp__nursery_wait(crew->nursery, (int)((until_ns - now_ns) / 1000000) + 1, NULL)) return true;
         }
     }
     return true;

@@ -1,13 +1,14 @@
 /* By the parent's pidfd, and by what /proc says of the agent, once a second. */
 #include "crew/orphan.h"
 
+#include "core/now.h"
+
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 static const uint64_t LOOK_NS = 1000000000, LATE_NS = 2000000000;
@@ -24,12 +25,6 @@ static bool look_at(pid_t pid, char *state, int *parent) {
     return end && sscanf(end, ") %c %d", state, parent) == 2;
 }
 
-static uint64_t clock_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 void rp__orphan_open(struct rp__orphan *orphan, pid_t agent, uint64_t lease_ns) {
     char state;
     int parent;
@@ -37,7 +32,7 @@ void rp__orphan_open(struct rp__orphan *orphan, pid_t agent, uint64_t lease_ns) 
     *orphan = (struct rp__orphan){.agent = agent, .launcher = -1};
     if (!launched || !look_at(agent, &state, &parent)) return;
     orphan->lease_ns = lease_ns;
-    orphan->looked_ns = clock_ns();
+    orphan->looked_ns = rp__now_ns();
 #ifdef SYS_pidfd_open
     orphan->launcher = (int)syscall(SYS_pidfd_open, parent, 0);
 #endif
@@ -53,7 +48,7 @@ static bool is_stopped(const struct rp__orphan *orphan) {
 }
 
 void rp__orphan_look(struct rp__orphan *orphan) {
-    const uint64_t now_ns = clock_ns(), passed_ns = now_ns - orphan->looked_ns;
+    const uint64_t now_ns = rp__now_ns(), passed_ns = now_ns - orphan->looked_ns;
     if (!orphan->lease_ns || passed_ns < LOOK_NS) return;
     orphan->looked_ns = now_ns;
     orphan->stopped_ns = is_stopped(orphan) ? orphan->stopped_ns + (passed_ns < LATE_NS ? passed_ns : LATE_NS) : 0;

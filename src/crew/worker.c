@@ -9,6 +9,7 @@
  * - `hand` and `task` are stored before the kernel is called, so whatever kills it, they name the guilty task. */
 #include "crew/worker.h"
 
+#include "core/now.h"
 #include "core/record.h"
 #include "crew/worker_state.h"
 
@@ -16,14 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
-
-uint64_t rp__worker_now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 void rp__worker_pause(void) {
 #if defined(__x86_64__) || defined(__i386__)
@@ -63,14 +57,14 @@ void rp__worker_ring(struct rp__worker *worker) {
 static bool wait_for_room(struct rp__worker *worker) {
     if (!worker->own_thread || rp__worker_is_asked_to_leave(worker)) return false;
     struct rp__slot *slot = worker->slot;
-    const uint64_t begin_ns = rp__worker_now_ns();
+    const uint64_t begin_ns = rp__now_ns();
     rp__worker_ring(worker);
     const uint32_t seen = rp__bell_read(&slot->wake);
     rp__ring_want(&worker->result, true);
     if (!rp__ring_has_room(&worker->result) && !rp__worker_is_asked_to_leave(worker))
         rp__bell_wait(&slot->wake, seen, -1);
     rp__ring_want(&worker->result, false);
-    worker->slept_ns += rp__worker_now_ns() - begin_ns;
+    worker->slept_ns += rp__now_ns() - begin_ns;
     return true;
 }
 
@@ -308,7 +302,7 @@ static void do_chunk(struct rp__worker *worker, const struct rp__work_head *head
     task->grows = task->may_announce = false; /* not in setup */
     task->progress = NULL;
 
-    const uint64_t begin_ns = rp__worker_now_ns();
+    const uint64_t begin_ns = rp__now_ns();
     if (!map->set_up) {
         set_up(worker, map, head->begin);
         task->state = map->state;
@@ -322,7 +316,7 @@ static void do_chunk(struct rp__worker *worker, const struct rp__work_head *head
         compute_items(worker, map, head, head->size ? data : NULL, code);
     if (worker->left) return;
     look_where(worker);
-    worker->busy_ns = rp__worker_now_ns() - begin_ns - worker->slept_ns;
+    worker->busy_ns = rp__now_ns() - begin_ns - worker->slept_ns;
     worker->unanswered = true;
     send_answer(worker);
 }

@@ -10,6 +10,7 @@
  * - A worker that is to leave waits no longer. The answer that it did not wait for comes before the next one.
  * - Items that were lent are taken one by one in the slot's word `stream`. Who swaps first decides: the worker has
  *   the item, or the router has stopped the batch and its rest is at home again. */
+#include "core/now.h"
 #include "core/record.h"
 #include "crew/cells.h"
 #include "crew/worker_state.h"
@@ -87,15 +88,15 @@ static void cancel(struct rp__self *self, uint64_t object, int code) {
 }
 
 static uint64_t deadline_of(double timeout_s) {
-    return timeout_s > 0 && timeout_s < 1e9 ? rp__worker_now_ns() + (uint64_t)(timeout_s * 1e9) : UINT64_MAX;
+    return timeout_s > 0 && timeout_s < 1e9 ? rp__now_ns() + (uint64_t)(timeout_s * 1e9) : UINT64_MAX;
 }
 
 static void sleep_until(struct rp__worker *worker, uint32_t seen, uint64_t until_ns) {
-    const uint64_t begin_ns = rp__worker_now_ns();
+    const uint64_t begin_ns = rp__now_ns();
     if (until_ns <= begin_ns) return;
     const int64_t left_ns = until_ns == UINT64_MAX ? -1 : (int64_t)(until_ns - begin_ns);
     rp__bell_wait(&worker->slot->wake, seen, left_ns);
-    worker->slept_ns += rp__worker_now_ns() - begin_ns;
+    worker->slept_ns += rp__now_ns() - begin_ns;
 }
 
 /* The answer's code. */
@@ -118,7 +119,7 @@ static int await_answer(struct rp__self *self, const struct rp__call *call, stru
         if (spins > 0) {
             spins--;
             rp__worker_pause();
-        } else if (until_ns <= rp__worker_now_ns()) {
+        } else if (until_ns <= rp__now_ns()) {
             cancel(self, call->object, 0);
             until_ns = UINT64_MAX;
         } else if (!canceled && rp__worker_is_canceled(worker)) {

@@ -93,7 +93,6 @@ struct rp__worker {
 };
 
 /* Of worker.c. */
-uint64_t rp__worker_now_ns(void);
 void rp__worker_pause(void);
 bool rp__worker_leave(struct rp__worker *worker, enum rp__left why); /* false */
 bool rp__worker_is_asked_to_leave(struct rp__worker *worker);

@@ -6,12 +6,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-double exec_now_s(clockid_t clock) {
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
 /* As a shell ends: 127 where there is no such program, 126 where it cannot be run. */
 static void cannot_start(struct exec_attempt *attempt, const char *what, int error) {
     attempt->report->exit_code = error == ENOENT ? 127 : 126;

@@ -3,6 +3,7 @@
 #include "exec/file.h"
 #include "exec/output.h"
 #include "exec/spawn.h"
+#include "exec/timing.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -109,12 +110,6 @@ static void sleep_for(double seconds) {
     while (nanosleep(&left, &left) && errno == EINTR) continue;
 }
 
-static double now_s(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
 /* Commands that may be put for each worker and have not ended; 0: any number. Where ends decide about what is to come,
  * one; where a command that fails is put behind those that wait, not too many of them. */
 static uint64_t commands_ahead(const struct exec_options *options) {
@@ -133,9 +128,9 @@ static void wait_for_a_worker(struct exec *exec, rp_map *map, uint64_t ahead) {
         if (atomic_load(&output->halted) || running < ahead * stats.workers) break;
         sleep_for(look_s);
     }
-    const double now = now_s();
+    const double now = exec_now_s(CLOCK_MONOTONIC);
     if (exec->options.delay_s > 0 && now < output->next_s) sleep_for(output->next_s - now);
-    output->next_s = now_s() + exec->options.delay_s;
+    output->next_s = exec_now_s(CLOCK_MONOTONIC) + exec->options.delay_s;
 }
 
 int exec_put(rp_job_run *run, rp_map *map, uint64_t seq, const struct exec_bytes *set) {

@@ -7,9 +7,9 @@
 #include "exec/report.h"
 #include "exec/server.h"
 #include "exec/station.h"
+#include "exec/timing.h"
 
 #include <limits.h>
-#include <time.h>
 
 /* The argument bytes of the map. Followed by the folder, the line that ends an answer and the variables, each ended by
  * 0, and the template. */
@@ -50,7 +50,6 @@ const char *exec_attempt_find(struct exec_runner *runner, const char *name, char
 void exec_attempt_not_started(struct exec_attempt *attempt, const char *folder, const char *program, int error);
 /* The record of the command's last attempt. 0, RP_ENOMEM or rp_task_fail(). */
 int exec_attempt_write(struct exec_runner *runner, rp_task *task, struct exec_attempt *attempt);
-double exec_now_s(clockid_t clock);
 
 /* serve.c: a task of --serve, to its record. As a kernel's item. */
 int exec_serve(struct exec_runner *runner, rp_task *task, const struct exec_task *head, struct exec_report *report);

@@ -5,12 +5,13 @@
  * the end of that server: the next task would get the answer to another question. */
 #include "exec/server.h"
 
+#include "exec/timing.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { LOOK_MS = 200 /* between looks at whether the answer is wanted */, READ_SIZE = 64 << 10 };
@@ -96,14 +97,8 @@ static bool tell(const struct exec_server *server, const struct exec_bytes *line
     return written >= 0 || errno == EAGAIN || errno == EINTR;
 }
 
-static int64_t now_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static int wait_ms(int64_t due_ms) {
-    const int64_t left = due_ms == INT64_MAX ? LOOK_MS : due_ms - now_ms();
+    const int64_t left = due_ms == INT64_MAX ? LOOK_MS : due_ms - exec_now_ms();
     return left < 0 ? 0 : left < LOOK_MS ? (int)left : LOOK_MS;
 }
 
@@ -118,7 +113,7 @@ static enum exec_answer converse(struct exec_server *server, const struct exec_b
                                   {.fd = told < line->size ? server->in : -1, .events = POLLOUT}};
         const int ready = poll(polled, 2, wait_ms(due_ms));
         if (polled[0].revents && !hear(server, size, &how)) return how;
-        if (due_ms < INT64_MAX && now_ms() >= due_ms) return EXEC_LATE;
+        if (due_ms < INT64_MAX && exec_now_ms() >= due_ms) return EXEC_LATE;
         if (ready <= 0 && rp_task_canceled(task)) return EXEC_LATE;
     }
 }
@@ -128,5 +123,5 @@ enum exec_answer exec_server_ask(struct exec_server *server, const struct exec_b
     int waiting = 0;
     server->heard.size = server->line = server->seen = 0;
     if (ioctl(server->out, FIONREAD, &waiting) == 0 && waiting > 0) return EXEC_TOO_MUCH;
-    return converse(server, line, timeout_s > 0 ? now_ms() + (int64_t)(timeout_s * 1000) : INT64_MAX, task, size);
+    return converse(server, line, timeout_s > 0 ? exec_now_ms() + (int64_t)(timeout_s * 1000) : INT64_MAX, task, size);
 }

@@ -6,6 +6,8 @@
  * A process group is killed while its leader is not reaped yet: its number cannot have gone to anybody else. */
 #include "exec/spawn.h"
 
+#include "exec/timing.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -17,7 +19,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { LOOK_MS = 200 /* between looks at whether the result is wanted */ };
@@ -144,12 +145,6 @@ int exec_start(const struct exec_start *start, pid_t *pid, bool *in_folder) {
 
 /* ---- Wait ---------------------------------------------------------------------------------------------- */
 
-static int64_t now_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static bool has_ended(pid_t pid) {
     siginfo_t info = {0};
     int rc;
@@ -163,7 +158,7 @@ struct ending {
 };
 
 static void end_when_due(pid_t pid, struct ending *ending, const rp_task *task, struct exec_end *end) {
-    const int64_t now = now_ms();
+    const int64_t now = exec_now_ms();
     if (now >= ending->term_ms) {
         end->timed_out = true;
         kill(-pid, SIGTERM);
@@ -179,7 +174,7 @@ static void end_when_due(pid_t pid, struct ending *ending, const rp_task *task, 
 }
 
 static int wait_ms(const struct ending *ending, bool watched) {
-    const int64_t due = ending->term_ms < ending->kill_ms ? ending->term_ms : ending->kill_ms, now = now_ms();
+    const int64_t due = ending->term_ms < ending->kill_ms ? ending->term_ms : ending->kill_ms, now = exec_now_ms();
     const int64_t longest = watched ? LOOK_MS : 5; /* without a pidfd (before Linux 5.3) the end itself is polled */
     return due <= now ? 0 : due - now < longest ? (int)(due - now) : (int)longest;
 }
@@ -187,7 +182,7 @@ static int wait_ms(const struct ending *ending, bool watched) {
 /* Until the command has ended; it is not reaped. */
 static void watch_it(pid_t pid, const struct exec_watch *watch, const rp_task *task, struct exec_end *end) {
     struct ending ending = {INT64_MAX, INT64_MAX};
-    if (watch->timeout_s > 0) ending.term_ms = now_ms() + (int64_t)(watch->timeout_s * 1000);
+    if (watch->timeout_s > 0) ending.term_ms = exec_now_ms() + (int64_t)(watch->timeout_s * 1000);
     const int pidfd = (int)syscall(SYS_pidfd_open, pid, 0u);
     struct pollfd polled[] = {{.fd = pidfd, .events = POLLIN}, {.fd = watch->fd, .events = POLLIN}};
     for (;;) {

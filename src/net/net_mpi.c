@@ -11,6 +11,7 @@
  * it since it was known to be dead; its owner is told once. */
 #include "net/net_mpi.h"
 #include "core/error.h"
+#include "core/now.h"
 #include "net/inbox.h"
 
 #include <limits.h>
@@ -353,12 +354,6 @@ static int join(struct net_mpi *m, MPI_Comm comm, const struct rp__net_bell *bel
 
 /* ---- Closing ------------------------------------------------------------------------------------------- */
 
-static uint64_t clock_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static int begin_barrier(struct net_mpi *m, int *agreed, MPI_Request *barrier) {
     if (m->net.survives) return rp__net_ulfm_barrier(m->comm, agreed, barrier);
     return MPI_Ibarrier(m->comm, barrier);
@@ -368,12 +363,12 @@ static int begin_barrier(struct net_mpi *m, int *agreed, MPI_Request *barrier) {
  * whose receiver has gone. The barrier tells; a rank enters it when its own sends are away. One that died would be
  * waited for in vain. */
 static void drain(struct net_mpi *m) {
-    const uint64_t begun_ns = clock_ns();
+    const uint64_t begun_ns = rp__now_ns();
     MPI_Request barrier = MPI_REQUEST_NULL;
     bool entered = false;
     int agreed;
     for (int done = 0; m->in_step && !done;) {
-        if (m->net.close_ns && clock_ns() - begun_ns >= m->net.close_ns) m->in_step = false;
+        if (m->net.close_ns && rp__now_ns() - begun_ns >= m->net.close_ns) m->in_step = false;
         struct rp__net_message dropped;
         bool got;
         if (mpi_poll(&m->net, &dropped, &got, NULL) != 0) return;

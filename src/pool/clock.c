@@ -1,12 +1,6 @@
 /* See clock.h. */
 #include "pool/clock.h"
 
-uint64_t rp__now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 struct timespec rp__time_after(double seconds) {
     struct timespec at;
     clock_gettime(CLOCK_MONOTONIC, &at);

@@ -2,11 +2,10 @@
 #ifndef RP_POOL_CLOCK_H
 #define RP_POOL_CLOCK_H
 
-#include <pthread.h>
-#include <stdint.h>
-#include <time.h>
+#include "core/now.h"
 
-uint64_t rp__now_ns(void);
+#include <pthread.h>
+
 /* When `seconds` from now will be; a condition that understands it. */
 struct timespec rp__time_after(double seconds);
 void rp__condition_init(pthread_cond_t *condition);

@@ -18,8 +18,6 @@ enum { HELD_MAX = 16 * 1024 * 1024, HELD_LOW = 12 * 1024 * 1024, HAND_OVER = 102
 enum { WINDOW_MIN = 4, WINDOW_MAX = 64 * 1024, WINDOW_NS = 20 * 1000 * 1000 };
 static const double SOURCE_PATIENCE_S = 1e-3, SECONDS_MOST = 1e9;
 
-static double now_s(void) { return (double)rp__now_ns() * 1e-9; }
-
 int rp__find_kernel(const rp_world *world, const char *name, uint32_t *index) {
     for (uint32_t i = 0; name && world->options.kernels[i]; i++)
         if (!strcmp(world->options.kernels[i]->name, name)) {
@@ -106,7 +104,7 @@ static rp_map *new_map(rp_pool *pool) {
     map->world = pool->world;
     map->pool = pool;
     map->ready_tail = &map->ready;
-    map->opened_s = now_s();
+    map->opened_s = rp__now_s();
     pthread_mutex_init(&map->lock, NULL);
     rp__condition_init(&map->readable);
     rp__condition_init(&map->writable);
@@ -501,7 +499,7 @@ void rp_map_stats_get(rp_map *map, rp_map_stats *stats) {
     *stats = map->stats;
     if (map->fed && map->fed_tasks > stats->tasks_known) stats->tasks_known = map->fed_tasks;
     pthread_mutex_unlock(&map->lock);
-    stats->seconds = now_s() - map->opened_s;
+    stats->seconds = rp__now_s() - map->opened_s;
 }
 
 void rp__map_free(rp_map *map) { free_map(map); }

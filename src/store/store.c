@@ -5,6 +5,7 @@
 #include "rankpool_store.h"
 
 #include "core/error.h"
+#include "core/now.h"
 #include "store/store_state.h"
 
 #include <errno.h>
@@ -112,7 +113,7 @@ int rp_store_open(const rp_store_options *options, rp_store **store, rp_error *e
     opened->save = options->save;
     opened->context = options->context;
     opened->every_ns = 1000000000;
-    opened->last_ns = rp__store_clock_ns();
+    opened->last_ns = rp__now_ns();
     const bool there = access(options->path, F_OK) == 0;
     int code = take_lock(opened, options->steal, error);
     if (code) {
@@ -262,7 +263,7 @@ int rp_store_tick(rp_store *store, const rp_map_stats *stats, uint64_t inputs, u
     const bool full = store->memory + store->output.fresh.size > HELD_MAX;
     if (store->batch_out && (full || !rp__writer_busy(&store->writer)) && rp__store_collect(store)) return store->code;
     const bool due = full || (store->eager && store->fresh.count);
-    if (store->batch_out || (!due && rp__store_clock_ns() - store->last_ns < store->every_ns)) return 0;
+    if (store->batch_out || (!due && rp__now_ns() - store->last_ns < store->every_ns)) return 0;
     return rp__store_commit(store, true, false);
 }
 

@@ -5,18 +5,13 @@
  * tells what to read back: so those that a commit has brought there go, and when memory is short `away_from` comes down.
  * Not where results are due as they come: there it only rises, since what was taken may lie behind what waits. */
 #include "core/error.h"
+#include "core/now.h"
 #include "store/store_state.h"
 
 #include <stdlib.h>
 #include <time.h>
 
 enum { MEMORY_MAX = 64 << 20, MEMORY_LOW = 32 << 20, SPARE_ROWS = 1000 };
-
-uint64_t rp__store_clock_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 int rp__store_stop(rp_store *store, int code, const rp_error *error) {
     if (code && !store->code) {
@@ -196,7 +191,7 @@ int rp__store_commit(rp_store *store, bool running, bool done) {
     if (store->retry_new) batch->retry = store->retry;
     store->retry_new = false;
     rp__store_summarize(store, running, done, &batch->summary);
-    store->last_ns = rp__store_clock_ns();
+    store->last_ns = rp__now_ns();
     store->batch_out = true;
     rp__writer_give(&store->writer, batch);
     return 0;

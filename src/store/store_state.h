@@ -60,6 +60,5 @@ int rp__store_point(rp_store *store, struct rp__point *point);
 /* Frees a batch, and what of its items was only kept for it. */
 void rp__store_drop_batch(rp_store *store);
 void rp__store_summarize(const rp_store *store, bool running, bool done, rp_store_summary *summary);
-uint64_t rp__store_clock_ns(void);
 
 #endif

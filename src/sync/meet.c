@@ -1,8 +1,8 @@
 /* Events, conditions and barriers. */
+#include "core/now.h"
 #include "sync/sync.h"
 
 #include <math.h>
-#include <time.h>
 
 /* ---- Event --------------------------------------------------------------------------------------------- */
 
@@ -64,17 +64,11 @@ int rp_condition_wait(rp_self *self, rp_condition condition, double timeout_s) {
     return rp__sync_wait(self, RP__CONDITION, condition.id, RP__OP_WAIT, timeout_s);
 }
 
-static double now_s(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 int rp_condition_wait_for(rp_self *self, rp_condition condition, rp_predicate *until, void *context, double timeout_s) {
     if (!self || !until || !rp__sync_is(condition.id, RP__CONDITION) || isnan(timeout_s)) return RP_EINVAL;
-    const double end_s = now_s() + timeout_s;
+    const double end_s = rp__now_s() + timeout_s;
     while (!until(context)) {
-        const double left_s = timeout_s < 0 ? -1 : end_s - now_s();
+        const double left_s = timeout_s < 0 ? -1 : end_s - rp__now_s();
         if (timeout_s >= 0 && left_s <= 0) return RP_ETIMEDOUT;
         int code = rp_condition_wait(self, condition, left_s);
         if (code && code != RP_ETIMEDOUT) return code; /* too late: it is asked once more */
