@@ -1,15 +1,14 @@
-/* The master's bookkeeping: what ranks report, what the program asks. What becomes of chunks that are not answered is in
- * master_lost.c. See master.h. */
+/* The master's bookkeeping: the pool, the chunks that are out, and what ranks report of them. What the program asks of maps
+ * is in master_map.c, what becomes of chunks that are not answered in master_lost.c. See master.h. */
 #include "core/master_state.h"
 
-#include "core/error.h"
 #include "core/record.h"
 
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOT_BITS = 24, DEFAULT_RETRIES = 2 };
+enum { SLOT_BITS = 24 };
 static const double HOLD_NS = 20e6, LONG_NS = 500e6;
 
 struct rp__master *rp__master_new(uint32_t ranks) {
@@ -76,6 +75,11 @@ bool rp__master_action(struct rp__master *master, uint32_t *rank, struct rp__fra
 }
 
 void rp__master_stop(struct rp__master *master) { master->stopped = true; }
+
+void rp__master_pass(struct rp__master *master, uint64_t now_ns) {
+    if (master->passed_ns && now_ns > master->passed_ns) master->idle_ns += master->idle * (now_ns - master->passed_ns);
+    master->passed_ns = now_ns;
+}
 
 /* ---- The pool ---- */
 
@@ -203,143 +207,6 @@ void rp__chunk_free(struct rp__master *master, struct rp__chunk *chunk) {
     master->restless = true;
 }
 
-/* ---- Maps ---- */
-
-uint32_t rp__map_workers(const struct rp__master *master, const struct rp__master_map *map, uint32_t rank) {
-    const struct rp__master_rank *at = &master->rank[rank];
-    if (map->active <= at->first) return 0;
-    return map->active - at->first < at->workers ? map->active - at->first : at->workers;
-}
-
-int rp__master_map_open(struct rp__master *master, const struct rp__map_spec *spec, struct rp__master_map **out) {
-    struct rp__master_map *map = calloc(1, sizeof *map);
-    if (!map) return RP_ENOMEM;
-    const rp_map_options *options = &spec->options;
-    map->number = ++master->next_map;
-    map->idle_from_ns = master->idle_ns;
-    map->kernel = spec->kernel;
-    map->range = spec->range;
-    map->keep_all = spec->keep_all;
-    map->pure = spec->pure;
-    map->active = options->active && options->active < master->workers ? options->active : master->workers;
-    map->limit_ns = options->timeout > 0 ? (uint64_t)(options->timeout * 1e9) + 1 : 0;
-    map->retries = options->retries == UINT32_MAX ? 0 : options->retries ? options->retries : DEFAULT_RETRIES;
-    map->window = (struct rp__window){.unordered = options->unordered, .aside = spec->aside};
-    map->window.limit = options->window ? options->window : RP__UNREAD_MAX;
-    map->once = spec->once;
-    map->may_repeat = options->retries && options->retries != UINT32_MAX;
-    map->ready_tail = &map->ready;
-    map->rank = calloc(master->ranks, sizeof *map->rank);
-    map->args = malloc(options->args_size ? options->args_size : 1);
-    if (!map->rank || !map->args || rp__ledger_init(&map->ledger, options, map->active)) {
-        free(map->rank);
-        free(map->args);
-        free(map);
-        return RP_ENOMEM;
-    }
-    if (options->args_size) memcpy(map->args, options->args, options->args_size);
-    map->args_size = options->args_size;
-    map->ledger.single = map->once && !map->range; /* what was done in a chunk before its worker died must count */
-    map->window.due = rp__skip_gap(&map->ledger.skip, 0).begin;
-    for (uint32_t i = 0; i < master->ranks; i++) map->rank[i].grown = 1;
-    struct rp__master_map **last = &master->maps;
-    while (*last) last = &(*last)->next;
-    *last = map;
-    master->restless = true;
-    *out = map;
-    return 0;
-}
-
-int rp__master_map_feed(struct rp__master *master, struct rp__master_map *map, uint64_t tasks,
-                        struct rp__buffer *records) {
-    int rc = rp__items_add(&map->items, map->ledger.known, tasks, records);
-    if (rc) return rc;
-    const uint64_t begin = map->ledger.known, end = begin + tasks;
-    rp__ledger_feed(&map->ledger, tasks);
-    for (struct rp__interval skip = rp__skip_next(&map->ledger.skip, begin); skip.begin < skip.end && skip.begin < end;
-         skip = rp__skip_next(&map->ledger.skip, skip.end))
-        rp__items_done(&map->items, skip.begin > begin ? skip.begin : begin, skip.end < end ? skip.end : end);
-    master->restless = true;
-    return 0;
-}
-
-const struct rp__skip *rp__master_map_skip(const struct rp__master_map *map) { return &map->ledger.skip; }
-
-void rp__master_map_final(struct rp__master *master, struct rp__master_map *map) {
-    map->ledger.final = true;
-    master->restless = true;
-}
-
-struct rp__part *rp__master_map_take(struct rp__master_map *map) {
-    struct rp__part *part = map->ready;
-    if (!part) return NULL;
-    map->ready = part->next;
-    if (!map->ready) map->ready_tail = &map->ready;
-    part->next = NULL;
-    return part;
-}
-
-void rp__master_map_consumed(struct rp__master *master, struct rp__master_map *map, size_t parts, size_t bytes) {
-    if (map->unread > RP__UNREAD_MAX) master->restless = true;
-    map->unread -= bytes + parts * sizeof(struct rp__part);
-}
-
-uint32_t rp__master_map_number(const struct rp__master_map *map) { return map->number; }
-
-bool rp__master_map_complete(const struct rp__master_map *map) {
-    return rp__ledger_complete(&map->ledger) && !map->ready && !map->window.count;
-}
-
-void rp__master_map_close(struct rp__master *master, struct rp__master_map *map) {
-    if (map->closing) return;
-    map->closing = true;
-    for (uint32_t rank = 0; rank < master->ranks; rank++)
-        if (map->rank[rank].told)
-            rp__master_control(master, rank, &(struct rp__frame){.type = RP__FRAME_MAP_END, .map = map->number});
-}
-
-bool rp__master_map_idle(const struct rp__master_map *map) { return map->out == 0; }
-
-bool rp__master_map_at_rest(const struct rp__master_map *map) {
-    return map->out == 0 && (map->closing || rp__ledger_complete(&map->ledger));
-}
-
-void rp__master_map_free(struct rp__master *master, struct rp__master_map *map) {
-    struct rp__master_map **at = &master->maps;
-    while (*at && *at != map) at = &(*at)->next;
-    if (*at) *at = map->next;
-    for (struct rp__part *part; (part = rp__master_map_take(map));) rp__part_free(part);
-    rp__window_free(&map->window);
-    rp__items_free(&map->items);
-    rp__ledger_free(&map->ledger);
-    free(map->rank);
-    free(map->args);
-    free(map);
-}
-
-size_t rp__master_map_held(const struct rp__master_map *map) { return map->items.bytes - map->items.grown; }
-
-void rp__master_pass(struct rp__master *master, uint64_t now_ns) {
-    if (master->passed_ns && now_ns > master->passed_ns) master->idle_ns += master->idle * (now_ns - master->passed_ns);
-    master->passed_ns = now_ns;
-}
-
-void rp__master_map_stats(const struct rp__master *master, struct rp__master_map *map, rp_map_stats *stats) {
-    *stats = map->stats;
-    stats->tasks_done = map->ledger.done_tasks;
-    stats->tasks_known = map->ledger.known;
-    stats->tasks_final = map->ledger.final && (!map->ledger.map.grows || rp__ledger_complete(&map->ledger));
-    stats->busy_seconds = (double)map->busy_ns * 1e-9;
-    const uint64_t idle_ns = map->idle_final ? map->idle_from_ns : master->idle_ns - map->idle_from_ns;
-    stats->idle_seconds = (double)idle_ns * 1e-9;
-    if (!map->idle_final && rp__master_map_complete(map)) {
-        map->idle_final = true;
-        map->idle_from_ns = idle_ns;
-    }
-    stats->workers = master->workers;
-    stats->tasks_partial = map->partial > 0 ? map->partial : 0;
-}
-
 /* ---- Results ---- */
 
 /* Are these the records of `tasks` tasks, each of `per` of them but for the last, which has the rest? Counts the tasks
@@ -385,75 +252,6 @@ static int grow(struct rp__master *master, struct rp__master_map *map, uint64_t 
     int rc = rp__master_map_feed(master, map, tasks, records);
     if (rc == 0) rp__items_mark_grown(&map->items);
     return rc;
-}
-
-/* The tasks have their answer: out of the ledger, into the window, and what is due out of it. Takes the part (NULL:
- * there was no memory for it). */
-static int answer(struct rp__master_map *map, struct rp__part *part) {
-    if (!part) return RP_ENOMEM;
-    uint64_t begin = part->begin, end = part->end;
-    int rc = rp__ledger_done(&map->ledger, begin, end);
-    if (rc == 0) rc = rp__window_put(&map->window, part);
-    if (rc) {
-        rp__part_free(part);
-        return rc;
-    }
-    if (map->items.count) rp__items_done(&map->items, begin, end);
-    while ((rc = rp__window_next(&map->window, &part)) == 0 && part) {
-        map->window.due = rp__skip_gap(&map->ledger.skip, map->window.due).begin;
-        map->unread += part->size + sizeof *part;
-        *map->ready_tail = part;
-        map->ready_tail = &part->next;
-    }
-    return rc;
-}
-
-/* The tasks get a failure for an answer: a worker died of it, or its answer made no sense, too often; or canceled. */
-int rp__give_up(struct rp__master_map *map, const struct rp__range *range, const rp_failure *how, const char *words,
-                size_t size) {
-    uint8_t record[RP__RECORD_HEAD_MAX + 256];
-    size = size < 256 ? size : 256;
-    size_t head = rp__record_head(record, size, true);
-    memcpy(record + head, words, size);
-    struct rp__part *part = rp__part_copy(range->begin, range->end, record, head + size);
-    if (!part || rp__part_fail(part, how)) {
-        rp__part_free(part);
-        return RP_ENOMEM;
-    }
-    part->failure = how->cause == RP_CAUSE_CANCELED ? RP_ECANCELED : RP_EDIED;
-    map->stats.tasks_failed += range->end - range->begin;
-    return answer(map, part);
-}
-
-int rp__cancel(struct rp__master_map *map, const struct rp__range *range) {
-    const char *words = rp_strerror(RP_ECANCELED);
-    const rp_failure how = {
-        .cause = RP_CAUSE_CANCELED, .rank = -1, .worker = UINT32_MAX, .core = -1, .attempts = range->runs};
-    return rp__give_up(map, range, &how, words, strlen(words));
-}
-
-int rp__master_map_cancel(struct rp__master *master, struct rp__master_map *map, uint64_t begin, uint64_t end,
-                          bool kill) {
-    struct rp__range range;
-    int rc = 0;
-    while (rc == 0 && rp__ledger_drop(&map->ledger, begin, end, &range, &rc)) rc = rp__cancel(map, &range);
-    for (uint32_t i = 0; i < master->chunks && rc == 0; i++) {
-        struct rp__chunk *chunk = &master->chunk[i];
-        if (!chunk->id || chunk->surplus || chunk->map != map || chunk->range.begin < begin || chunk->range.end > end)
-            continue;
-        rc = rp__master_control(
-            master, chunk->rank,
-            &(struct rp__frame){.type = RP__FRAME_CANCEL, .chunk = chunk->id, .flags = kill ? RP__KILL : 0});
-        if (rc) break;
-        chunk->cancels++;
-        map->cancels++;
-    }
-    return rc;
-}
-
-bool rp__master_map_canceling(const struct rp__master_map *map, uint64_t *refused) {
-    *refused = map->refused;
-    return map->cancels != 0;
 }
 
 static void learn(struct rp__master *master, const struct rp__chunk *chunk, size_t size, uint64_t busy_ns) {
@@ -524,7 +322,7 @@ static int result_came(struct rp__master *master, struct rp__chunk *chunk, const
         map->busy_ns += frame->count;
         struct rp__part *part = make_part(master, chunk, frame, whole, failed != 0);
         rc = grow(master, map, children, &chunk->children); /* first: the map may be complete without them */
-        const int answered = answer(map, part);
+        const int answered = rp__answer(map, part);
         if (rc == 0) rc = answered;
         if (rc == 0) rc = rp__chunk_won(master, chunk);
     }

@@ -1,5 +1,5 @@
-/* What the master's files share: master.c takes events, master_lost.c has what comes back, deal.c decides who gets work,
- * master_pure.c who gets it twice, master_end.c what is still worth dealing when the end is near. */
+/* What the master's files share: master.c takes events, master_map.c has the maps, master_lost.c what comes back, deal.c
+ * decides who gets work, master_pure.c who gets it twice, master_end.c what is still worth dealing when the end is near. */
 #ifndef RP_CORE_MASTER_STATE_H
 #define RP_CORE_MASTER_STATE_H
 
@@ -132,6 +132,12 @@ void rp__chunk_uncount(struct rp__master *master, struct rp__chunk *chunk);
  * known. */
 rp_failure rp__failure(const struct rp__master *master, const struct rp__chunk *chunk, uint32_t worker,
                        enum rp_cause cause);
+
+/* master_map.c. The workers of `rank` that compute `map`. */
+uint32_t rp__map_workers(const struct rp__master *master, const struct rp__master_map *map, uint32_t rank);
+/* The tasks have their answer: out of the ledger, into the window, and what is due out of it. Takes the part (NULL:
+ * there was no memory for it). */
+int rp__answer(struct rp__master_map *map, struct rp__part *part);
 /* Answer the tasks with a failure: a worker died of it, or its answer made no sense, too often; or canceled. */
 int rp__give_up(struct rp__master_map *map, const struct rp__range *range, const rp_failure *how, const char *words,
                 size_t size);
@@ -144,9 +150,7 @@ int rp__chunk_returned(struct rp__master *master, struct rp__chunk *chunk);
 int rp__chunk_cut(struct rp__master *master, struct rp__chunk *chunk, const struct rp__frame *frame);
 int rp__worker_died(struct rp__master *master, struct rp__chunk *chunk, const struct rp__frame *frame);
 
-/* The workers of `rank` that compute `map`. */
-uint32_t rp__map_workers(const struct rp__master *master, const struct rp__master_map *map, uint32_t rank);
-/* The next chunk for whoever should have it, or a request to give unstarted ones back. */
+/* deal.c. The next chunk for whoever should have it, or a request to give unstarted ones back. */
 bool rp__deal(struct rp__master *master, uint32_t *rank, struct rp__frame *frame);
 /* Complete the frame, which has the inputs, to one that gives rank `at` this range as a new chunk. NULL: no memory. */
 struct rp__chunk *rp__deal_work(struct rp__master *master, struct rp__master_map *map, const struct rp__range *range,
