@@ -2,7 +2,6 @@
  * Texts often carry what a user typed, so this is also where they are kept to a single printable line. */
 #include "core/error.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -47,15 +46,24 @@ static void keep_to_one_line(char *text) {
     }
 }
 
+void rp__put_line(char *text, size_t size, const char *format, va_list arguments) {
+    const int length = vsnprintf(text, size, format, arguments);
+    if (length >= (int)size) {
+        size_t cut = size - sizeof "...";
+        for (int i = 0; i < 3 && ((unsigned char)text[cut] & 0xc0) == 0x80; i++)
+            cut--; /* to where its character begins */
+        memcpy(text + cut, "...", sizeof "...");
+    }
+    keep_to_one_line(text);
+}
+
 int rp__fail(rp_error *error, int code, const char *format, ...) {
     if (!error) return code;
     rp_error filled = {.code = code}; /* apart from *error, which the arguments may point into */
     va_list arguments;
     va_start(arguments, format);
-    int length = vsnprintf(filled.text, sizeof filled.text, format, arguments);
+    rp__put_line(filled.text, sizeof filled.text, format, arguments);
     va_end(arguments);
-    if (length >= (int)sizeof filled.text) memcpy(filled.text + sizeof filled.text - 4, "...", 4);
-    keep_to_one_line(filled.text);
     *error = filled;
     return code;
 }

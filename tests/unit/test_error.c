@@ -1,5 +1,6 @@
 /* Error codes, their names and sentences, and how texts are kept to one line. */
 #include "core/error.h"
+#include "rankpool_job.h"
 #include "unit.h"
 
 #include <string.h>
@@ -59,6 +60,44 @@ static void a_long_text_is_cut_visibly(void) {
     CU_ASSERT_STRING_EQUAL(error.text, text);
 }
 
+static void a_character_of_utf8_is_kept_whole_or_goes(void) {
+    static const char *const character[] = {"\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x9a\x80"}; /* of 2, 3 and 4 bytes */
+    for (size_t i = 0; i < sizeof character / sizeof *character; i++)
+        for (size_t before = 0; before < 4; before++) {
+            const size_t bytes = strlen(character[i]);
+            rp_error error;
+            char text[2 * sizeof error.text] = "xxx";
+            for (size_t at = before; at + bytes < sizeof text; at += bytes) memcpy(text + at, character[i], bytes + 1);
+            rp__fail(&error, RP_EINVAL, "%s", text);
+            const size_t kept = strlen(error.text) - 3;
+            CU_ASSERT_EQUAL(kept, before + (sizeof error.text - 4 - before) / bytes * bytes);
+            CU_ASSERT_EQUAL(memcmp(error.text, text, kept), 0);
+            CU_ASSERT_STRING_EQUAL(error.text + kept, "...");
+        }
+}
+
+static void bytes_that_are_no_text_lose_no_more_than_a_character(void) {
+    rp_error error;
+    char text[2 * sizeof error.text];
+    memset(text, 0x80, sizeof text - 1);
+    text[sizeof text - 1] = 0;
+    rp__fail(&error, RP_EINVAL, "%s", text);
+    CU_ASSERT_EQUAL(strlen(error.text), sizeof error.text - 1 - 3);
+    CU_ASSERT_STRING_EQUAL(error.text + sizeof error.text - 1 - 6, "...");
+}
+
+static void a_jobs_message_is_cut_visibly_and_stays_on_one_line(void) {
+    rp_job_run run = {0};
+    char name[2 * sizeof run.message];
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = 0;
+    CU_ASSERT_EQUAL(rp_job_fail(&run, "%s:\n no such file", name), RP_EUSAGE);
+    CU_ASSERT_EQUAL(strlen(run.message), sizeof run.message - 1);
+    CU_ASSERT_STRING_EQUAL(run.message + sizeof run.message - 5, "n...");
+    CU_ASSERT_EQUAL(rp_job_fail(&run, "a\nb"), RP_EUSAGE);
+    CU_ASSERT_STRING_EQUAL(run.message, "a?b");
+}
+
 static void a_text_stays_on_one_line(void) {
     rp_error error;
     rp__fail(&error, RP_EINVAL, "a\nb\tc\x1b[31md\x7f \xc3\xa9");
@@ -80,6 +119,9 @@ int main(void) {
         UNIT(fail_fills_the_error_and_returns_the_code),
         UNIT(fail_needs_no_error_to_fill),
         UNIT(a_long_text_is_cut_visibly),
+        UNIT(a_character_of_utf8_is_kept_whole_or_goes),
+        UNIT(bytes_that_are_no_text_lose_no_more_than_a_character),
+        UNIT(a_jobs_message_is_cut_visibly_and_stays_on_one_line),
         UNIT(a_text_stays_on_one_line),
         UNIT(an_error_can_be_put_into_words_again),
         {NULL, NULL},
