@@ -1,6 +1,6 @@
 /* Calls in the wrong place or order, bare and on ranks: every one gives an error with words, none hangs, and the world goes
  * on afterwards. NULL and handles of nothing are in test_null_use.c. */
-#include "rankpool.h"
+#include "mpi/ask.h"
 #include "rankpool_sync.h"
 #include "unit/unit.h"
 
@@ -27,8 +27,6 @@ static rp_self *program;
 static struct handles handles;
 
 /* ---- Kernels -------------------------------------------------------------------------------------------- */
-
-static int one(rp_task *task, const void *input, size_t size) { return rp_task_write(task, "1", 1); }
 
 static int slow(rp_task *task, const void *input, size_t size) {
     while (!rp_task_canceled(task)) usleep(1000);
@@ -134,24 +132,6 @@ static rp_future *begin(rp_pool *pool, const char *kernel, rp_callback *error_ca
     const rp_call call = {.kernel = kernel, .error_callback = error_callback, .context = pool};
     (void)rp_pool_apply_async(pool, &call, NULL, 0, &future, NULL); /* NULL: no call on it succeeds */
     return future;
-}
-
-/* What one task of the kernel answers, in static memory; its code goes to *code. */
-static const char *ask(rp_pool *pool, const char *kernel, const void *input, size_t size, int *code) {
-    static char text[512];
-    rp_results results = {0};
-    rp_error error = {0};
-    text[0] = 0;
-    *code = rp_pool_apply(pool, &(rp_call){.kernel = kernel}, input, size, &results, &error);
-    if (results.count)
-        snprintf(text, sizeof text, "%.*s", (int)results.result[0].size, (const char *)results.result[0].data);
-    rp_results_free(&results);
-    return text;
-}
-
-static bool computes(rp_pool *pool) {
-    int code;
-    return strcmp(ask(pool, "one", NULL, 0, &code), "1") == 0 && code == 0;
 }
 
 /* ---- Inside a task ---------------------------------------------------------------------------------------- */

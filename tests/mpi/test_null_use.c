@@ -1,12 +1,10 @@
 /* NULL where something is needed, numbers that are none, and handles of nothing, in every call, bare and on ranks: each is
  * refused, and the world goes on afterwards. Calls in the wrong place and order are in test_bad_use.c. */
+#include "mpi/ask.h"
 #include "mpi/on_a_pool.h"
 #include "rankpool_sync.h"
 
 #include <math.h>
-#include <string.h>
-
-static int one(rp_task *task, const void *input, size_t size) { return rp_task_write(task, "1", 1); }
 
 /* Every call on a NULL task, and NULL where a task's call needs something. */
 static int call_on_null(rp_task *task, const void *input, size_t size) {
@@ -36,24 +34,6 @@ static struct {
     rp_world *world;
     rp_pool *pool;
 } the;
-
-/* What one task of the kernel answers, in static memory; its code goes to *code. */
-static const char *ask(rp_pool *pool, const char *kernel, const void *input, size_t size, int *code) {
-    static char text[512];
-    rp_results results = {0};
-    rp_error error = {0};
-    text[0] = 0;
-    *code = rp_pool_apply(pool, &(rp_call){.kernel = kernel}, input, size, &results, &error);
-    if (results.count)
-        snprintf(text, sizeof text, "%.*s", (int)results.result[0].size, (const char *)results.result[0].data);
-    rp_results_free(&results);
-    return text;
-}
-
-static bool computes(rp_pool *pool) {
-    int code;
-    return strcmp(ask(pool, "one", NULL, 0, &code), "1") == 0 && code == 0;
-}
 
 /* ---- NULL and numbers that are none ---------------------------------------------------------------------- */
 
