@@ -92,6 +92,17 @@ struct rp__crew {
 static inline struct rp__slot *rp__crew_slot(const struct rp__crew *crew, uint32_t index) {
     return rp__arena_slot(crew->arena, crew->worker[index].slot);
 }
+static inline struct rp__given *rp__crew_given(struct rp__crew_worker *worker, uint64_t number) {
+    return &worker->given[number % RP__DEPTH];
+}
+
+/* Chunks that were taken back count as answered once they are the oldest. */
+static inline void rp__crew_pass_taken_back(struct rp__crew_worker *worker) {
+    while (worker->oldest < worker->next && rp__crew_given(worker, worker->oldest)->taken_back) worker->oldest++;
+}
+
+/* It wrote over its ring: it is killed. A thread cannot be: it is asked to end. */
+void rp__crew_condemn(struct rp__crew *crew, struct rp__crew_worker *worker);
 /* How a worker that left by itself ended, by its slot's last word; false when that says nothing. */
 bool rp__crew_describe_left(uint32_t left, struct rp__crew_end *end);
 
