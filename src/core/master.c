@@ -1,5 +1,5 @@
-/* The master's bookkeeping: the pool, the chunks that are out, and what ranks report of them. What the program asks of maps
- * is in master_map.c, what becomes of chunks that are not answered in master_lost.c. See master.h. */
+/* The master's bookkeeping: the pool, the chunks that are out, and what ranks report of them. What the program asks of
+ * maps is in master_map.c, what becomes of chunks that are not answered in master_lost.c. See master.h. */
 #include "core/master_state.h"
 
 #include "core/record.h"

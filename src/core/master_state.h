@@ -1,5 +1,6 @@
-/* What the master's files share: master.c takes events, master_map.c has the maps, master_lost.c what comes back, deal.c
- * decides who gets work, master_pure.c who gets it twice, master_end.c what is still worth dealing when the end is near. */
+/* What the master's files share: master.c takes events, master_map.c has the maps, master_lost.c what comes back,
+ * deal.c decides who gets work, master_pure.c who gets it twice, master_end.c what is still worth dealing when the end
+ * is near. */
 #ifndef RP_CORE_MASTER_STATE_H
 #define RP_CORE_MASTER_STATE_H
 

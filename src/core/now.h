@@ -1,5 +1,5 @@
-/* The monotonic clock, for the layers above: nothing in core looks at it, there the time is an argument. It is inline so that
- * files that are compiled for the simulator see the simulated time. */
+/* The monotonic clock, for the layers above: nothing in core looks at it, there the time is an argument. It is inline
+ * so that files that are compiled for the simulator see the simulated time. */
 #ifndef RP_CORE_NOW_H
 #define RP_CORE_NOW_H
 

@@ -1,5 +1,5 @@
-/* The crew as the agent sees it, for every kind of worker: it begins and ends, and what is given goes into rings. What comes
- * out of them is in crew_events.c. */
+/* The crew as the agent sees it, for every kind of worker: it begins and ends, and what is given goes into rings. What
+ * comes out of them is in crew_events.c. */
 #include "crew/crew.h"
 
 #include "core/call.h"

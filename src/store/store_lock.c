@@ -170,9 +170,10 @@ int rp__lock_check(const struct rp__lock *lock, rp_error *error) {
     return rp__fail(error, RP_EBUSY, "the store was taken over by %s", owner);
 }
 
-/* Between the look and the removal somebody may replace it after all: one who had found a stale lock there before ours, or
- * has --steal. It is theirs that goes then, since no call removes a file only while it is the same one. They find that out
- * at their next check, before they commit anything, and stop: they have to be started again, but the store is whole. */
+/* Between the look and the removal somebody may replace it after all: one who had found a stale lock there before ours,
+ * or has --steal. It is theirs that goes then, since no call removes a file only while it is the same one. They find
+ * that out at their next check, before they commit anything, and stop: they have to be started again, but the store is
+ * whole. */
 void rp__lock_release(const struct rp__lock *lock) {
     if (rp__lock_check(lock, NULL) == 0) unlink(lock->path);
 }

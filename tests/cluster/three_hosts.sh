@@ -62,7 +62,7 @@ claim "scale: the efficiency of sleeping on 16 workers of three hosts is more th
 
 # What a program uses of the library, between workers of different hosts: the same tests and examples as on one.
 # (lock_count goes over the network 200,000 times: it takes minutes, and test_shared makes its claim with fewer.)
-tests=(shared waiting process pure_pool future reduce)
+tests=(shared waiting process pure_pool future cancel reduce)
 examples=(pipe_cube queue_cubes queue_is_prime ten_processes)
 # told COMMAND...: its lines, in no order, but for what differs from run to run
 told() { "$@" 2>/dev/null | sed -E 's/process id [0-9]+/process id/; s/^(without a lock): .*/\1/' | sort; }

@@ -1,4 +1,5 @@
-/* Does a pool still compute, and what does one task of it answer? What test_bad_use.c and test_null_use.c have in common. */
+/* Does a pool still compute, and what does one task of it answer? What test_bad_use.c and test_null_use.c have in
+ * common. */
 #ifndef ASK_H
 #define ASK_H
 

@@ -1,5 +1,5 @@
-/* Calls in the wrong place or order, bare and on ranks: every one gives an error with words, none hangs, and the world goes
- * on afterwards. NULL and handles of nothing are in test_null_use.c. */
+/* Calls in the wrong place or order, bare and on ranks: every one gives an error with words, none hangs, and the world
+ * goes on afterwards. NULL and handles of nothing are in test_null_use.c. */
 #include "mpi/ask.h"
 #include "rankpool_sync.h"
 #include "unit/unit.h"

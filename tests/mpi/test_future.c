@@ -1,5 +1,5 @@
 /* Python's names and futures as a program sees them, bare and on ranks: what Python's Pool and its futures promise,
- * claim by claim; but how they end before they are done is in test_cancel.c. Rank 0 runs the claims; the others serve. */
+ * claim by claim. How they end before they are done is in test_cancel.c. Rank 0 runs the claims; the others serve. */
 #include "mpi/number_tasks.h"
 
 #include <inttypes.h>

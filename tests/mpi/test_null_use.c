@@ -1,5 +1,5 @@
-/* NULL where something is needed, numbers that are none, and handles of nothing, in every call, bare and on ranks: each is
- * refused, and the world goes on afterwards. Calls in the wrong place and order are in test_bad_use.c. */
+/* NULL where something is needed, numbers that are none, and handles of nothing, in every call, bare and on ranks: each
+ * is refused, and the world goes on afterwards. Calls in the wrong place and order are in test_bad_use.c. */
 #include "mpi/ask.h"
 #include "mpi/on_a_pool.h"
 #include "rankpool_sync.h"

@@ -1,5 +1,5 @@
-/* The played cluster of test_master.c, and a crew in it: workers take chunks from their rings, compute for as long as is
- * drawn, and answer, die or get stuck. */
+/* The played cluster of test_master.c, and a crew in it: workers take chunks from their rings, compute for as long as
+ * is drawn, and answer, die or get stuck. */
 #ifndef PLAYED_MODEL_H
 #define PLAYED_MODEL_H
 
