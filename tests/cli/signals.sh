@@ -124,11 +124,19 @@ claim "and then the pool ends by itself" test -e "$tmp/code"
 claim "and it ends quietly" empty "$tmp/stderr"
 claim "and not by crashing" test "$(cat "$tmp/code")" -lt 126
 
-# 20 MB of numbers, through mpirun's own stdin.
-seq 1000000000000000000 1000000000001048576 >"$tmp/numbers"
+# 50 MB of numbers, through mpirun's own stdin.
+seq 1000000000000000000 1000000000002621440 >"$tmp/numbers"
 from_numbers() { "$@" <"$tmp/numbers"; }
 run from_numbers rankpool --quiet isprime -
-claim "20 MB on stdin are taken" test "$code" = 0
-claim "each line of 20 MB is answered, in order" cmp <(cut -d ' ' -f 1 "$out") "$tmp/numbers"
+claim "50 MB on stdin are taken" test "$code" = 0
+claim "each line of 50 MB is answered, in order" cmp <(cut -d ' ' -f 1 "$out") "$tmp/numbers"
 mv "$out" "$tmp/verdicts"
-claim "20 MB on stdin give the same under mpirun" same_as "$tmp/verdicts" from_numbers ranks 2 --quiet isprime -
+# Open MPI's mpirun crashes at times on a busy box while it reads its stdin, in its own mca_iof_hnp.so and with no frame of
+# ours in its trace. Such a run says nothing about the pool and is done again.
+for _ in 1 2 3; do
+    run from_numbers ranks 2 --quiet isprime -
+    grep -q 'mca_iof_hnp.*read_local_handler' "$err" || break
+    echo "mpirun crashed while it read its stdin: again"
+done
+claim "50 MB on stdin give the same under mpirun" cmp "$tmp/verdicts" "$out"
+claim "with exit code 0" test "$code" = 0
