@@ -33,6 +33,8 @@ chmod +x server
 seq 200 >numbers
 xs 100000 >long
 
+declare -A started=()
+cleanup() { ((${#started[@]} == 0)) || kill -TERM "${started[@]}" 2>/dev/null; }
 for way in pool_exec ranks_exec; do
     where=${way%_exec}
     rm -f starts ends die*d log
@@ -66,13 +68,20 @@ for way in pool_exec ranks_exec; do
     rm -f up
     MARK=serve-$way-$$
     start $way --serve ./server ::: hang
-    wait_for 20 test -e up
-    kill -TERM "$child"
-    claim "$where: TERM ends the run" finished 10
-    claim "$where: and its servers, with what they have started" wait_for 5 nobody_left "MARK=$MARK"
+    started[$way]=$child
+    claim "$where: a server works when TERM comes" wait_for 20 test -e up
+    kill -TERM "$child" # commands get ten seconds to end, in which the rest is run
+    MARK=none
 done
 
 run pool_exec --serve no-such-program ::: 1 2
 claim "a program that is not there is refused" test "$code" = 2
 run pool_exec -0 --serve ./server < <(printf 'a\nb')
 claim "an input that is no line is refused" says "$err" 'has a newline' 1
+
+for way in pool_exec ranks_exec; do
+    child=${started[$way]}
+    claim "${way%_exec}: TERM ends the run" finished 15
+    unset "started[$way]"
+    claim "${way%_exec}: and its servers, with what they have started" wait_for 5 nobody_left "MARK=serve-$way-$$"
+done

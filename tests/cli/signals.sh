@@ -131,4 +131,12 @@ run from_numbers rankpool --quiet isprime -
 claim "50 MB on stdin are taken" test "$code" = 0
 claim "each line of 50 MB is answered, in order" cmp <(cut -d ' ' -f 1 "$out") "$tmp/numbers"
 mv "$out" "$tmp/verdicts"
-claim "50 MB on stdin give the same under mpirun" same_as "$tmp/verdicts" from_numbers ranks 2 --quiet isprime -
+# Open MPI's mpirun crashes at times on a busy box while it reads its stdin (open-mpi/ompi issue 7483). Such a run says
+# nothing about the pool and is done again.
+for _ in 1 2 3; do
+    run from_numbers ranks 2 --quiet isprime -
+    grep -q 'mca_iof_hnp.*read_local_handler' "$err" || break
+    echo "mpirun crashed while it read its stdin: again"
+done
+claim "50 MB on stdin give the same under mpirun" cmp "$tmp/verdicts" "$out"
+claim "with exit code 0" test "$code" = 0

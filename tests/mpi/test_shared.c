@@ -4,7 +4,7 @@
 
 #include <pthread.h>
 
-enum { ITEMS = 3000, TURNS = 300, LARGE = 20 * 1000 * 1000, MANY = 20000 };
+enum { ITEMS = 3000, TURNS = 300, LARGE = 5 * 1000 * 1000, MANY = 20000 };
 
 /* ---- What tasks do -------------------------------------------------------------------------------------- */
 
@@ -357,7 +357,7 @@ static void values_by_the_ten_thousand_come_and_go(void) {
     dispose(&order);
 }
 
-static void items_of_20_megabytes_go_through(void) {
+static void items_of_5_megabytes_go_through(void) {
     struct order order = made('L', 3);
     rp_pool *own = opened(2, RP_WORKERS_PROCESS);
     rp_map *map = begun(own, &order, sizeof order, 3, 0);
@@ -431,7 +431,7 @@ int main(void) {
         UNIT(a_task_that_is_done_has_put_what_it_put),
         UNIT(a_task_whose_puts_are_refused_fails),
         UNIT(values_by_the_ten_thousand_come_and_go),
-        UNIT(items_of_20_megabytes_go_through),
+        UNIT(items_of_5_megabytes_go_through),
         UNIT(threads_of_the_program_put_join_and_get),
         UNIT(wrong_calls_and_time_limits_are_told),
         {NULL, NULL},

@@ -110,7 +110,7 @@ static void inputs(struct agent *agent) {
 static void each_item_gets_its_own_input(void) { for_every_kind(1, inputs); }
 
 static void large(struct agent *agent) {
-    enum { LARGE = 20 * 1000 * 1000 };
+    enum { LARGE = 5 * 1000 * 1000 };
     uint8_t head[RP__RECORD_HEAD_MAX];
     struct rp__buffer in = {0};
     rp__buffer_append(&in, head, rp__record_head(head, LARGE, false));
@@ -129,7 +129,7 @@ static void large(struct agent *agent) {
     CU_ASSERT_EQUAL(memcmp(agent->bytes[0].data, in.data, in.size), 0);
     rp__buffer_free(&in);
 }
-static void input_and_output_of_20_mb_pass_whole(void) { for_every_kind(1, large); }
+static void input_and_output_of_5_mb_pass_whole(void) { for_every_kind(1, large); }
 
 static void outputs(struct agent *agent) {
     const uint64_t size = 40000; /* larger than a piece, and more of them than the ring holds */
@@ -332,7 +332,7 @@ int main(void) {
                                              UNIT(chunk_of_100k_items_makes_as_many_records),
                                              UNIT(range_kernel_makes_one_record_a_chunk),
                                              UNIT(each_item_gets_its_own_input),
-                                             UNIT(input_and_output_of_20_mb_pass_whole),
+                                             UNIT(input_and_output_of_5_mb_pass_whole),
                                              UNIT(outputs_larger_than_the_ring_wait_for_the_agent),
                                              UNIT(announced_record_has_that_many_bytes_and_no_more),
                                              UNIT(failed_task_leaves_its_message_and_nothing_else),
