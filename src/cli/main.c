@@ -45,7 +45,8 @@ static int plan_and_run(const struct options *options, const rp_job *job, const 
         return complain(EXIT_ENVIRONMENT, text);
     }
     rp_job_run run = {.job = job, .given = given};
-    if (job->plan(&run, options->argc, options->argv)) return complain(EXIT_USAGE, run.message);
+    const int rc = plan_job(&run, options->argc, options->argv);
+    if (rc) return complain(rc == RP_ENOMEM ? EXIT_ENVIRONMENT : EXIT_USAGE, run.message);
     int exit_code = (tool ? tool->run : run_on_pool)(options, &run);
     if (job->release) job->release(&run);
     return exit_code;

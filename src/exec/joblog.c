@@ -126,7 +126,7 @@ static int wrong(rp_error *error, int code, const char *file, uint64_t line, con
     if (line)
         snprintf(error->text, sizeof error->text, "line %llu of %.120s %s", (unsigned long long)line, file, what);
     else
-        snprintf(error->text, sizeof error->text, "%.120s: %s", file, what);
+        snprintf(error->text, sizeof error->text, "the job log %.120s: %s", file, what);
     return code;
 }
 
