@@ -168,8 +168,10 @@ struct loading {
 static void end_in_load(int status, void *self) {
     const struct loading *loading = self;
     if (loading->over) return;
-    fprintf(stderr, "rankpool: %.90s ended the program while it was loaded, with exit code %d: see its constructors\n",
-            loading->file, status);
+    rp_error error;
+    wrong(&error, loading->file, "ended the program while it was loaded, with exit code %d: see its constructors",
+          status);
+    fprintf(stderr, "rankpool: %s\n", error.text);
     _exit(EXIT_USAGE);
 }
 
