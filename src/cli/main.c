@@ -2,6 +2,7 @@
  * is loaded before anything else, since its job says which options there are. */
 #include "cli.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +36,14 @@ static void tell(const char *text) {
 int complain(int exit_code, const char *text) {
     if (is_first_rank()) tell(text);
     return exit_code;
+}
+
+/* What is opened later would be given the number of one that is closed, and be read or written as if it were that. What
+ * stands in for it fails whoever reads or writes; only of what is said to nobody there is no more to say. */
+static void stand_in_for_closed(void) {
+    static const int modes[] = {O_WRONLY, O_RDONLY, O_WRONLY};
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0) open("/dev/null", modes[fd]);
 }
 
 static int plan_and_run(const struct options *options, const rp_job *job, const rp_job_given *given) {
@@ -87,6 +96,7 @@ int main(int argc, char **arguments) {
     struct options options = {0};
     rp_error error = {0};
     char text[320];
+    stand_in_for_closed();
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of the write */
     signal(SIGXFSZ, SIG_IGN); /* and so is the limit of a file's size */
     rp_job_given *given = calloc((size_t)argc + 1, sizeof *given);

@@ -52,7 +52,7 @@ claim "a file that is not there is refused" refused 'no/such' exec_dry echo ::::
 claim "a folder as a file is refused" refused directory exec_dry echo :::: /
 mkdir folder && cp /bin/true damaged && truncate -s 100 damaged
 printf '#!/no/such/interpreter\n' >lost && chmod +x lost
-claim "a folder as a job log is refused" refused 'job log folder: Is a directory' \
+claim "a folder as a job log is refused" refused 'job log folder: is no regular file' \
     rankpool exec --joblog folder --resume echo ::: 1
 not_run() { run rankpool --quiet exec "$1" ::: 1; [[ $code == 1 ]] && says "$err" "cannot run $1 on .*$2" 1; }
 claim "a program for another machine is not read as a script" not_run ./damaged 'another kind of machine'
