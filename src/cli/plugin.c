@@ -155,6 +155,7 @@ static void set_threads(uint32_t cores) {
     static const char *const names[] = {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
                                         "BLIS_NUM_THREADS"};
     char count[16];
+    if (!cores && getenv(names[0])) return;
     snprintf(count, sizeof count, "%u", cores ? cores : 1);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) setenv(names[i], count, cores > 0);
 }

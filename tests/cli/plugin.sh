@@ -171,7 +171,11 @@ claim "with the exit code of a stopped run" test "$code" = 75
 none_left() { for pid in $workers; do gone "$pid" || return 1; done; }
 claim "and leaves no worker" wait_for 5 none_left
 
-# ---- OpenMP ----
+# ---- OpenMP and BLAS ----
+
+# shellcheck disable=SC2016
+claim "BLAS is left to follow the OMP_NUM_THREADS of a user" gives 'none 3' \
+    env -u OPENBLAS_NUM_THREADS OMP_NUM_THREADS=3 "$RANKPOOL" exec 'echo ${OPENBLAS_NUM_THREADS-none} $OMP_NUM_THREADS #' ::: 1
 
 if compiled -fopenmp -o openmp.so "$plugins/openmp.c" 2>/dev/null; then
     one=$(lines '500500 by 1'{,,,}) three=$(lines '500500 by 3'{,,,})
