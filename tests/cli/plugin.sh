@@ -164,8 +164,9 @@ start rankpool --crew 2 ./hostile.so spin
 worker_spins() { [[ -n $(workers_of "$child") ]]; }
 claim "a kernel that loops for ever runs" wait_for 20 worker_spins
 workers=$(workers_of "$child")
-kill -TERM "$child"
-claim "and a signal ends it" finished 20
+signals_end_it() { kill -TERM "$child"; gone "$child"; } # at once: the first leaves what runs 10 s
+claim "and signals end it" wait_for 20 signals_end_it
+claim "and it is over" finished 20
 claim "with the exit code of a stopped run" test "$code" = 75
 # shellcheck disable=SC2086
 none_left() { for pid in $workers; do gone "$pid" || return 1; done; }
