@@ -2,12 +2,14 @@
  *
  * A record holds the pixels of its rows, and rows come in order, so no more of the picture than they is in memory. The
  * file has its name only when it is whole: until then it is FILE.png.part, which a run that fails removes. */
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <png.h>
 #include <rankpool_job.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { PIXEL = 3 /* bytes: red, green, blue */, STEPS = 1000, WIDTH_MOST = 20000 };
@@ -90,6 +92,7 @@ static int read_size(rp_job_run *run, const char *option, uint32_t otherwise, ui
 static int plan(rp_job_run *run, int argc, const char *const argv[]) {
     struct view view;
     if (argc != 1) return rp_job_fail(run, "%d words were given: expected one, FILE.png", argc);
+    if (!*argv[0]) return rp_job_fail(run, "\"\" is no name of a file: expected FILE.png");
     if (read_size(run, "width", 700, &view.width) || read_size(run, "height", 500, &view.height)) return RP_EUSAGE;
     struct picture *picture = calloc(1, sizeof *picture);
     if (!picture) return rp_job_fail(run, "out of memory");
@@ -106,18 +109,29 @@ static int plan(rp_job_run *run, int argc, const char *const argv[]) {
 
 static void png_failed(png_structp png, const char *reason) { png_longjmp(png, 1); }
 
+/* Of a file that is not run->out the user is to hear its name. */
+static int unwritten(rp_job_run *run, const char *reason) {
+    const struct picture *picture = run->state;
+    rp_job_fail(run, "cannot write %.120s: %s", picture->name, reason);
+    return RP_EOUTPUT;
+}
+
 /* Before the first row. Not in plan, which runs on every rank. */
-static int begin_file(struct picture *picture) {
+static int begin_file(rp_job_run *run) {
+    struct picture *picture = run->state;
+    struct stat status;
+    if (!stat(picture->name, &status) && !S_ISREG(status.st_mode)) /* it would be replaced */
+        return unwritten(run, "it is no regular file; give another name");
     if (asprintf(&picture->part, "%s.part", picture->name) < 0) {
         picture->part = NULL;
         return RP_ENOMEM;
     }
     picture->file = fopen(picture->part, "wbe");
-    if (!picture->file) return RP_EOUTPUT;
+    if (!picture->file) return unwritten(run, strerror(errno));
     picture->png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, png_failed, NULL);
     picture->info = picture->png ? png_create_info_struct(picture->png) : NULL;
     if (!picture->info) return RP_ENOMEM;
-    if (setjmp(png_jmpbuf(picture->png))) return RP_EOUTPUT;
+    if (setjmp(png_jmpbuf(picture->png))) return unwritten(run, strerror(errno));
     png_init_io(picture->png, picture->file);
     png_set_IHDR(picture->png, picture->info, picture->view.width, picture->view.height, 8, PNG_COLOR_TYPE_RGB,
                  PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
@@ -130,11 +144,11 @@ static int collect(rp_job_run *run, const rp_result *result) {
     const size_t row_size = (size_t)PIXEL * picture->view.width;
     const uint8_t *pixels = result->data;
     if (result->size != row_size * (result->end - result->begin)) return RP_EPROTOCOL;
-    const int code = picture->file ? 0 : begin_file(picture);
+    const int code = picture->file ? 0 : begin_file(run);
     if (code) return code;
     for (size_t at = 0; at < result->size; at += PIXEL)
         picture->inside += !pixels[at] && !pixels[at + 1] && !pixels[at + 2];
-    if (setjmp(png_jmpbuf(picture->png))) return RP_EOUTPUT;
+    if (setjmp(png_jmpbuf(picture->png))) return unwritten(run, strerror(errno));
     for (uint64_t row = result->begin; row < result->end; row++)
         png_write_row(picture->png, pixels + row_size * (row - result->begin));
     return 0;
@@ -142,11 +156,11 @@ static int collect(rp_job_run *run, const rp_result *result) {
 
 static int finish(rp_job_run *run) {
     struct picture *picture = run->state;
-    if (setjmp(png_jmpbuf(picture->png))) return RP_EOUTPUT;
+    if (setjmp(png_jmpbuf(picture->png))) return unwritten(run, strerror(errno));
     png_write_end(picture->png, NULL);
     const int failed = fclose(picture->file);
     picture->file = NULL;
-    if (failed || rename(picture->part, picture->name)) return RP_EOUTPUT;
+    if (failed || rename(picture->part, picture->name)) return unwritten(run, strerror(errno));
     free(picture->part);
     picture->part = NULL;
     const int length = fprintf(run->out, "%s: %" PRIu32 " x %" PRIu32 ", %" PRIu64 " points inside\n", picture->name,

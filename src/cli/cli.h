@@ -89,6 +89,8 @@ int plugin_load(const char *file, uint32_t cores, rp_error *error);
 const rp_job *plugin_job(const char *file);
 
 /* run.c: one job from plan to exit code. */
+/* What plan of run->job returns; there is a message where that is not 0. RP_EUSAGE also where nobody would feed its map. */
+int plan_job(rp_job_run *run, int argc, const char *const argv[]);
 /* What is done with a world that is open, on rank 0. An exit code. */
 typedef int run_body(const struct options *options, rp_job_run *run, rp_world *world);
 int run_job(const struct options *options, rp_job_run *run, run_body *body);

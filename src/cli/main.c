@@ -2,6 +2,7 @@
  * is loaded before anything else, since its job says which options there are. */
 #include "cli.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,14 @@ int complain(int exit_code, const char *text) {
     return exit_code;
 }
 
+/* What is opened later would be given the number of one that is closed, and be read or written as if it were that. What
+ * stands in for it fails whoever reads or writes; only of what is said to nobody there is no more to say. */
+static void stand_in_for_closed(void) {
+    static const int modes[] = {O_WRONLY, O_RDONLY, O_WRONLY};
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0) open("/dev/null", modes[fd]);
+}
+
 static int plan_and_run(const struct options *options, const rp_job *job, const rp_job_given *given) {
     const struct tool *tool = find_tool(job->name);
     char text[320];
@@ -45,7 +54,8 @@ static int plan_and_run(const struct options *options, const rp_job *job, const 
         return complain(EXIT_ENVIRONMENT, text);
     }
     rp_job_run run = {.job = job, .given = given};
-    if (job->plan(&run, options->argc, options->argv)) return complain(EXIT_USAGE, run.message);
+    const int rc = plan_job(&run, options->argc, options->argv);
+    if (rc) return complain(rc == RP_ENOMEM ? EXIT_ENVIRONMENT : EXIT_USAGE, run.message);
     int exit_code = (tool ? tool->run : run_on_pool)(options, &run);
     if (job->release) job->release(&run);
     return exit_code;
@@ -86,6 +96,7 @@ int main(int argc, char **arguments) {
     struct options options = {0};
     rp_error error = {0};
     char text[320];
+    stand_in_for_closed();
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of the write */
     signal(SIGXFSZ, SIG_IGN); /* and so is the limit of a file's size */
     rp_job_given *given = calloc((size_t)argc + 1, sizeof *given);

@@ -115,8 +115,11 @@ static int run_new(const struct options *options, rp_job_run *run) {
         unlink(file); /* half of it is of no use */
         return not_written(run, file, reason ? reason : errno);
     }
-    fprintf(stderr, "rankpool: wrote %s, a job that works. The line below compiles it; then run rankpool %s%s.so 1e6\n",
-            file, strchr(name, '/') ? "" : "./", name);
+    char object[PATH_MAX + 2];
+    snprintf(object, sizeof object, "%s%s.so", strchr(name, '/') ? "" : "./", name);
+    fprintf(stderr, "rankpool: wrote %s, a job that works. The line below compiles it; then run rankpool ", file);
+    print_for_shell(stderr, object);
+    fputs(" 1e6\n", stderr);
     print_line(stdout, name);
     return fflush(stdout) ? not_written(run, "standard output", errno) : EXIT_DONE;
 }

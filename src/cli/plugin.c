@@ -103,7 +103,11 @@ static int not_loaded(const char *file, rp_error *error) {
     if (!reason) reason = "out of memory";
     if (name && !strncmp(name + strlen(file), ": ", 2)) reason = name + strlen(file) + 2;
     return wrong(error, file, "cannot be loaded: %s%s", reason,
-                 strstr(reason, "undefined symbol") ? " (compile it with the library that has it, -lNAME)" : "");
+                 strstr(reason, "undefined symbol") ? " (compile it with the library that has it, -lNAME)"
+                 : strstr(reason, "cannot open shared object")
+                     ? " (it needs that library: tell where it is by -Wl,-rpath,FOLDER or in LD_LIBRARY_PATH)"
+                 : strstr(reason, "executable") ? " (it is a program: compile it with -shared -fPIC)"
+                                                : "");
 }
 
 static int check_table(const char *file, const rp_plugin *table, rp_error *error) {
@@ -130,6 +134,8 @@ static int check_job(const char *file, const rp_job *job, rp_error *error) {
                                 : !job->kernel                              ? "kernel"
                                 : !job->kernel->name                        ? "kernel name"
                                 : !job->kernel->item == !job->kernel->range ? "kernel with one of item and range"
+                                : job->save && !job->load                   ? "load beside its save"
+                                : job->load && !job->save                   ? "save beside its load"
                                                                             : NULL;
     if (missing) return wrong(error, file, "its RP_PLUGIN has no %s: see rankpool_job.h", missing);
     const rp_kernel **kernels = all_kernels(NULL);
@@ -149,14 +155,45 @@ static void set_threads(uint32_t cores) {
     static const char *const names[] = {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
                                         "BLIS_NUM_THREADS"};
     char count[16];
+    if (!cores && getenv(names[0])) return;
     snprintf(count, sizeof count, "%u", cores ? cores : 1);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) setenv(names[i], count, cores > 0);
+}
+
+/* A constructor of its libraries that exits would end the run as if it were done, without a word. */
+struct loading {
+    const char *file;
+    bool over;
+};
+
+static void end_in_load(int status, void *self) {
+    const struct loading *loading = self;
+    if (loading->over) return;
+    rp_error error;
+    wrong(&error, loading->file, "ended the program while it was loaded, with exit code %d: see its constructors",
+          status);
+    fprintf(stderr, "rankpool: %s\n", error.text);
+    _exit(EXIT_USAGE);
+}
+
+/* The watch stays registered until the program ends, so what it looks at does, too. */
+static void *load_watched(const char *file) {
+    struct loading *loading = malloc(sizeof *loading);
+    if (!loading) return NULL;
+    *loading = (struct loading){.file = file};
+    if (on_exit(end_in_load, loading)) {
+        free(loading);
+        return NULL;
+    }
+    void *library = load(file, 0);
+    loading->over = true;
+    return library;
 }
 
 int plugin_load(const char *file, uint32_t cores, rp_error *error) {
     if (check_file(file, error)) return RP_EUSAGE;
     set_threads(cores);
-    void *library = load(file, 0);
+    void *library = load_watched(file);
     if (!library) return not_loaded(file, error);
     const rp_plugin *table = dlsym(library, "rp_plugin_job");
     if (!table) return wrong(error, file, "has no RP_PLUGIN: end its source with RP_PLUGIN(job), see rankpool new");

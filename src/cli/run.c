@@ -3,6 +3,7 @@
 #include "stored.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -33,6 +34,19 @@ struct course {
     int fed_rc;
     atomic_bool fed; /* nothing more will be put */
 };
+
+/* A plug-in may give no reason; and a map whose tasks nobody puts would wait for them for ever. */
+int plan_job(rp_job_run *run, int argc, const char *const argv[]) {
+    const rp_job *job = run->job;
+    const int rc = job->plan(run, argc, argv);
+    if (rc && !*run->message)
+        rp_job_fail(run, "the plan of %.80s returned %d (%s) and gave no reason: it is to call rp_job_fail", job->name,
+                    rc, rp_strerror(rc));
+    if (rc || run->map.count != RP_FED || run->each_worker || job->feed || run->map.source) return rc;
+    if (job->release) job->release(run);
+    return rp_job_fail(run, "the plan of %.80s wants tasks to be fed, and there is no feed: set feed, or map.count",
+                       job->name);
+}
 
 static void *feed(void *self) {
     struct course *course = self;
@@ -196,6 +210,20 @@ static int judge_unwritten(struct course *course, const rp_map_stats *stats) {
                           : say(&course->progress, EXIT_ENVIRONMENT, text);
 }
 
+/* The job's own words, or what can be said where it has none. */
+static const char *reason_of(const struct course *course, int rc, char text[static 160]) {
+    const rp_job_run *run = course->run;
+    const char *name = rp_error_name(rc);
+    if (*run->message) return run->message;
+    if (rc == RP_EUSAGE)
+        snprintf(text, 160, "%.60s failed and gave no reason: it is to call rp_job_fail", run->job->name);
+    else if (!strcmp(name, rp_error_name(INT_MIN)))
+        snprintf(text, 160, "%.60s returned %d, which is no code of rankpool.h", run->job->name, rc);
+    else
+        return rp_strerror(rc);
+    return text;
+}
+
 /* How the run ended, in words and as an exit code. */
 static int judge(struct course *course, int rc, const rp_map_stats *stats) {
     char text[512];
@@ -208,7 +236,7 @@ static int judge(struct course *course, int rc, const rp_map_stats *stats) {
     case RP_EOUTPUT:
         return judge_unwritten(course, stats);
     case RP_EUSAGE:
-        return say(&course->progress, course->fed_rc ? EXIT_USAGE : EXIT_TASKS_FAILED, course->run->message);
+        return say(&course->progress, course->fed_rc ? EXIT_USAGE : EXIT_TASKS_FAILED, reason_of(course, rc, text));
     case RP_ETASK:
         snprintf(text, sizeof text, "stopped after %llu failures", (unsigned long long)course->failed);
         return judge_stopped(course, text, stats, EXIT_TASKS_FAILED);
@@ -223,7 +251,7 @@ static int judge(struct course *course, int rc, const rp_map_stats *stats) {
         return say(&course->progress, EXIT_USAGE, text);
     }
     bool may_go_on = course->stored && (*why || rc == RP_ENOWORKERS); /* the next time its reasons may be gone */
-    if (!*why) why = *course->run->message ? course->run->message : rp_strerror(rc);
+    if (!*why) why = reason_of(course, rc, text);
     return may_go_on ? judge_stopped(course, why, stats, EXIT_STOPPED) : say(&course->progress, EXIT_ENVIRONMENT, why);
 }
 

@@ -86,7 +86,7 @@ static int check_job(rp_job_run *run, const struct scale *scale) {
                                "file",
                                job->name);
     rp_job_run own = {.job = job, .given = run->given};
-    if (job->plan(&own, scale->argc, scale->argv)) return rp_job_fail(run, "%s", own.message);
+    if (plan_job(&own, scale->argc, scale->argv)) return rp_job_fail(run, "%s", own.message);
     if (job->release) job->release(&own);
     if (own.each_worker)
         return rp_job_fail(run, "%s has a task for each worker, however many: there is nothing to scale", job->name);
@@ -150,7 +150,7 @@ static int run_on(const struct options *options, const struct scale *scale, cons
     const char **argv = scale_arguments(scale, times, &argc);
     rp_job_run run = {.job = scale->job, .given = given};
     if (!argv) return run_failed(RP_ENOMEM, &(rp_error){0});
-    if (scale->job->plan(&run, argc, argv)) {
+    if (plan_job(&run, argc, argv)) {
         fprintf(stderr, "rankpool: %s\n", run.message);
         exit_code = EXIT_USAGE;
     } else {

@@ -39,6 +39,16 @@ const char *rp_error_name(int code) {
     return "RP_E?";
 }
 
+bool rp__is_error(int code) {
+    switch (code) {
+#define IS_ERROR(name, value, sentence) case name:
+        RP_ERROR_TABLE(IS_ERROR)
+#undef IS_ERROR
+        return true;
+    }
+    return false;
+}
+
 static void keep_to_one_line(char *text) {
     for (; *text; text++) {
         unsigned char c = (unsigned char)*text;

@@ -145,11 +145,12 @@ static void limit_memory(uint64_t bytes) {
 }
 
 /* Set before anything of OpenMP or BLAS is used here. Unless a worker was given several cores, the pool's workers are the
- * parallelism. */
+ * parallelism. BLAS follows OMP_NUM_THREADS where it is given no number of its own, so whoever gave that gave both. */
 static void set_threads(uint32_t cores) {
     static const char *const names[] = {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
                                         "BLIS_NUM_THREADS"};
     char count[16];
+    if (!cores && getenv(names[0])) return;
     snprintf(count, sizeof count, "%u", cores ? cores : 1);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) setenv(names[i], count, cores > 0);
 }

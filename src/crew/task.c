@@ -6,6 +6,7 @@
  * fail. A record whose size was announced has its head from then on, and its bytes may have left already. */
 #include "crew/task.h"
 
+#include "core/error.h"
 #include "core/record.h"
 #include "crew/crew.h"
 #include "rankpool_sync.h"
@@ -38,7 +39,12 @@ bool rp__task_begin(rp_task *task, uint64_t index) {
     return true;
 }
 
-const char *rp__task_message(const rp_task *task, int code) { return task->failed ? task->message : rp_strerror(code); }
+const char *rp__task_message(rp_task *task, int code) {
+    if (task->failed) return task->message;
+    if (rp__is_error(code)) return rp_strerror(code);
+    snprintf(task->message, sizeof task->message, "its kernel returned %d, which is no error of rankpool.h", code);
+    return task->message;
+}
 
 /* The head, once the record's `size` bytes behind it are to be that many; `there` of them are. */
 static void put_head(rp_task *task, size_t size, size_t there, bool failed) {

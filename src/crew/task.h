@@ -50,6 +50,6 @@ const void *rp__task_bytes(const rp_task *task, size_t *size);
 /* Drop it. */
 void rp__task_drop(rp_task *task);
 /* Why it failed, given what the kernel returned. Lent until the next record begins. */
-const char *rp__task_message(const rp_task *task, int code);
+const char *rp__task_message(rp_task *task, int code);
 
 #endif

@@ -11,10 +11,13 @@ static void cannot_start(struct exec_attempt *attempt, const char *what, int err
     attempt->report->exit_code = error == ENOENT ? 127 : 126;
     snprintf(attempt->message, sizeof attempt->message, "rankpool: cannot run %.200s on %s: %s\n", what,
              attempt->report->host,
-             error == ENOENT   ? "there is no such program"
-             : error == EISDIR ? "it is a folder"
-             : error == EACCES ? "it is not executable"
-                               : strerror(error));
+             error == ENOENT && !access(what, F_OK) && strchr(what, '/')
+                 ? "the interpreter that it asks for is not there"
+             : error == ENOENT  ? "there is no such program"
+             : error == EISDIR  ? "it is a folder"
+             : error == ENOEXEC ? "it is for another kind of machine, or not whole"
+             : error == EACCES  ? "it is not executable"
+                                : strerror(error));
 }
 
 static void no_folder(struct exec_attempt *attempt, const char *folder, int error) {

@@ -158,8 +158,9 @@ static int print_record(rp_job_run *run, const void *data, size_t size) {
 
 static int cannot_wait(rp_job_run *run, int rc) {
     if (rc == RP_ESYSTEM)
-        rp_job_fail(run, "output that waits for its turn (-k) cannot be kept: %s; set TMPDIR to a folder with room",
-                    strerror(errno));
+        rp_job_fail(
+            run, "output that waits for its turn (-k) cannot be kept in %.120s: %s; set TMPDIR to a folder with room",
+            exec_file_folder(), strerror(errno));
     return rc;
 }
 

@@ -7,9 +7,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-int exec_file_unnamed(void) {
+const char *exec_file_folder(void) {
     const char *folder = getenv("TMPDIR");
-    if (!folder || !*folder) folder = "/tmp";
+    return folder && *folder ? folder : "/tmp";
+}
+
+int exec_file_unnamed(void) {
+    const char *folder = exec_file_folder();
     int fd = open(folder, O_TMPFILE | O_RDWR | O_APPEND | O_CLOEXEC, 0600);
     if (fd >= 0) return fd;
     char path[4096];

@@ -6,7 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A file without a name, in $TMPDIR or /tmp, to read and to append to. -1: errno says why. */
+/* $TMPDIR, or /tmp. */
+const char *exec_file_folder(void);
+/* A file without a name, there, to read and to append to. -1: errno says why. */
 int exec_file_unnamed(void);
 /* All of it, or false, and errno says why. */
 bool exec_file_write(int fd, const char *data, size_t size);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { COLUMNS = 9 };
 
@@ -126,7 +127,7 @@ static int wrong(rp_error *error, int code, const char *file, uint64_t line, con
     if (line)
         snprintf(error->text, sizeof error->text, "line %llu of %.120s %s", (unsigned long long)line, file, what);
     else
-        snprintf(error->text, sizeof error->text, "%.120s: %s", file, what);
+        snprintf(error->text, sizeof error->text, "the job log %.120s: %s", file, what);
     return code;
 }
 
@@ -154,8 +155,11 @@ static int read_lines(struct exec_joblog *log, FILE *in, const char *file, char 
 
 int exec_joblog_read(struct exec_joblog *log, const char *file, rp_error *error) {
     *log = (struct exec_joblog){0};
+    struct stat status;
+    if (stat(file, &status)) return errno == ENOENT ? 0 : wrong(error, RP_EUSAGE, file, 0, strerror(errno));
+    if (!S_ISREG(status.st_mode)) /* a FIFO would wait for its writer */
+        return wrong(error, RP_EUSAGE, file, 0, "is no regular file, so there is no run to go on with: give its log");
     FILE *in = fopen(file, "re");
-    if (!in && errno == ENOENT) return 0;
     if (!in) return wrong(error, RP_EUSAGE, file, 0, strerror(errno));
     char *line = NULL;
     int rc = read_lines(log, in, file, &line, error);

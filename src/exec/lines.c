@@ -57,6 +57,7 @@ static int keep_copy(struct exec_lines *lines, rp_error *error) {
 
 static int open_lines(struct exec_lines *lines, rp_error *error) {
     struct stat status;
+    if (lines->file && !*lines->file) return wrong(error, "\"\"", "open", "expected the name of a file");
     lines->fd = lines->file ? open(lines->file, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
     if (lines->fd < 0) return wrong(error, name_of(lines), "open", strerror(errno));
     lines->open = true;

@@ -8,6 +8,7 @@
 
 #include "exec/timing.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -83,6 +84,13 @@ static void settle_signals(const sigset_t *changed) {
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* A program that this machine cannot run is no script, though the system's word for both is the same. */
+static bool is_binary(const char *path) {
+    char magic[SELFMAG];
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd >= 0 && read(fd, magic, SELFMAG) == SELFMAG && !memcmp(magic, ELFMAG, SELFMAG);
+}
+
 _Noreturn static void become(struct handover *over) {
     const struct exec_start *start = over->start;
     const int in = out_of_the_way(start->in), out = out_of_the_way(start->out), err = out_of_the_way(start->err);
@@ -103,8 +111,12 @@ _Noreturn static void become(struct handover *over) {
     }
     settle_signals(start->changed);
     execve(start->program, start->argv, start->environment);
-    if (errno == ENOEXEC) execve("/bin/sh", over->script, start->environment);
     over->error = errno;
+    if (over->error == ENOEXEC && !is_binary(start->program)) {
+        over->error = 0;
+        execve("/bin/sh", over->script, start->environment);
+        over->error = errno;
+    }
     _exit(127);
 }
 

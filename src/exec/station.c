@@ -106,8 +106,9 @@ int exec_station_open(struct exec_station *station, rp_task *task, uint64_t run,
     station->out = exec_file_unnamed();
     station->err = exec_file_unnamed();
     if (station->null < 0 || station->out < 0 || station->err < 0)
-        return rp_task_fail(task, "no file for the output of commands on %s: %s; set TMPDIR to a folder with room",
-                            where->host, strerror(errno));
+        return rp_task_fail(task,
+                            "no file for the output of commands in %.200s on %s: %s; set TMPDIR to a folder with room",
+                            exec_file_folder(), where->host, strerror(errno));
     int error = take_slot(station, run);
     name_place(station, where);
     if (!error) error = make_environment(station, env, env_count);

@@ -136,6 +136,10 @@ for way in plugin_bare plugin_two; do
     claim "$way: a picture that cannot be written is an error" test "$code" = 3
 done
 if [[ -e $EXAMPLES/mandelbrot.so ]]; then
+    mkfifo "$tmp/fifo.png"
+    run rankpool "$EXAMPLES/mandelbrot.so" --width 70 --height 50 "$tmp/fifo.png"
+    claim "what is no regular file is not replaced by a picture" test "$code:$(stat -c %F "$tmp/fifo.png")" = 3:fifo
+    claim "and its name is told" says "$err" 'fifo\.png: it is no regular file' 1
     claim "both pictures are the same" cmp "$tmp/plugin_bare.png" "$tmp/plugin_two.png"
     start rankpool --quiet "$EXAMPLES/mandelbrot.so" --width 20000 --height 20000 "$tmp/large.png"
     claim "a large picture is begun" wait_for 20 test -e "$tmp/large.png.part"

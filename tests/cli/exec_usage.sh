@@ -50,6 +50,15 @@ claim "standard input as two sources is refused" refused 'given twice' rankpool 
 
 claim "a file that is not there is refused" refused 'no/such' exec_dry echo :::: no/such
 claim "a folder as a file is refused" refused directory exec_dry echo :::: /
+mkdir folder && cp /bin/true damaged && truncate -s 100 damaged
+printf '#!/no/such/interpreter\n' >lost && chmod +x lost
+claim "a folder as a job log is refused" refused 'job log folder: is no regular file' \
+    rankpool exec --joblog folder --resume echo ::: 1
+no_folder() { run env TMPDIR=/no/such "$RANKPOOL" exec echo ::: 1; [[ $code == 1 ]] && says "$err" 'commands in /no/such on ' 1; }
+claim "a TMPDIR that is not there is named" no_folder
+not_run() { run rankpool --quiet exec "$1" ::: 1; [[ $code == 1 ]] && says "$err" "cannot run $1 on .*$2" 1; }
+claim "a program for another machine is not read as a script" not_run ./damaged 'another kind of machine'
+claim "where an interpreter is missing that is said" not_run ./lost 'the interpreter that it asks for is not there'
 claim "an empty list is refused" refused 'no input' exec_dry echo ::: 1 :::
 claim "an empty standard input is refused" refused 'no input' exec_dry echo
 claim "a list is empty for the pool, too" refused 'no input' exec_stdin '' echo

@@ -54,6 +54,14 @@ mkdir "it's here"
 run rankpool new "it's here/mine"
 claim "a folder may have any name" test "$code" = 0
 claim "and the line still compiles" bash "$out"
+claim "what is to be run is shown as a shell reads it" says "$err" "then run rankpool 'it'.''s here/mine\.so' 1e6$" 1
+if command -v "${CXX:-c++}" >/dev/null; then
+    # C has no need to say what a void * is to point to.
+    sed -E 's/= (calloc|run->state)/= (struct state *)\1/' mine.c >plus.cc
+    sed -i 's/"mine"/"plus"/' plus.cc
+    claim "a plug-in may be in C++" "${CXX:-c++}" -std=c++20 -Wall -Werror -fPIC -shared "$include" -o plus.so plus.cc
+    claim "and runs as one in C does" gives '837799 takes 524 steps' ranks 2 ./plus.so 1e6
+fi
 claim "two ranks write it once" gives "$(rankpool new other 2>/dev/null | sed 's/other/once/g')" ranks 2 new once
 
 # ---- What is no plug-in for this program ----
@@ -91,7 +99,22 @@ NO_KERNEL has no kernel
 TWO_KINDS has no kernel with one of item and range
 CLASH kernel is called sleep, as one of rankpool's own is
 UNDEFINED undefined symbol: not_in_any_library
+NO_LOAD has no load beside its save
+EXITS ended the program while it was loaded, with exit code 0
 FAULTS
+claim "NO_FEED: it compiles" compiled -DFAULT=NO_FEED -o NO_FEED.so "$plugins/refused.c"
+claim "tasks that nobody would feed are not waited for" refused 2 'NO_FEED\.so wants tasks to be fed' rankpool NO_FEED.so
+claim "nor by scale" refused 2 'wants tasks to be fed' rankpool scale NO_FEED.so
+claim "NO_REASON: it compiles" compiled -DFAULT=NO_REASON -o NO_REASON.so "$plugins/refused.c"
+claim "a plan that fails without a word is told of" refused 3 'NO_REASON\.so returned -2 \(out of memory\)' \
+    rankpool NO_REASON.so
+claim "a program is no plug-in" refused 2 'compile it with -shared -fPIC' rankpool "$RANKPOOL"
+echo 'int not_in_any_library(void) { return 0; }' >needed.c
+claim "a library compiles" "$cc" -fPIC -shared -o libneeded.so needed.c
+claim "and a plug-in that needs it" compiled -DFAULT=UNDEFINED -o needs.so "$plugins/refused.c" -L. -lneeded
+claim "a library that is not found is named" refused 2 'libneeded\.so: .*in LD_LIBRARY_PATH' rankpool needs.so
+run env LD_LIBRARY_PATH="$tmp" "$RANKPOOL" needs.so
+claim "where it is found the plug-in runs" test "$code" = 0
 claim "scale refuses it just so" refused 2 'has no RP_PLUGIN' rankpool scale NO_TABLE.so
 # shellcheck disable=SC2016
 claim "no variable leads to one" refused 2 'there is no such file' env LD_LIBRARY_PATH="$tmp" bash -c \
@@ -133,20 +156,27 @@ for deed in crash leave scribble recurse answer-seven; do
     claim "bare: a kernel that does $deed fails alone" others_come rankpool --retries 0 ./hostile.so "$deed"
     claim "on two ranks: a kernel that does $deed fails alone" others_come ranks 2 --retries 0 ./hostile.so "$deed"
 done
+says_seven() { run rankpool ./hostile.so answer-seven; says "$err" 'task 3 failed: its kernel returned 7' 1; }
+claim "what a kernel returned is told where it is no error" says_seven
 claim "a kernel that says it wrote more than it had room for gets what it wrote" gives "$all" \
     rankpool ./hostile.so commit-more
 start rankpool --crew 2 ./hostile.so spin
 worker_spins() { [[ -n $(workers_of "$child") ]]; }
 claim "a kernel that loops for ever runs" wait_for 20 worker_spins
 workers=$(workers_of "$child")
-kill -TERM "$child"
-claim "and a signal ends it" finished 20
+signals_end_it() { kill -TERM "$child"; gone "$child"; } # at once: the first leaves what runs 10 s
+claim "and signals end it" wait_for 20 signals_end_it
+claim "and it is over" finished 20
 claim "with the exit code of a stopped run" test "$code" = 75
 # shellcheck disable=SC2086
 none_left() { for pid in $workers; do gone "$pid" || return 1; done; }
 claim "and leaves no worker" wait_for 5 none_left
 
-# ---- OpenMP ----
+# ---- OpenMP and BLAS ----
+
+# shellcheck disable=SC2016
+claim "BLAS is left to follow the OMP_NUM_THREADS of a user" gives 'none 3' \
+    env -u OPENBLAS_NUM_THREADS OMP_NUM_THREADS=3 "$RANKPOOL" exec 'echo ${OPENBLAS_NUM_THREADS-none} $OMP_NUM_THREADS #' ::: 1
 
 if compiled -fopenmp -o openmp.so "$plugins/openmp.c" 2>/dev/null; then
     one=$(lines '500500 by 1'{,,,}) three=$(lines '500500 by 3'{,,,})

@@ -72,6 +72,16 @@ claim "more workers than Slurm gave CPUs are noted" \
 run on_a_node 1 --quiet --crew 2 primes 10
 claim "--quiet says nothing of Slurm" empty "$err"
 
+# Standard input and output that are closed: nothing that the program opens may take their places.
+no_output() { run bash -c 'exec "$RANKPOOL" --quiet "$@" >&-' - "$@"; [[ $code == 3 ]] && says "$err" 'cannot write the results' 1; }
+no_input() { run bash -c 'exec "$RANKPOOL" --quiet "$@" <&-' - "$@"; [[ $code == 2 ]] && says "$err" 'standard input: Bad file' 1; }
+claim "results that cannot go to standard output are no success" no_output primes 10
+claim "also those of exec" no_output exec echo ::: 1
+claim "words from a closed standard input are none" no_input isprime -
+claim "also those of exec" no_input exec echo
+# shellcheck disable=SC2016
+claim "who needs no input minds nothing" gives 4 bash -c 'exec "$RANKPOOL" --quiet primes 10 <&-'
+
 run ranks 2 primes 12x
 claim "mpirun hands the exit code on" test "$code" = 2
 claim "under mpirun it is said once" says "$err" 12x 1

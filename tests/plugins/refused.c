@@ -1,5 +1,6 @@
 /* A plug-in with one fault, which -DFAULT=... chooses; with none of them it is good, and prints "fine". */
 #include <rankpool_job.h>
+#include <stdlib.h>
 
 /* For #if, which does not know enums. */
 #define NONE      0
@@ -14,11 +15,19 @@
 #define TWO_KINDS 9
 #define CLASH     10
 #define UNDEFINED 11
+#define NO_LOAD   12
+#define EXITS     13
+#define NO_FEED   14
+#define NO_REASON 15
 #ifndef FAULT
 #define FAULT NONE
 #endif
 
 int not_in_any_library(void);
+
+#if FAULT == EXITS
+__attribute__((constructor)) static void begin(void) { exit(0); }
+#endif
 
 static int item(rp_task *task, const void *input, size_t size) {
 #if FAULT == UNDEFINED
@@ -42,15 +51,22 @@ static const rp_kernel kernel = {
 
 static int plan(rp_job_run *run, int argc, const char *const argv[]) {
     if (argc) return rp_job_fail(run, "no argument is taken; \"%.60s\" was given", argv[0]);
-    run->map.count = 1;
-    return 0;
+    run->map.count = FAULT == NO_FEED ? RP_FED : 1;
+    return FAULT == NO_REASON ? RP_ENOMEM : 0;
 }
+
+#if FAULT == NO_LOAD
+static int save(const rp_job_run *run, FILE *to) { return 0; }
+#endif
 
 const rp_job fine = {
     .name = FAULT == NO_NAME ? "" : "refused",
     .summary = "one task",
     .kernel = FAULT == NO_KERNEL ? NULL : &kernel,
     .plan = FAULT == NO_PLAN ? NULL : plan,
+#if FAULT == NO_LOAD
+    .save = save,
+#endif
 };
 
 #if FAULT == NONE || FAULT > NO_JOB
