@@ -13,7 +13,7 @@ exec_dry() { rankpool exec --dry-run "$@"; }
 exec_stdin() { rankpool --quiet exec "${@:2}" < <(printf '%b' "$1"); }
 
 claim "an unknown option is refused" refused bogus rankpool exec --bogus echo ::: 1
-claim "an unknown letter is refused" refused -q rankpool exec -q echo ::: 1
+claim "an unknown letter is refused" refused -z rankpool exec -z echo ::: 1
 claim "-j of no command at all is refused" refused '"0"' rankpool exec -j0 echo ::: 1
 claim "-j in per cent is refused" refused '"50%"' rankpool exec -j 50% echo ::: 1
 claim "no command for each worker is refused" refused '"0"' rankpool exec --jobs-per-worker 0 echo ::: 1

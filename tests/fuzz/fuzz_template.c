@@ -51,7 +51,7 @@ static void check(const char *const *words, size_t count, const char *value, boo
     struct exec_bytes bytes = {0};
     size_t used = 0;
     rp_error error = {0};
-    int rc = exec_template_parse(&template, words, count, shell, &error);
+    int rc = exec_template_parse(&template, words, count, &(struct exec_style){.shell = shell}, &error);
     if (rc) {
         require(rc == RP_EUSAGE && error.code == rc && error.text[0]);
         return;

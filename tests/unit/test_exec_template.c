@@ -17,7 +17,7 @@ static struct exec_command fill(const char *const *words, size_t count, const ch
     struct exec_command command = {0};
     rp_error error = {0};
     size_t used = 0;
-    CU_ASSERT_EQUAL_FATAL(exec_template_parse(&template, words, count, false, &error), 0);
+    CU_ASSERT_EQUAL_FATAL(exec_template_parse(&template, words, count, &(struct exec_style){0}, &error), 0);
     exec_bytes_text(&bytes, "before");
     CU_ASSERT_EQUAL_FATAL(exec_template_pack(template, &bytes), 0);
     size_t size = bytes.size - strlen("before");
@@ -97,13 +97,13 @@ static void positions_name_one_of_several_inputs(void) {
         {"{-1}", "echo 'three four'"},
         {"{-3}", "echo one"},
         {"{}", "echo one two 'three four'"},
-        {"x{}y", "echo xone two 'three foury'"},
+        {"x{}y", "echo xone two 'three four'y"},
         {"{4}", "echo"},
         {"{-4}", "echo"},
         {"a{4}", "echo a"},
         {"{#}-{%}", "echo 7-3"},
         {"none", "echo none one two 'three four'"},
-        {"{1x}{+}{}", "echo '{1x}{+}one' two 'three four'"},
+        {"{1x}{+}{}", "echo '{1x}{+}'one two 'three four'"},
         {"", "echo '' one two 'three four'"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) check_text(cases[i].word, value, 3, cases[i].text);
@@ -130,7 +130,7 @@ static void words_are_quoted_as_gnu_parallel_writes_them(void) {
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct exec_bytes bytes = {0};
-        exec_bytes_quoted(&bytes, cases[i].value);
+        exec_bytes_quoted(&bytes, cases[i].value, strlen(cases[i].value));
         exec_bytes_add(&bytes, "", 1);
         CU_ASSERT_STRING_EQUAL(bytes.data, cases[i].text);
         exec_bytes_free(&bytes);
@@ -164,7 +164,7 @@ static void a_command_is_known_by_its_program_where_that_is_one(void) {
     } cases[] = {{{"gzip", "{}"}, "gzip"}, {{"{}", "x"}, NULL}, {{"a{}", "x"}, NULL}};
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct exec_template *template = NULL;
-        CU_ASSERT_EQUAL_FATAL(exec_template_parse(&template, cases[i].words, 2, false, NULL), 0);
+        CU_ASSERT_EQUAL_FATAL(exec_template_parse(&template, cases[i].words, 2, &(struct exec_style){0}, NULL), 0);
         const char *program = exec_template_program(template);
         CU_ASSERT_EQUAL(program != NULL, cases[i].program != NULL);
         if (program && cases[i].program) CU_ASSERT_STRING_EQUAL(program, cases[i].program);
@@ -175,10 +175,12 @@ static void a_command_is_known_by_its_program_where_that_is_one(void) {
 static void a_template_that_cannot_be_is_refused_in_words(void) {
     struct exec_template *template = NULL;
     rp_error error = {0};
-    CU_ASSERT_EQUAL(exec_template_parse(&template, (const char *const[]){"echo", "{= s/a/b/ =}"}, 2, false, &error),
+    CU_ASSERT_EQUAL(exec_template_parse(&template, (const char *const[]){"echo", "{= s/a/b/ =}"}, 2,
+                                        &(struct exec_style){0}, &error),
                     RP_EUSAGE);
     CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "Perl"));
-    CU_ASSERT_EQUAL(exec_template_parse(&template, (const char *const[]){""}, 1, false, &error), RP_EUSAGE);
+    CU_ASSERT_EQUAL(exec_template_parse(&template, (const char *const[]){""}, 1, &(struct exec_style){0}, &error),
+                    RP_EUSAGE);
     CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "expected a program"));
     CU_ASSERT_PTR_NULL(template);
 }
@@ -187,7 +189,8 @@ static void bytes_that_are_no_template_are_refused(void) {
     struct exec_template *template = NULL;
     struct exec_bytes bytes = {0};
     size_t used;
-    CU_ASSERT_EQUAL_FATAL(exec_template_parse(&template, (const char *const[]){"echo", "{}"}, 2, false, NULL), 0);
+    CU_ASSERT_EQUAL_FATAL(
+        exec_template_parse(&template, (const char *const[]){"echo", "{}"}, 2, &(struct exec_style){0}, NULL), 0);
     CU_ASSERT_EQUAL_FATAL(exec_template_pack(template, &bytes), 0);
     exec_template_free(template);
     for (size_t size = 0; size < bytes.size; size++)
