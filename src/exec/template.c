@@ -354,11 +354,14 @@ static void add_quoted(struct filling *filling, enum exec_place place) {
     exec_bytes_free(&quoted);
 }
 
-/* A piece of a program's word; people see it quoted by itself. */
-static void add_piece(struct filling *filling, const char *text, size_t size) {
+/* A piece of a program's word. People see it quoted by itself, and `plain` as it is. */
+static void add_piece(struct filling *filling, const char *text, size_t size, bool plain) {
     if (!filling->open && filling->count) exec_bytes_text(&filling->text, " ");
     exec_bytes_add(&filling->words, text, size);
-    exec_bytes_quoted(&filling->text, text, size);
+    if (plain)
+        exec_bytes_add(&filling->text, text, size);
+    else
+        exec_bytes_quoted(&filling->text, text, size);
     filling->open = true;
 }
 
@@ -368,7 +371,7 @@ static void fill_part(struct filling *filling, const struct part *part, bool she
     switch (part->kind) {
     case PART_TEXT:
         if (!shell) {
-            add_piece(filling, part->text, part->size);
+            add_piece(filling, part->text, part->size, part->size && exec_text_plain(part->text, part->size));
             break;
         }
         exec_bytes_add(&filling->script, part->text, part->size);
@@ -382,7 +385,7 @@ static void fill_part(struct filling *filling, const struct part *part, bool she
         snprintf(digits, sizeof digits, "%llu",
                  (unsigned long long)(part->kind == PART_SEQ ? filling->values->seq : filling->values->slot));
         if (!shell) {
-            add_piece(filling, digits, strlen(digits));
+            add_piece(filling, digits, strlen(digits), true);
             break;
         }
         exec_bytes_text(&filling->script, digits);
@@ -402,7 +405,7 @@ static void fill_part(struct filling *filling, const struct part *part, bool she
             if (shell)
                 add_quoted(filling, part->place);
             else
-                add_piece(filling, filling->value.data, filling->value.size - 1);
+                add_piece(filling, filling->value.data, filling->value.size - 1, false);
         }
     }
 }
