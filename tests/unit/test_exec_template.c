@@ -185,12 +185,32 @@ static void a_template_that_cannot_be_is_refused_in_words(void) {
     CU_ASSERT_PTR_NULL(template);
 }
 
+static void a_style_travels_with_its_template(void) {
+    const struct exec_style style = {.text = true, .plus = true, .mark = ",,", .names = "x\0xy", .names_size = 5};
+    const char *const values[] = {"a b/c.d.e", "f"};
+    struct exec_template *template = NULL, *there = NULL;
+    struct exec_bytes bytes = {0}, tag = {0};
+    size_t used;
+    CU_ASSERT_EQUAL_FATAL(
+        exec_template_parse(&template, (const char *const[]){"{} ,, {x/..}{xy.} {1+..}{#}"}, 1, &style, NULL), 0);
+    CU_ASSERT_EQUAL_FATAL(exec_template_pack(template, &bytes), 0);
+    CU_ASSERT_EQUAL_FATAL(exec_template_unpack(&there, bytes.data, bytes.size, &used), 0);
+    CU_ASSERT_EQUAL(used, bytes.size);
+    exec_template_tag(there, &(struct exec_values){.seq = 7, .count = 2, .value = values}, &tag);
+    exec_bytes_add(&tag, "", 1);
+    CU_ASSERT_STRING_EQUAL(tag.data, "{} a b/c.d.e f cf d.e7\t");
+    exec_template_free(template);
+    exec_template_free(there);
+    exec_bytes_free(&bytes);
+    exec_bytes_free(&tag);
+}
+
 static void bytes_that_are_no_template_are_refused(void) {
+    const struct exec_style style = {.mark = ",,", .names = "x", .names_size = 2};
     struct exec_template *template = NULL;
     struct exec_bytes bytes = {0};
     size_t used;
-    CU_ASSERT_EQUAL_FATAL(
-        exec_template_parse(&template, (const char *const[]){"echo", "{}"}, 2, &(struct exec_style){0}, NULL), 0);
+    CU_ASSERT_EQUAL_FATAL(exec_template_parse(&template, (const char *const[]){"echo", ",,"}, 2, &style, NULL), 0);
     CU_ASSERT_EQUAL_FATAL(exec_template_pack(template, &bytes), 0);
     exec_template_free(template);
     for (size_t size = 0; size < bytes.size; size++)
@@ -355,6 +375,7 @@ int main(void) {
         UNIT(one_plain_word_or_several_start_the_program_itself),
         UNIT(a_command_is_known_by_its_program_where_that_is_one),
         UNIT(a_template_that_cannot_be_is_refused_in_words),
+        UNIT(a_style_travels_with_its_template),
         UNIT(bytes_that_are_no_template_are_refused),
         UNIT(a_shell_gives_back_every_value_wherever_it_stands),
         UNIT(numbers_can_be_computed_with),
