@@ -31,11 +31,12 @@ const rp_job_option exec_option_table[] = {
     {"keep-order", NULL, "the same"},
     {"tag", NULL, "each line of output begins with the inputs and a tab"},
     {"tagstring", "TEXT", "each line begins with TEXT, which may have replacement strings, and a tab"},
-    {"v", NULL, "show each command before its output; also --verbose"},
+    {"v", NULL, "show each command before its output"},
+    {"t", NULL, "the same on standard error; also --verbose"},
     {"verbose", NULL, "the same"},
-    {"t", NULL, "the same on standard error"},
     {"line-buffer", NULL, "lines of output as they come, not a command's together; also --lb, -u, --ungroup"},
     {"lb", NULL, "the same"},
+    {"linebuffer", NULL, "the same"},
     {"u", NULL, "the same"},
     {"ungroup", NULL, "the same"},
     {"group", NULL, "a command's output together, which is the rule"},
@@ -198,8 +199,8 @@ int exec_options_read(rp_job_run *run, struct exec_options *options) {
         .line_buffer = given(run, "line-buffer", "lb") || given(run, "u", "ungroup"),
         .quote = given(run, "q", "quote"),
         .plus = given(run, "plus", NULL),
-        .show_out = given(run, "v", "verbose"),
-        .show_err = given(run, "t", NULL),
+        .show_out = given(run, "v", NULL),
+        .show_err = given(run, "t", "verbose"),
         .bar = given(run, "bar", "eta"),
         .none_is_fine = given(run, "r", "no-run-if-empty"),
         .tag = given(run, "tagstring", NULL),
@@ -212,6 +213,7 @@ int exec_options_read(rp_job_run *run, struct exec_options *options) {
         .serve = given(run, "serve", NULL),
         .serve_end = given(run, "serve-end", NULL),
     };
+    options->line_buffer = options->line_buffer || given(run, "linebuffer", NULL);
     const char *whole = options->mark ? options->mark : "{}";
     if (!options->tag && given(run, "tag", NULL)) options->tag = whole;
     if (options->tag && !*options->tag) options->tag = NULL;
