@@ -15,7 +15,7 @@ const rp_job_option exec_option_table[] = {
     {"max-args", "COUNT", "the same"},
     {"link", NULL, "all ::: are linked, as with :::+, and short ones begin again; also --xapply"},
     {"xapply", NULL, "the same"},
-    {"header", ":", "the first value of each input is its name: {name} is one of {1} {2} ..."},
+    {"header", ":", "the first value of each input names it: {name} is one of {1} ...; mpirun needs --header=:"},
     {"r", NULL, "inputs of nothing but blanks are none, and none at all are fine; also --no-run-if-empty"},
     {"no-run-if-empty", NULL, "the same"},
     {"trim", "n|l|r|lr", "take blanks away on the left or right of values (with --colsep lr unless said)"},
