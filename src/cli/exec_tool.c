@@ -22,7 +22,9 @@ static int run_exec(const struct options *options, rp_job_run *run) {
     const struct exec *exec = run->state;
     if (exec->options.dry_run) return is_first_rank() ? dry_run(options, run) : EXIT_DONE;
     if (options->store && exec_store_check(run)) return complain(EXIT_USAGE, run->message);
-    return run_on_pool(options, run);
+    struct options shown = *options;
+    if (exec->options.bar) shown.progress = PROGRESS_BAR;
+    return run_on_pool(&shown, run);
 }
 
 const struct tool tool_exec = {&exec_job, run_exec};

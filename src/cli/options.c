@@ -1,5 +1,6 @@
 /* The pool options: one table entry each, from which come the parser, the RANKPOOL_... variables and the help. */
 #include "cli.h"
+#include "exec/exec.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -112,7 +113,7 @@ static int set_memory(struct options *options, const char *name, const char *val
 
 static int set_progress(struct options *options, const char *name, const char *value, rp_error *error) {
     int i = choose(value, (const char *const[]){"auto", "bar", "lines", "none", NULL});
-    if (i < 0) return wrong(error, name, value, "auto, bar, lines or none");
+    if (i < 0) return wrong(error, name, value, "auto, bar, lines or none, as in --progress bar");
     options->progress = (enum progress_kind)i;
     return 0;
 }
@@ -290,8 +291,13 @@ int options_read(struct options *options, const rp_job *job, int argc, const cha
         const struct pool_option *option = two_dashes && !own ? find(name, length) : NULL;
         error->code = RP_EUSAGE;
         if (!own && !option) {
-            snprintf(error->text, sizeof error->text, "there is no option %.60s%s%s: see rankpool%s%s --help", word,
-                     job ? " for " : "", job ? job->name : "", job ? " " : "", job ? job->name : "");
+            const char *hint =
+                job && job->command ? exec_option_hint(word + 1 + two_dashes, two_dashes ? length : 1) : NULL;
+            if (hint)
+                snprintf(error->text, sizeof error->text, "there is no option %.60s for %s: %s", word, job->name, hint);
+            else
+                snprintf(error->text, sizeof error->text, "there is no option %.60s%s%s: see rankpool%s%s --help", word,
+                         job ? " for " : "", job ? job->name : "", job ? " " : "", job ? job->name : "");
             return RP_EUSAGE;
         }
         bool takes_value = own ? own->value != NULL : option->value != NULL;

@@ -15,7 +15,7 @@ static const char *given(const rp_job_run *run, const char *name, const char *al
 }
 
 /* \t is a tab, the rest is as it stands. Given: free. */
-static char *read_column(const char *text) {
+static char *read_tabs(const char *text) {
     char *column = strdup(text), *to = column;
     for (const char *from = text; column && *from; from++) {
         bool tab = from[0] == '\\' && from[1] == 't';
@@ -34,6 +34,20 @@ static int read_arguments(rp_job_run *run, uint64_t *arguments) {
     return 0;
 }
 
+/* Columns are trimmed unless somebody says otherwise. */
+static int read_trim(rp_job_run *run, struct exec_inputs_options *options) {
+    static const char *const words[] = {"n", "l", "r", "lr", "rl"};
+    const char *value = rp_job_option_value(run, "trim");
+    if (!value) value = options->column ? "lr" : "n";
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (strcmp(value, words[i])) continue;
+        options->trim_left = strchr(value, 'l') != NULL;
+        options->trim_right = strchr(value, 'r') != NULL;
+        return 0;
+    }
+    return rp_job_fail(run, "--trim \"%.60s\" is not valid: expected l, r or lr, the sides to trim, or n", value);
+}
+
 /* The files of -a, in the order given. Given: free. */
 static const char **read_files(const rp_job_run *run, size_t *count) {
     size_t options = 0;
@@ -47,15 +61,41 @@ static const char **read_files(const rp_job_run *run, size_t *count) {
 
 static int open_inputs(rp_job_run *run, struct exec *exec, int argc, const char *const *argv) {
     struct exec_inputs_options options = {.commands = rp_job_option_value(run, "commands"),
-                                          .null = given(run, "0", "null") != NULL};
-    const char *column = rp_job_option_value(run, "colsep");
+                                          .null = given(run, "0", "null") != NULL,
+                                          .link = given(run, "link", "xapply") != NULL,
+                                          .header = rp_job_option_value(run, "header") != NULL,
+                                          .no_blank = exec->options.none_is_fine};
+    const char *column = given(run, "colsep", "C");
     rp_error error = {0};
     if (column && !*column) return rp_job_fail(run, "--colsep is empty; expected what stands between two columns");
-    if (read_arguments(run, &options.arguments)) return RP_EUSAGE;
     options.files = exec->files = read_files(run, &options.file_count);
-    options.column = exec->column = column ? read_column(column) : NULL;
+    options.column = exec->column = column ? read_tabs(column) : NULL;
     if (!exec->files || (column && !exec->column)) return rp_job_fail(run, "out of memory");
+    if (read_arguments(run, &options.arguments) || read_trim(run, &options)) return RP_EUSAGE;
     int rc = exec_inputs_open(&exec->inputs, &options, argv, (size_t)argc, &error);
+    if (rc) return rp_job_fail(run, "%s", error.text);
+    if (options.header) exec_inputs_header(exec->inputs, &exec->names);
+    return exec->names.failed ? rp_job_fail(run, "out of memory") : 0;
+}
+
+/* The command and the tag. */
+static int parse_templates(rp_job_run *run, struct exec *exec, const char *const *words, size_t count) {
+    struct exec_style style = {.shell = exec->options.shell,
+                               .quote = exec->options.quote,
+                               .plus = exec->options.plus,
+                               .mark = exec->options.mark,
+                               .names = exec->names.data,
+                               .names_size = exec->names.size};
+    rp_error error = {0};
+    int rc = exec_template_parse(&exec->template, words, count, &style, &error);
+    if (rc) return rp_job_fail(run, "%s", error.text);
+    if (!exec->options.tag) return 0;
+    char *tag = read_tabs(exec->options.tag);
+    if (!tag) return rp_job_fail(run, "out of memory");
+    style.shell = false;
+    style.text = true;
+    rc = exec_template_parse(&exec->tag, (const char *const[]){tag}, 1, &style, &error);
+    free(tag);
     return rc ? rp_job_fail(run, "%s", error.text) : 0;
 }
 
@@ -71,17 +111,15 @@ static int check_served(rp_job_run *run, const struct exec *exec, int words) {
 static int plan_parts(rp_job_run *run, struct exec *exec, int argc, const char *const argv[]) {
     const char *commands = rp_job_option_value(run, "commands");
     int words = 0;
-    rp_error error = {0};
     while (words < argc && !exec_inputs_begin(argv[words])) words++;
     if (commands && words)
         return rp_job_fail(run,
                            "--commands %.60s has whole commands, and the command \"%.60s\" was given too; give one",
                            commands, argv[0]);
     if (exec_options_read(run, &exec->options)) return RP_EUSAGE;
-    int rc = exec_template_parse(&exec->template, argv, (size_t)words, exec->options.shell, &error);
-    if (rc) return rp_job_fail(run, "%s", error.text);
-    if (check_served(run, exec, words)) return RP_EUSAGE;
-    rc = open_inputs(run, exec, argc - words, argv + words);
+    int rc = open_inputs(run, exec, argc - words, argv + words);
+    if (!rc) rc = parse_templates(run, exec, argv, (size_t)words);
+    if (!rc) rc = check_served(run, exec, words);
     if (rc) return rc;
     if (exec_told_pack(exec, &exec->args)) return rp_job_fail(run, "out of memory");
     return exec_collect_begin(run, exec);
@@ -91,8 +129,10 @@ static void free_exec(struct exec *exec) {
     exec_collect_free(exec->output);
     exec_inputs_free(exec->inputs);
     exec_template_free(exec->template);
+    exec_template_free(exec->tag);
     exec_bytes_free(&exec->args);
     exec_bytes_free(&exec->set);
+    exec_bytes_free(&exec->names);
     free((void *)exec->options.env);
     free((void *)exec->files);
     free(exec->column);
@@ -131,9 +171,9 @@ int exec_fill(const struct exec *exec, uint64_t seq, uint32_t slot, const char *
     const char **value = exec_values_list(data, size, &count);
     if (!value) return RP_ENOMEM;
     const struct exec_values values = {.seq = seq, .slot = slot, .count = count, .value = value};
-    if (tag) {
+    if (tag && exec->tag) {
         tag->size = 0;
-        exec_values_tag(tag, &values);
+        exec_template_tag(exec->tag, &values, tag);
     }
     int rc = tag && tag->failed ? RP_ENOMEM : exec_template_fill(exec->template, &values, command);
     free((void *)value);
@@ -158,7 +198,9 @@ static int each_set(rp_job_run *run, take_set *take, void *self) {
         if (rc) return rc;
     }
     if (rc) return rp_job_fail(run, "%s", error.text);
-    return seq ? 0 : rp_job_fail(run, "no input: give values after :::, a file after ::::, or lines on standard input");
+    return seq || exec->options.none_is_fine
+               ? 0
+               : rp_job_fail(run, "no input: give values after :::, a file after ::::, or lines on standard input");
 }
 
 struct feeding {
@@ -187,7 +229,7 @@ static int print_command(void *self, uint64_t seq, const struct exec_bytes *set)
     struct exec_command command;
     int rc = exec_fill(exec, seq, 1, set->data, set->size, &tag, &command);
     if (!rc) {
-        if (exec->options.tag && fwrite(tag.data, 1, tag.size, run->out) != tag.size) rc = RP_EOUTPUT;
+        if (exec->tag && fwrite(tag.data, 1, tag.size, run->out) != tag.size) rc = RP_EOUTPUT;
         if (!rc && fprintf(run->out, "%s\n", command.text) < 0) rc = RP_EOUTPUT;
         exec_command_free(&command);
     }

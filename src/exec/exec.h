@@ -29,7 +29,12 @@ enum exec_resume {
 
 /* The job's own options, checked. Strings are lent from the command line. */
 struct exec_options {
-    bool keep_order, tag, line_buffer, dry_run, shell;
+    bool keep_order, line_buffer, dry_run, shell, quote, plus;
+    bool show_out, show_err;                /* a command, before its output */
+    bool bar;                               /* progress as a bar */
+    bool none_is_fine;                      /* no input at all */
+    const char *tag;                        /* a text with replacement strings, before each line; NULL: none */
+    const char *mark;                       /* instead of {}; NULL: not given */
     const char *results, *joblog, *workdir; /* NULL: not given */
     enum exec_resume resume;
     uint32_t retries;       /* how often a task that fails is run in all; 0: not given */
@@ -48,10 +53,11 @@ struct exec_options {
 struct exec_output;
 struct exec {
     struct exec_options options;
-    struct exec_template *template;
+    struct exec_template *template, *tag; /* of each line; NULL: none */
     struct exec_inputs *inputs;
     struct exec_bytes args;     /* of the map: what workers are told */
     struct exec_bytes set;      /* of inputs: the one that is put now */
+    struct exec_bytes names;    /* of inputs, each ended by 0; --header */
     const char **files;         /* of -a */
     char *column;               /* of --colsep */
     struct exec_output *output; /* collect.c's */
@@ -60,6 +66,8 @@ struct exec {
 /* options.c: all of them into *options; options->env is the caller's to free, also after a failure. 0 or rp_job_fail(). */
 int exec_options_read(rp_job_run *run, struct exec_options *options);
 extern const rp_job_option exec_option_table[];
+/* What to do instead of an option of GNU parallel's that is none here, by its name without dashes; NULL: nothing is known. */
+const char *exec_option_hint(const char *name, size_t length);
 /* The job, for the program's table; run->state is a struct exec. */
 extern const rp_job exec_job;
 /* --dry-run, of a job that is planned: the commands go to run->out, and nothing runs. 0, rp_job_fail(), RP_ENOMEM, or
@@ -69,7 +77,7 @@ int exec_print_commands(rp_job_run *run);
 int exec_store_check(rp_job_run *run);
 
 /* exec.c: the command of this number and these values, each of which is ended by 0, as it is shown here; and, where `tag`
- * is not NULL, the tag of its lines. RP_ENOMEM. */
+ * is not NULL, the tag of its lines, if they have one. RP_ENOMEM. */
 int exec_fill(const struct exec *exec, uint64_t seq, uint32_t slot, const char *data, size_t size,
               struct exec_bytes *tag, struct exec_command *command);
 

@@ -12,6 +12,7 @@
 
 struct source {
     bool linked; /* to the source before */
+    bool ended;  /* once, and has begun again */
     bool is_file;
     const char *const *word; /* [count] of no file */
     size_t count, at;
@@ -25,6 +26,7 @@ struct exec_inputs {
     struct source *source; /* [sources] */
     size_t sources, capacity;
     bool started, ended;
+    rp_error failed; /* at its header */
 };
 
 static int wrong(rp_error *error, int code, const char *text, const char *what) {
@@ -48,7 +50,7 @@ static struct source *add_source(struct exec_inputs *inputs, bool linked) {
         inputs->capacity = capacity;
     }
     struct source *source = &inputs->source[inputs->sources];
-    *source = (struct source){.linked = linked && inputs->sources > 0};
+    *source = (struct source){.linked = (linked || inputs->options.link) && inputs->sources > 0};
     inputs->sources++;
     return source;
 }
@@ -108,7 +110,7 @@ static void mark_groups(struct exec_inputs *inputs) {
     bool again = false;
     for (size_t i = 0; i < inputs->sources; i++) {
         again = again || (i > 0 && !inputs->source[i].linked);
-        inputs->source[i].lines.again = again;
+        inputs->source[i].lines.again = again || (inputs->options.link && inputs->sources > 1);
     }
 }
 
@@ -156,9 +158,28 @@ static int step_source(struct source *source, rp_error *error) {
     return 1;
 }
 
-static int rewind_source(struct source *source, rp_error *error) {
+static int rewind_source(const struct exec_inputs *inputs, struct source *source, rp_error *error) {
     source->at = 0;
-    return source->is_file ? exec_lines_rewind(&source->lines, error) : 0;
+    int rc = source->is_file ? exec_lines_rewind(&source->lines, error) : 0;
+    if (!rc && inputs->options.header) rc = step_source(source, error);
+    return rc < 0 ? rc : 0;
+}
+
+/* With --link: one that has no more begins again, until that is so of all. */
+static int step_linked(struct exec_inputs *inputs, rp_error *error) {
+    bool all_ended = true;
+    int rc = 1;
+    for (size_t i = 0; i < inputs->sources && rc == 1; i++) {
+        struct source *source = &inputs->source[i];
+        rc = step_source(source, error);
+        if (rc == 0) {
+            source->ended = true;
+            rc = rewind_source(inputs, source, error);
+            if (rc == 0) rc = step_source(source, error);
+        }
+        all_ended = all_ended && source->ended;
+    }
+    return rc == 1 && all_ended ? 0 : rc;
 }
 
 /* The sources of a group, from the first of them on: 1; 0: one of them has no more; or a code. */
@@ -170,9 +191,9 @@ static int step_group(struct exec_inputs *inputs, size_t begin, rp_error *error)
 }
 
 static int rewind_group(struct exec_inputs *inputs, size_t begin, rp_error *error) {
-    int rc = rewind_source(&inputs->source[begin], error);
+    int rc = rewind_source(inputs, &inputs->source[begin], error);
     for (size_t i = begin + 1; rc == 0 && i < inputs->sources && inputs->source[i].linked; i++)
-        rc = rewind_source(&inputs->source[i], error);
+        rc = rewind_source(inputs, &inputs->source[i], error);
     return rc;
 }
 
@@ -186,6 +207,7 @@ static int start(struct exec_inputs *inputs, rp_error *error) {
 }
 
 static int step(struct exec_inputs *inputs, rp_error *error) {
+    if (inputs->options.link) return step_linked(inputs, error);
     if (!inputs->started) return start(inputs, error);
     for (size_t end = inputs->sources; end > 0;) {
         size_t begin = end - 1;
@@ -206,20 +228,51 @@ static int step(struct exec_inputs *inputs, rp_error *error) {
 
 /* ---- Sets ---------------------------------------------------------------------------------------------- */
 
-static void add_value(struct exec_bytes *set, const char *value, size_t size, const char *column) {
-    const char *cut;
+static bool is_blank(char c) { return c && strchr(" \t\n\v\f\r", c); }
+
+static void add_trimmed(struct exec_bytes *set, const char *value, size_t size,
+                        const struct exec_inputs_options *options) {
+    for (; options->trim_left && size && is_blank(*value); size--) value++;
+    while (options->trim_right && size && is_blank(value[size - 1])) size--;
+    exec_bytes_add(set, value, size);
+    exec_bytes_add(set, "", 1);
+}
+
+static void add_value(struct exec_bytes *set, const char *value, size_t size,
+                      const struct exec_inputs_options *options) {
+    const char *column = options->column, *cut;
     while (column && (cut = strstr(value, column))) {
-        exec_bytes_add(set, value, (size_t)(cut - value));
-        exec_bytes_add(set, "", 1);
+        add_trimmed(set, value, (size_t)(cut - value), options);
         size -= (size_t)(cut - value) + strlen(column);
         value = cut + strlen(column);
     }
-    exec_bytes_add(set, value, size + 1);
+    add_trimmed(set, value, size, options);
 }
 
-/* A line of --commands that is none. */
+static void add_values(const struct exec_inputs *inputs, struct exec_bytes *set) {
+    for (size_t i = 0; i < inputs->sources; i++)
+        add_value(set, inputs->source[i].value, inputs->source[i].size, &inputs->options);
+}
+
+void exec_inputs_header(struct exec_inputs *inputs, struct exec_bytes *names) {
+    int rc = 1;
+    for (size_t i = 0; i < inputs->sources && rc == 1; i++) rc = step_source(&inputs->source[i], &inputs->failed);
+    if (rc == RP_ENOMEM) wrong(&inputs->failed, rc, "%s", rp_strerror(rc));
+    if (rc == 1) add_values(inputs, names);
+    inputs->ended = rc == 0;
+}
+
+/* A line of --commands that is none, or nothing but blanks where those are no input. */
 static bool is_skipped(const struct exec_inputs *inputs) {
     const char *value = inputs->source[0].value;
+    if (inputs->options.no_blank) {
+        size_t blank = 0;
+        for (size_t i = 0; i < inputs->sources; i++) {
+            const char *text = inputs->source[i].value;
+            blank += !text[strspn(text, " \t\n\v\f\r")];
+        }
+        if (blank == inputs->sources) return true;
+    }
     if (!inputs->options.commands) return false;
     value += strspn(value, " \t");
     return !*value || *value == '#';
@@ -228,14 +281,17 @@ static bool is_skipped(const struct exec_inputs *inputs) {
 int exec_inputs_next(struct exec_inputs *inputs, struct exec_bytes *set, rp_error *error) {
     uint64_t want = inputs->options.arguments ? inputs->options.arguments : 1, have = 0;
     set->size = 0;
+    if (inputs->failed.code) {
+        *error = inputs->failed;
+        return error->code;
+    }
     while (have < want && !inputs->ended) {
         int rc = step(inputs, error);
         inputs->ended = rc != 1;
         if (rc == RP_ENOMEM) return wrong(error, rc, "%s", rp_strerror(rc));
         if (rc < 0) return rc;
         if (rc == 0 || is_skipped(inputs)) continue;
-        for (size_t i = 0; i < inputs->sources; i++)
-            add_value(set, inputs->source[i].value, inputs->source[i].size, inputs->options.column);
+        add_values(inputs, set);
         have++;
     }
     if (set->failed) return wrong(error, RP_ENOMEM, "%s", rp_strerror(RP_ENOMEM));

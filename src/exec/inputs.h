@@ -13,6 +13,10 @@ struct exec_inputs_options {
     bool null;            /* lines end with 0 */
     const char *column;   /* what separates the columns of a line; NULL: a line is one value */
     uint64_t arguments;   /* values a set, of a single source; 0: 1 */
+    bool link;            /* all sources step together, and one that has ended begins again, until all have ended */
+    bool header;          /* the first value of each source is its name, and no input */
+    bool no_blank;        /* a set of nothing but blanks is left out */
+    bool trim_left, trim_right; /* blanks at the begin, or the end, of a value */
 };
 
 enum { EXEC_VALUE_MAX = (128 << 10) - 1 }; /* bytes of an argument that Linux passes on: MAX_ARG_STRLEN with its 0 */
@@ -28,6 +32,8 @@ void exec_inputs_free(struct exec_inputs *inputs);
 bool exec_inputs_begin(const char *word);
 /* Does it read a terminal? The user should know. */
 bool exec_inputs_terminal(const struct exec_inputs *inputs);
+/* With options.header: the names, each ended by 0. It may read; what cannot be read is told by exec_inputs_next. */
+void exec_inputs_header(struct exec_inputs *inputs, struct exec_bytes *names);
 /* The next set of values, each ended by 0, instead of what *set had. 1; 0: there is none; RP_EUSAGE or RP_ENOMEM. */
 int exec_inputs_next(struct exec_inputs *inputs, struct exec_bytes *set, rp_error *error);
 

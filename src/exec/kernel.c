@@ -19,6 +19,7 @@ static void free_runner(void *state) {
     exec_bytes_free(&runner->question);
     exec_station_close(&runner->station);
     exec_template_free(runner->template);
+    exec_template_free(runner->tag);
     free((void *)runner->env);
     free(runner);
 }
@@ -119,8 +120,10 @@ static int run_it(struct exec_runner *runner, rp_task *task, const struct exec_c
     const int error = exec_station_empty(runner->station.out), other = exec_station_empty(runner->station.err);
     if (error || other)
         return rp_task_fail(task, "no room for output on %s: %s", report->host, strerror(error ? error : other));
-    if (runner->told.line_buffer && exec_lines_out_open(&lines, task, runner->told.tag ? values : NULL))
+    if (runner->told.line_buffer && exec_lines_out_open(&lines, task))
         return rp_task_fail(task, "no pipe for output on %s: %s", report->host, strerror(errno));
+    if (runner->told.line_buffer && runner->tag) exec_template_tag(runner->tag, values, &lines.tag);
+    if (runner->told.line_buffer && runner->told.show_out) exec_lines_out_say(&lines, command->text);
     run(runner, task, command, runner->told.line_buffer ? &lines : NULL, &attempt);
     if (runner->told.line_buffer) report->received = exec_lines_out_close(&lines);
     return is_tried_again(runner, task, head, report) ? 0 : exec_attempt_write(runner, task, &attempt);

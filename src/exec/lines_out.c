@@ -8,11 +8,11 @@
 
 enum { LINE_MAX_SIZE = 256 << 10, READ_SIZE = 64 << 10 };
 
-int exec_lines_out_open(struct exec_lines_out *lines, rp_task *task, const struct exec_values *tag) {
+int exec_lines_out_open(struct exec_lines_out *lines, rp_task *task) {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC)) return RP_ESYSTEM;
     fcntl(ends[0], F_SETFL, O_NONBLOCK); /* of the reader alone */
-    *lines = (struct exec_lines_out){.task = task, .tag = tag, .from = ends[0], .to = ends[1]};
+    *lines = (struct exec_lines_out){.task = task, .from = ends[0], .to = ends[1]};
     return 0;
 }
 
@@ -24,10 +24,18 @@ void exec_lines_out_started(struct exec_lines_out *lines) {
 /* A text ends at its first 0, which a line of text has none of. */
 static void print(struct exec_lines_out *lines, const char *line, size_t size) {
     struct exec_bytes text = {0};
-    if (lines->tag) exec_values_tag(&text, lines->tag);
+    exec_bytes_add(&text, lines->tag.data, lines->tag.size);
     exec_bytes_add(&text, line, size);
     exec_bytes_add(&text, "", 1);
     if (!text.failed) rp_task_print(lines->task, "%s", text.data);
+    exec_bytes_free(&text);
+}
+
+void exec_lines_out_say(struct exec_lines_out *lines, const char *line) {
+    struct exec_bytes text = {0};
+    exec_bytes_text(&text, line);
+    exec_bytes_text(&text, "\n");
+    if (!text.failed) print(lines, text.data, text.size);
     exec_bytes_free(&text);
 }
 
@@ -69,6 +77,7 @@ uint64_t exec_lines_out_close(struct exec_lines_out *lines) {
     } while (lines->received > before);
     if (!lines->waiting.failed) print_lines(lines, true);
     exec_bytes_free(&lines->waiting);
+    exec_bytes_free(&lines->tag);
     close(lines->from);
     if (lines->to >= 0) close(lines->to);
     return lines->received;

@@ -6,14 +6,16 @@
 
 struct exec_lines_out {
     rp_task *task;
-    const struct exec_values *tag; /* NULL: lines are not tagged */
-    int from, to;                  /* the pipe's ends, -1: closed */
-    struct exec_bytes waiting;     /* what has come of a line that has not ended */
+    struct exec_bytes tag;     /* of each line */
+    int from, to;              /* the pipe's ends, -1: closed */
+    struct exec_bytes waiting; /* what has come of a line that has not ended */
     uint64_t received;
 };
 
-/* 0, or RP_ESYSTEM (see errno). `tag` is lent. */
-int exec_lines_out_open(struct exec_lines_out *lines, rp_task *task, const struct exec_values *tag);
+/* 0, or RP_ESYSTEM (see errno). Then lines->tag may be filled. */
+int exec_lines_out_open(struct exec_lines_out *lines, rp_task *task);
+/* A line of our own, without its newline. */
+void exec_lines_out_say(struct exec_lines_out *lines, const char *line);
 /* The command has its end of the pipe by now. */
 void exec_lines_out_started(struct exec_lines_out *lines);
 /* As struct exec_watch has it. */

@@ -13,13 +13,35 @@ const rp_job_option exec_option_table[] = {
     {"N", "COUNT", "values a command, from a single source: {1} {2} ...; also -n, --max-args"},
     {"n", "COUNT", "the same"},
     {"max-args", "COUNT", "the same"},
+    {"link", NULL, "all ::: are linked, as with :::+, and short ones begin again; also --xapply"},
+    {"xapply", NULL, "the same"},
+    {"header", ":", "the first value of each input names it: {name} is one of {1} ...; mpirun needs --header=:"},
+    {"r", NULL, "inputs of nothing but blanks are none, and none at all are fine; also --no-run-if-empty"},
+    {"no-run-if-empty", NULL, "the same"},
+    {"trim", "n|l|r|lr", "take blanks away on the left or right of values (with --colsep lr unless said)"},
     {"colsep", "TEXT", "a line is columns with TEXT between them: {1} {2} ...; \\t is a tab"},
+    {"C", "TEXT", "the same"},
     {"shell", NULL, "a command of several words is for /bin/sh, too"},
+    {"q", NULL, "a command in one word is a program, too, not for /bin/sh; also --quote"},
+    {"quote", NULL, "the same"},
+    {"I", "TEXT", "TEXT is the replacement string, not {}"},
+    {"plus", NULL, "more of them: {..} {...} {/..} {/...} {+/} {+.} {+..} {+...}"},
     {"dry-run", NULL, "print the commands, run nothing"},
     {"k", NULL, "output in the order of the inputs; also --keep-order"},
     {"keep-order", NULL, "the same"},
     {"tag", NULL, "each line of output begins with the inputs and a tab"},
-    {"line-buffer", NULL, "lines of output as they come, not a command's together"},
+    {"tagstring", "TEXT", "each line begins with TEXT, which may have replacement strings, and a tab"},
+    {"v", NULL, "show each command before its output"},
+    {"t", NULL, "the same on standard error; also --verbose"},
+    {"verbose", NULL, "the same"},
+    {"line-buffer", NULL, "lines of output as they come, not a command's together; also --lb, -u, --ungroup"},
+    {"lb", NULL, "the same"},
+    {"linebuffer", NULL, "the same"},
+    {"u", NULL, "the same"},
+    {"ungroup", NULL, "the same"},
+    {"group", NULL, "a command's output together, which is the rule"},
+    {"bar", NULL, "progress as a bar, as with --progress bar; also --eta"},
+    {"eta", NULL, "the same"},
     {"results", "DIR", "stdout, stderr and exit code of each command go to files in DIR"},
     {"joblog", "FILE", "a line for each command that has ended"},
     {"resume", NULL, "skip what --joblog FILE has"},
@@ -35,8 +57,10 @@ const rp_job_option exec_option_table[] = {
     {"serve", NULL, "the command is started once a worker: an input is a line in, an answer a line out"},
     {"serve-end", "LINE", "with --serve: an answer is all lines up to this one"},
     {"jobs-per-worker", "N", "commands at once in the place of each worker, for those that wait"},
-    {"j", "N", "commands at once, on each rank: as --crew N; also --jobs"},
+    {"j", "N", "commands at once, on each rank: as --crew N; also --jobs, -P, --max-procs"},
     {"jobs", "N", "the same"},
+    {"P", "N", "the same"},
+    {"max-procs", "N", "the same"},
     {0},
 };
 
@@ -138,7 +162,9 @@ static int check_serve(rp_job_run *run, const struct exec_options *options) {
 /* How many at once. */
 static int read_jobs(rp_job_run *run, struct exec_options *options) {
     uint64_t jobs = 0, each = 0;
-    const char *value = given(run, "j", "jobs"), *per_worker = given(run, "jobs-per-worker", NULL);
+    const char *value = given(run, "j", "jobs"), *other = given(run, "P", "max-procs"),
+               *per_worker = given(run, "jobs-per-worker", NULL);
+    if (!value) value = other;
     if (value && (rp_read_uint64(value, &jobs, NULL) || jobs < 1 || jobs > 1024))
         return rp_job_fail(
             run, "-j \"%.20s\" is not valid: expected a number from 1 to 1024; a command a core needs none", value);
@@ -156,6 +182,11 @@ static int read_rest(rp_job_run *run, struct exec_options *options) {
     const char *delay = given(run, "delay", NULL);
     if (delay && rp_read_seconds(delay, &options->delay_s, NULL))
         return wrong(run, "delay", delay, "seconds such as 0.5, or 250ms, 2m");
+    const char *header = given(run, "header", NULL);
+    if (header && strcmp(header, ":")) return wrong(run, "header", header, "a colon, which is for the first value");
+    if (options->mark && !*options->mark) return rp_job_fail(run, "-I is empty; expected a text, such as in: -I ,,");
+    if (options->shell && options->quote)
+        return rp_job_fail(run, "--shell and --quote were both given, and mean the opposite; give one");
     if (options->results && !*options->results) return wrong(run, "results", "", "the name of a folder");
     if (options->joblog && !*options->joblog) return wrong(run, "joblog", "", "the name of a file");
     if (options->workdir && !*options->workdir) return wrong(run, "workdir", "", "the name of a folder");
@@ -165,8 +196,15 @@ static int read_rest(rp_job_run *run, struct exec_options *options) {
 int exec_options_read(rp_job_run *run, struct exec_options *options) {
     *options = (struct exec_options){
         .keep_order = given(run, "k", "keep-order"),
-        .tag = given(run, "tag", NULL),
-        .line_buffer = given(run, "line-buffer", NULL),
+        .line_buffer = given(run, "line-buffer", "lb") || given(run, "u", "ungroup"),
+        .quote = given(run, "q", "quote"),
+        .plus = given(run, "plus", NULL),
+        .show_out = given(run, "v", NULL),
+        .show_err = given(run, "t", "verbose"),
+        .bar = given(run, "bar", "eta"),
+        .none_is_fine = given(run, "r", "no-run-if-empty"),
+        .tag = given(run, "tagstring", NULL),
+        .mark = given(run, "I", NULL),
         .dry_run = given(run, "dry-run", NULL),
         .shell = given(run, "shell", NULL),
         .results = given(run, "results", NULL),
@@ -175,6 +213,10 @@ int exec_options_read(rp_job_run *run, struct exec_options *options) {
         .serve = given(run, "serve", NULL),
         .serve_end = given(run, "serve-end", NULL),
     };
+    options->line_buffer = options->line_buffer || given(run, "linebuffer", NULL);
+    const char *whole = options->mark ? options->mark : "{}";
+    if (!options->tag && given(run, "tag", NULL)) options->tag = whole;
+    if (options->tag && !*options->tag) options->tag = NULL;
     int rc = read_rest(run, options);
     if (!rc) rc = read_jobs(run, options);
     if (!rc) rc = read_timeout(run, options);
@@ -198,4 +240,69 @@ int exec_store_check(rp_job_run *run) {
         return rp_job_fail(run, "--timeout %.20s depends on the run, which no store can keep: give a time such as 30s",
                            timeout);
     return 0;
+}
+
+/* ---- What is not there ---------------------------------------------------------------------------------- */
+
+const char *exec_option_hint(const char *name, size_t length) {
+    static const char hosts[] = "hosts come from mpirun or srun: mpirun --host a:8,b:8 rankpool exec ...";
+    static const char files[] =
+        "hosts of a cluster share their files; what they do not share is for the command to copy";
+    static const char pipe[] = "a command has no standard input; split the file, and give the parts' names as inputs";
+    static const char load[] = "the pool has a fixed number of workers; -j N or --crew N says how many";
+    static const char memory[] = "--memory, before exec, limits what a worker may allocate";
+    static const struct {
+        const char *name, *hint;
+    } known[] = {
+        {"S", hosts},
+        {"sshlogin", hosts},
+        {"sshloginfile", hosts},
+        {"slf", hosts},
+        {"onall", hosts},
+        {"nonall", hosts},
+        {"transfer", files},
+        {"transferfile", files},
+        {"return", files},
+        {"cleanup", files},
+        {"basefile", files},
+        {"trc", files},
+        {"pipe", pipe},
+        {"pipepart", pipe},
+        {"spreadstdin", pipe},
+        {"block", pipe},
+        {"recstart", pipe},
+        {"recend", pipe},
+        {"cat", pipe},
+        {"fifo", pipe},
+        {"round-robin", "--serve keeps a program running for many inputs"},
+        {"load", load},
+        {"noswap", load},
+        {"limit", load},
+        {"memfree", memory},
+        {"memsuspend", memory},
+        {"nice", "write nice -n N before the command"},
+        {"shuf", "sort -R or shuf bring the lines into another order"},
+        {"L", "-N N takes N values a command"},
+        {"max-lines", "-N N takes N values a command"},
+        {"X", "-N N takes N values a command"},
+        {"m", "-N N takes N values a command"},
+        {"xargs", "-N N takes N values a command"},
+        {"max-replace-args", "-N N takes N values a command"},
+        {"d", "tr turns it into a newline, or into NUL for -0"},
+        {"delimiter", "tr turns it into a newline, or into NUL for -0"},
+        {"skip-first-line", "tail -n +2 FILE leaves it out; --header : takes names from it"},
+        {"rpl", "there are -I and --plus; the rest is for a script"},
+        {"tmux", "--line-buffer shows output while commands run"},
+        {"sqlmaster", "--store FILE, before exec, keeps a run in an SQLite file"},
+        {"sqlandworker", "--store FILE, before exec, keeps a run in an SQLite file"},
+        {"tmpdir", "set TMPDIR"},
+        {"files", "--results DIR keeps outputs in files"},
+        {"semaphore", "flock, or its like, is for that"},
+        {"bg", "the shell's & does that"},
+        {"interactive", "--dry-run shows the commands"},
+        {"p", "--dry-run shows the commands"},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strlen(known[i].name) == length && !strncmp(known[i].name, name, length)) return known[i].hint;
+    return NULL;
 }

@@ -12,19 +12,19 @@
 #include <limits.h>
 
 /* The argument bytes of the map. Followed by the folder, the line that ends an answer and the variables, each ended by
- * 0, and the template. */
+ * 0, the template, and that of the tag. */
 struct exec_told {
     uint64_t run;
     double timeout_s;
     uint32_t retries, env_count;
-    uint8_t in_folder, line_buffer, tag, serve, serve_end;
+    uint8_t in_folder, line_buffer, tag, show_out, serve, serve_end;
 };
 
 /* A worker. */
 struct exec_runner {
     struct exec_told told;
-    const char *folder, **env; /* into the map's arguments */
-    struct exec_template *template;
+    const char *folder, **env;            /* into the map's arguments */
+    struct exec_template *template, *tag; /* NULL: lines have none */
     struct exec_station station;
     char program[PATH_MAX];    /* of every command; "": it is looked up each time */
     struct exec_server server; /* --serve: it, and the line that it is told now */

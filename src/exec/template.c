@@ -27,7 +27,8 @@ struct part {
 struct exec_template {
     struct exec_bytes words; /* as given, each ended by 0; of a shell, the one text */
     size_t word_count;
-    bool shell, replaces;
+    bool shell, quote, is_text, plus, replaces;
+    struct exec_bytes mark, names; /* of exec_style; the mark is ended by 0, or has no bytes */
     struct part *part;
     size_t parts, capacity;
     struct exec_reader reader; /* of a shell's text, as far as it is parsed */
@@ -64,38 +65,66 @@ static int add_text(struct exec_template *template, const char *text, size_t siz
     return add_part(template, (struct part){.kind = PART_TEXT, .text = text, .size = size});
 }
 
-/* The length of the replacement string that begins with `text`, or 0. */
-static size_t read_replacement(const char *text, struct part *part) {
+/* The length of the end of a replacement string, behind { or its position, or 0. */
+static size_t read_view(const struct exec_template *template, const char *at, struct part *part) {
     static const struct {
         const char *name;
         enum part_kind kind;
         enum exec_view view;
-        bool whole; /* takes no position */
+        bool plus; /* only with --plus */
     } known[] = {{"}", PART_VALUE, EXEC_WHOLE, false},
                  {".}", PART_VALUE, EXEC_NO_ENDING, false},
                  {"/}", PART_VALUE, EXEC_BASE, false},
                  {"//}", PART_VALUE, EXEC_FOLDER, false},
                  {"/.}", PART_VALUE, EXEC_BASE_NO_ENDING, false},
-                 {"#}", PART_SEQ, EXEC_WHOLE, true},
-                 {"%}", PART_SLOT, EXEC_WHOLE, true}};
+                 {"#}", PART_SEQ, EXEC_WHOLE, false},
+                 {"%}", PART_SLOT, EXEC_WHOLE, false},
+                 {"..}", PART_VALUE, EXEC_NO_2_ENDINGS, true},
+                 {"...}", PART_VALUE, EXEC_NO_3_ENDINGS, true},
+                 {"/..}", PART_VALUE, EXEC_BASE_NO_2_ENDINGS, true},
+                 {"/...}", PART_VALUE, EXEC_BASE_NO_3_ENDINGS, true},
+                 {"+/}", PART_VALUE, EXEC_ABOVE, true},
+                 {"+.}", PART_VALUE, EXEC_ENDING, true},
+                 {"+..}", PART_VALUE, EXEC_2_ENDINGS, true},
+                 {"+...}", PART_VALUE, EXEC_3_ENDINGS, true}};
+    for (size_t i = template->mark.size > 0; i < sizeof known / sizeof *known; i++) {
+        if (strncmp(at, known[i].name, strlen(known[i].name)) || (known[i].plus && !template->plus)) continue;
+        if (part->position && known[i].kind != PART_VALUE) continue;
+        part->kind = known[i].kind;
+        part->view = known[i].view;
+        return strlen(known[i].name);
+    }
+    return 0;
+}
+
+/* The same for one that begins with the name of an input, which is a position. */
+static size_t read_name(const struct exec_template *template, const char *at, struct part *part) {
+    const char *name = template->names.data, *end = name + template->names.size;
+    for (part->position = 1; name < end; name += strlen(name) + 1, part->position++) {
+        const size_t length = strlen(name),
+                     size = strncmp(at, name, length) ? 0 : read_view(template, at + length, part);
+        if (length && size) return length + size;
+    }
+    return 0;
+}
+
+/* The length of the replacement string that begins with `text`, or 0. */
+static size_t read_replacement(const struct exec_template *template, const char *text, struct part *part) {
+    *part = (struct part){.kind = PART_VALUE};
+    if (template->mark.size && !strncmp(text, template->mark.data, template->mark.size - 1))
+        return template->mark.size - 1;
     if (text[0] != '{') return 0;
     const char *at = text + 1;
     size_t digits = strspn(at + (*at == '-'), "0123456789");
-    *part = (struct part){.kind = PART_VALUE};
-    if (digits > 6) return 0;
-    if (digits) {
+    if (digits > 0 && digits <= 6) {
         char *end;
         part->position = strtol(at, &end, 10);
-        if (part->position == 0) return 0;
-        at = end;
+        if (part->position) at = end;
     }
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        if (strncmp(at, known[i].name, strlen(known[i].name)) || (digits && known[i].whole)) continue;
-        part->kind = known[i].kind;
-        part->view = known[i].view;
-        return (size_t)(at - text) + strlen(known[i].name);
-    }
-    return 0;
+    size_t size = read_view(template, at, part);
+    if (size) return (size_t)(at - text) + size;
+    size = read_name(template, text + 1, part);
+    return size ? 1 + size : 0;
 }
 
 static int parse_word(struct exec_template *template, const char *word, bool *replaces) {
@@ -103,7 +132,7 @@ static int parse_word(struct exec_template *template, const char *word, bool *re
     int rc = 0;
     for (const char *at = word; *at && !rc;) {
         struct part part;
-        size_t size = read_replacement(at, &part);
+        size_t size = read_replacement(template, at, &part);
         if (!size) {
             at++;
             continue;
@@ -128,10 +157,10 @@ static int append_values(struct exec_template *template) {
 }
 
 /* A single word that is no mere name is for the shell: what does it say between its replacement strings? */
-static bool is_script(const char *word) {
+static bool is_script(const struct exec_template *template, const char *word) {
     struct part part;
     for (size_t size; *word; word += size ? size : 1) {
-        size = read_replacement(word, &part);
+        size = read_replacement(template, word, &part);
         if (!size && !exec_text_plain(word, 1)) return true;
     }
     return false;
@@ -142,26 +171,36 @@ static int parse_words(struct exec_template *template) {
     int rc = 0;
     for (size_t i = 0; i < template->word_count && !rc; i++, word += strlen(word) + 1)
         rc = parse_word(template, word, &template->replaces);
-    return rc || template->replaces || !template->word_count ? rc : append_values(template);
+    return rc || template->replaces || template->is_text || !template->word_count ? rc : append_values(template);
 }
 
-int exec_template_parse(struct exec_template **template, const char *const *words, size_t count, bool shell,
-                        rp_error *error) {
+static void take_style(struct exec_template *template, const struct exec_style *style) {
+    template->quote = style->quote;
+    template->is_text = style->text;
+    template->plus = style->plus;
+    if (style->mark) exec_bytes_add(&template->mark, style->mark, strlen(style->mark) + 1);
+    exec_bytes_add(&template->names, style->names, style->names_size);
+}
+
+int exec_template_parse(struct exec_template **template, const char *const *words, size_t count,
+                        const struct exec_style *style, rp_error *error) {
     for (size_t i = 0; i < count; i++)
         if (strstr(words[i], "{=") && strstr(words[i], "=}"))
             return wrong(error, RP_EUSAGE,
                          "{= =} is Perl, which is not known here; use {} {.} {/} {//} {/.} {#} {%} {1}, or a script");
-    if (count && !strlen(words[0]))
+    if (count && !strlen(words[0]) && !style->text)
         return wrong(error, RP_EUSAGE, "the command is an empty word; expected a program, such as in: exec gzip {}");
     struct exec_template *new = calloc(1, sizeof *new);
     if (!new) return wrong(error, RP_ENOMEM, NULL);
-    new->shell = count == 0 || shell || (count == 1 && is_script(words[0]));
+    take_style(new, style);
+    new->shell = count == 0 || style->shell;
+    if (count == 1 && !style->quote && !style->text) new->shell = new->shell || is_script(new, words[0]);
     new->word_count = new->shell &&count > 0 ? 1 : count;
     for (size_t i = 0; i < count; i++) {
         exec_bytes_text(&new->words, words[i]);
         exec_bytes_add(&new->words, new->shell &&i + 1 < count ? " " : "", 1);
     }
-    if (new->words.failed || parse_words(new)) {
+    if (new->words.failed || new->mark.failed || new->names.failed || parse_words(new)) {
         exec_template_free(new);
         return wrong(error, RP_ENOMEM, NULL);
     }
@@ -172,6 +211,8 @@ int exec_template_parse(struct exec_template **template, const char *const *word
 void exec_template_free(struct exec_template *template) {
     if (!template) return;
     exec_bytes_free(&template->words);
+    exec_bytes_free(&template->mark);
+    exec_bytes_free(&template->names);
     free(template->part);
     free(template);
 }
@@ -187,32 +228,60 @@ bool exec_template_replaces(const struct exec_template *template) { return templ
 /* ---- Packing ------------------------------------------------------------------------------------------- */
 
 struct packed {
-    uint32_t shell, word_count;
-    uint64_t size; /* of the words, which follow */
+    uint8_t shell, quote, text, plus;
+    uint32_t word_count;
+    uint64_t size, mark_size, names_size; /* of the words, the mark and the names, which follow */
 };
 
 int exec_template_pack(const struct exec_template *template, struct exec_bytes *to) {
-    struct packed packed = {template->shell, (uint32_t) template->word_count, template->words.size};
+    const struct packed packed = {.shell = template->shell,
+                                  .quote = template->quote,
+                                  .text = template->is_text,
+                                  .plus = template->plus,
+                                  .word_count = (uint32_t) template->word_count,
+                                  .size = template->words.size,
+                                  .mark_size = template->mark.size,
+                                  .names_size = template->names.size};
     exec_bytes_add(to, &packed, sizeof packed);
     exec_bytes_add(to, template->words.data, template->words.size);
+    exec_bytes_add(to, template->mark.data, template->mark.size);
+    exec_bytes_add(to, template->names.data, template->names.size);
     return to->failed ? RP_ENOMEM : 0;
+}
+
+/* The mark and the names are lent from the `size` bytes behind the words. False: they are not all there. */
+static bool unpack_style(struct exec_style *style, const struct packed *packed, const char *mark, size_t size) {
+    if (packed->mark_size > size || packed->names_size > size - packed->mark_size) return false;
+    const char *names = mark + packed->mark_size;
+    if (packed->mark_size && mark[packed->mark_size - 1]) return false;
+    if (packed->names_size && names[packed->names_size - 1]) return false;
+    *style = (struct exec_style){.shell = packed->shell,
+                                 .quote = packed->quote,
+                                 .text = packed->text,
+                                 .plus = packed->plus,
+                                 .mark = packed->mark_size ? mark : NULL,
+                                 .names = names,
+                                 .names_size = packed->names_size};
+    return true;
 }
 
 int exec_template_unpack(struct exec_template **template, const void *data, size_t size, size_t *used) {
     struct packed packed;
+    struct exec_style style;
     if (size < sizeof packed) return RP_EPROTOCOL;
     memcpy(&packed, data, sizeof packed);
     if (packed.size > size - sizeof packed || packed.word_count > packed.size) return RP_EPROTOCOL;
     const char *word = (const char *)data + sizeof packed, *end = word + packed.size;
+    if (!unpack_style(&style, &packed, end, size - sizeof packed - packed.size)) return RP_EPROTOCOL;
     const char **words = calloc((size_t)packed.word_count + 1, sizeof *words);
     if (!words) return RP_ENOMEM;
     size_t count = 0;
     for (; word < end && count < packed.word_count; word += strnlen(word, (size_t)(end - word)) + 1)
         words[count++] = word;
     int rc = word != end || count != packed.word_count || (count && end[-1]) ? RP_EPROTOCOL : 0;
-    if (!rc) rc = exec_template_parse(template, words, count, packed.shell != 0, NULL);
+    if (!rc) rc = exec_template_parse(template, words, count, &style, NULL);
     free(words);
-    if (!rc) *used = sizeof packed + packed.size;
+    if (!rc) *used = sizeof packed + packed.size + packed.mark_size + packed.names_size;
     return rc;
 }
 
@@ -251,12 +320,6 @@ static void view_value(struct filling *filling, const struct part *part, size_t 
     exec_bytes_add(&filling->value, "", 1);
 }
 
-static void add_number(struct exec_bytes *bytes, const struct part *part, const struct exec_values *values) {
-    char digits[24];
-    snprintf(digits, sizeof digits, "%llu", (unsigned long long)(part->kind == PART_SEQ ? values->seq : values->slot));
-    exec_bytes_text(bytes, digits);
-}
-
 /* A value where a shell reads: its variable goes into the script, and the value, quoted, into what people see. */
 static void add_quoted(struct filling *filling, enum exec_place place) {
     static const struct {
@@ -268,7 +331,7 @@ static void add_quoted(struct filling *filling, enum exec_place place) {
                   [EXEC_IN_ARITHMETIC] = {"${_", "_is_no_number?}", "", ""}};
     const char *value = filling->value.data;
     struct exec_bytes quoted = {0};
-    exec_bytes_quoted(&quoted, value);
+    exec_bytes_quoted(&quoted, value, filling->value.size - 1);
     exec_bytes_add(&quoted, "", 1);
     if (quoted.failed) {
         filling->text.failed = true;
@@ -291,22 +354,42 @@ static void add_quoted(struct filling *filling, enum exec_place place) {
     exec_bytes_free(&quoted);
 }
 
+/* A piece of a program's word. People see it quoted by itself, and `plain` as it is. */
+static void add_piece(struct filling *filling, const char *text, size_t size, bool plain) {
+    if (!filling->open && filling->count) exec_bytes_text(&filling->text, " ");
+    exec_bytes_add(&filling->words, text, size);
+    if (plain)
+        exec_bytes_add(&filling->text, text, size);
+    else
+        exec_bytes_quoted(&filling->text, text, size);
+    filling->open = true;
+}
+
 static void fill_part(struct filling *filling, const struct part *part, bool shell) {
+    char digits[24];
     size_t begin, end;
     switch (part->kind) {
     case PART_TEXT:
-        exec_bytes_add(shell ? &filling->script : &filling->words, part->text, part->size);
-        if (shell) exec_bytes_add(&filling->text, part->text, part->size);
-        filling->open = true;
+        if (!shell) {
+            add_piece(filling, part->text, part->size, part->size && exec_text_plain(part->text, part->size));
+            break;
+        }
+        exec_bytes_add(&filling->script, part->text, part->size);
+        exec_bytes_add(&filling->text, part->text, part->size);
         break;
     case PART_WORD_END:
         if (!shell) end_word(filling);
         break;
     case PART_SEQ:
     case PART_SLOT:
-        add_number(shell ? &filling->script : &filling->words, part, filling->values);
-        if (shell) add_number(&filling->text, part, filling->values);
-        filling->open = true;
+        snprintf(digits, sizeof digits, "%llu",
+                 (unsigned long long)(part->kind == PART_SEQ ? filling->values->seq : filling->values->slot));
+        if (!shell) {
+            add_piece(filling, digits, strlen(digits), true);
+            break;
+        }
+        exec_bytes_text(&filling->script, digits);
+        exec_bytes_text(&filling->text, digits);
         break;
     case PART_VALUE:
         end = values_of(part, filling->values->count, &begin);
@@ -322,8 +405,7 @@ static void fill_part(struct filling *filling, const struct part *part, bool she
             if (shell)
                 add_quoted(filling, part->place);
             else
-                exec_bytes_add(&filling->words, filling->value.data, filling->value.size - 1);
-            filling->open = true;
+                add_piece(filling, filling->value.data, filling->value.size - 1, false);
         }
     }
 }
@@ -347,16 +429,6 @@ static void finish_shell(struct filling *filling, struct exec_bytes *words) {
     exec_bytes_add(words, "\0sh", 4);
     exec_bytes_add(words, filling->words.data, filling->words.size);
     filling->count += 4;
-}
-
-static void finish_program(struct filling *filling, struct exec_bytes *words) {
-    const char *word = filling->words.failed ? NULL : filling->words.data;
-    for (size_t i = 0; word && i < filling->count; i++, word += strlen(word) + 1) {
-        if (i) exec_bytes_text(&filling->text, " ");
-        exec_bytes_quoted(&filling->text, word);
-    }
-    *words = filling->words;
-    filling->words = (struct exec_bytes){0};
 }
 
 /* The values themselves are the command. */
@@ -385,17 +457,31 @@ int exec_template_fill(const struct exec_template *template, const struct exec_v
     if (template->shell)
         finish_shell(&filling, &words);
     else
-        finish_program(&filling, &words);
+        words = filling.words;
     exec_bytes_add(&filling.text, "", 1);
     bool failed =
         words.failed || filling.words.failed || filling.script.failed || filling.text.failed || filling.value.failed;
     *command = (struct exec_command){.shell = template->shell, .text = filling.text.data, .data = words.data};
-    exec_bytes_free(&filling.words);
+    if (template->shell) exec_bytes_free(&filling.words);
     exec_bytes_free(&filling.script);
     exec_bytes_free(&filling.value);
     int rc = failed ? RP_ENOMEM : point_to_words(command, filling.count);
     if (rc) exec_command_free(command);
     return rc;
+}
+
+void exec_template_tag(const struct exec_template *template, const struct exec_values *values, struct exec_bytes *to) {
+    struct exec_command command;
+    if (exec_template_fill(template, values, &command)) {
+        to->failed = true;
+        return;
+    }
+    for (size_t i = 0; i < command.argc; i++) {
+        if (i) exec_bytes_text(to, " ");
+        exec_bytes_text(to, command.argv[i]);
+    }
+    exec_bytes_text(to, "\t");
+    exec_command_free(&command);
 }
 
 void exec_command_free(struct exec_command *command) {

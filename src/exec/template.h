@@ -15,7 +15,7 @@ void exec_bytes_add(struct exec_bytes *bytes, const void *data, size_t size);
 void exec_bytes_text(struct exec_bytes *bytes, const char *text); /* without its 0 */
 void exec_bytes_free(struct exec_bytes *bytes);
 /* The text as one word of a shell's, written as GNU parallel writes it. */
-void exec_bytes_quoted(struct exec_bytes *bytes, const char *text);
+void exec_bytes_quoted(struct exec_bytes *bytes, const char *text, size_t size);
 
 struct exec_template;
 
@@ -28,8 +28,6 @@ struct exec_values {
 };
 /* The values in these bytes, each of which is ended by 0: pointers into them. Given: free. NULL: out of memory. */
 const char **exec_values_list(const char *data, size_t size, size_t *count);
-/* What --tag puts before a line. */
-void exec_values_tag(struct exec_bytes *bytes, const struct exec_values *values);
 
 /* A command to run: argv is complete, also for a shell (/bin/sh -c SCRIPT sh VALUE...), and ended by NULL. */
 struct exec_command {
@@ -40,11 +38,22 @@ struct exec_command {
     char *data; /* what argv points into */
 };
 
+/* How words are read; all zero for the usual way. Texts are copied. */
+struct exec_style {
+    bool shell;        /* see exec_template_parse */
+    bool quote;        /* one word is a program, too, whatever is in it */
+    bool text;         /* it is no command but a text, of one word, to which no values are appended */
+    bool plus;         /* {..} {+/} and their like are replacement strings, too */
+    const char *mark;  /* stands for the input, and {} {1} do not; NULL: they do */
+    const char *names; /* of the inputs, each ended by 0: {name} is {1}, or which it is */
+    size_t names_size;
+};
+
 /* One word with blanks or characters of the shell's is a text for /bin/sh, several are a program and its arguments, and
  * of no word at all the values themselves are the command, for /bin/sh. `shell`: several are joined by blanks into a
  * text for /bin/sh, too. Given: exec_template_free. RP_EUSAGE, RP_ENOMEM. */
-int exec_template_parse(struct exec_template **template, const char *const *words, size_t count, bool shell,
-                        rp_error *error);
+int exec_template_parse(struct exec_template **template, const char *const *words, size_t count,
+                        const struct exec_style *style, rp_error *error);
 void exec_template_free(struct exec_template *template);
 /* The program that every task starts, or NULL where a shell runs it or its name has a replacement in it. Lent. */
 const char *exec_template_program(const struct exec_template *template);
@@ -59,5 +68,7 @@ int exec_template_unpack(struct exec_template **template, const void *data, size
 int exec_template_fill(const struct exec_template *template, const struct exec_values *values,
                        struct exec_command *command);
 void exec_command_free(struct exec_command *command);
+/* Of a template that is a text: filled, and a tab, at the end of `to`. Where memory is short, to->failed. */
+void exec_template_tag(const struct exec_template *template, const struct exec_values *values, struct exec_bytes *to);
 
 #endif

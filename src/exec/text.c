@@ -39,21 +39,13 @@ const char **exec_values_list(const char *data, size_t size, size_t *count) {
     return value;
 }
 
-void exec_values_tag(struct exec_bytes *bytes, const struct exec_values *values) {
-    for (size_t i = 0; i < values->count; i++) {
-        if (i) exec_bytes_text(bytes, " ");
-        exec_bytes_text(bytes, values->value[i]);
-    }
-    exec_bytes_text(bytes, "\t");
-}
-
 static bool is_plain(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("-_.+/", c));
 }
 
 /* Each ' becomes '"'"', all of it stands between two more, and an empty '' at either end goes. */
-void exec_bytes_quoted(struct exec_bytes *bytes, const char *text) {
-    size_t size = strlen(text), plain = 0;
+void exec_bytes_quoted(struct exec_bytes *bytes, const char *text, size_t size) {
+    size_t plain = 0;
     while (plain < size && is_plain(text[plain])) plain++;
     if (size && plain == size) {
         exec_bytes_add(bytes, text, size);
@@ -84,11 +76,17 @@ static size_t base_at(const char *name, size_t size) {
     return size;
 }
 
-/* Where the last dot is, if no slash comes after it; else the end. */
-static size_t ending_at(const char *name, size_t size) {
+/* Where the last `count` dots begin, if no slash comes after the first of them; else the end. */
+static size_t endings_at(const char *name, size_t size, unsigned count) {
     for (size_t i = size; i && name[i - 1] != '/'; i--)
-        if (name[i - 1] == '.') return i - 1;
+        if (name[i - 1] == '.' && --count == 0) return i - 1;
     return size;
+}
+
+/* What endings_at cuts off, without its first dot. */
+static void add_endings(struct exec_bytes *bytes, const char *name, size_t size, unsigned count) {
+    size_t at = endings_at(name, size, count);
+    if (at < size) exec_bytes_add(bytes, name + at + 1, size - at - 1);
 }
 
 /* Perl's dirname: a/b/ is in a, what has no slash in ".", and the root in itself. */
@@ -107,7 +105,7 @@ void exec_view_add(struct exec_bytes *bytes, enum exec_view view, const char *va
         exec_bytes_add(bytes, value, size);
         break;
     case EXEC_NO_ENDING:
-        exec_bytes_add(bytes, value, ending_at(value, size));
+        exec_bytes_add(bytes, value, endings_at(value, size, 1));
         break;
     case EXEC_BASE:
         exec_bytes_add(bytes, value + base, size - base);
@@ -116,7 +114,31 @@ void exec_view_add(struct exec_bytes *bytes, enum exec_view view, const char *va
         add_folder(bytes, value);
         break;
     case EXEC_BASE_NO_ENDING:
-        exec_bytes_add(bytes, value + base, ending_at(value, size) - base);
+        exec_bytes_add(bytes, value + base, endings_at(value, size, 1) - base);
+        break;
+    case EXEC_NO_2_ENDINGS:
+        exec_bytes_add(bytes, value, endings_at(value, size, 2));
+        break;
+    case EXEC_NO_3_ENDINGS:
+        exec_bytes_add(bytes, value, endings_at(value, size, 3));
+        break;
+    case EXEC_BASE_NO_2_ENDINGS:
+        exec_bytes_add(bytes, value + base, endings_at(value, size, 2) - base);
+        break;
+    case EXEC_BASE_NO_3_ENDINGS:
+        exec_bytes_add(bytes, value + base, endings_at(value, size, 3) - base);
+        break;
+    case EXEC_ABOVE:
+        exec_bytes_add(bytes, value, base ? base - 1 : 0);
+        break;
+    case EXEC_ENDING:
+        add_endings(bytes, value, size, 1);
+        break;
+    case EXEC_2_ENDINGS:
+        add_endings(bytes, value, size, 2);
+        break;
+    case EXEC_3_ENDINGS:
+        add_endings(bytes, value, size, 3);
         break;
     }
 }

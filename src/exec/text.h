@@ -7,11 +7,20 @@
 
 /* What a replacement string shows of a value. */
 enum exec_view {
-    EXEC_WHOLE,         /* {} */
-    EXEC_NO_ENDING,     /* {.} */
-    EXEC_BASE,          /* {/} */
-    EXEC_FOLDER,        /* {//} */
-    EXEC_BASE_NO_ENDING /* {/.} */
+    EXEC_WHOLE,          /* {} */
+    EXEC_NO_ENDING,      /* {.} */
+    EXEC_BASE,           /* {/} */
+    EXEC_FOLDER,         /* {//} */
+    EXEC_BASE_NO_ENDING, /* {/.} */
+    /* --plus */
+    EXEC_NO_2_ENDINGS,      /* {..} */
+    EXEC_NO_3_ENDINGS,      /* {...} */
+    EXEC_BASE_NO_2_ENDINGS, /* {/..} */
+    EXEC_BASE_NO_3_ENDINGS, /* {/...} */
+    EXEC_ABOVE,             /* {+/} */
+    EXEC_ENDING,            /* {+.} */
+    EXEC_2_ENDINGS,         /* {+..} */
+    EXEC_3_ENDINGS          /* {+...} */
 };
 void exec_view_add(struct exec_bytes *bytes, enum exec_view view, const char *value);
 

@@ -25,7 +25,8 @@ int exec_told_pack(const struct exec *exec, struct exec_bytes *to) {
     told.env_count = (uint32_t)options->env_count;
     told.in_folder = options->workdir != NULL;
     told.line_buffer = options->line_buffer;
-    told.tag = options->tag;
+    told.tag = exec->tag != NULL;
+    told.show_out = options->show_out;
     told.serve = options->serve;
     told.serve_end = options->serve_end != NULL;
     if (getrandom(&told.run, sizeof told.run, 0) != sizeof told.run) told.run = (uint64_t)getpid();
@@ -33,7 +34,8 @@ int exec_told_pack(const struct exec *exec, struct exec_bytes *to) {
     if (options->workdir) exec_bytes_add(to, options->workdir, strlen(options->workdir) + 1);
     if (options->serve_end) exec_bytes_add(to, options->serve_end, strlen(options->serve_end) + 1);
     for (size_t i = 0; i < options->env_count; i++) pack_variable(to, options->env[i]);
-    return exec_template_pack(exec->template, to);
+    int rc = exec_template_pack(exec->template, to);
+    return rc || !exec->tag ? rc : exec_template_pack(exec->tag, to);
 }
 
 int exec_told_unpack(struct exec_runner *runner, const char *args, size_t size) {
@@ -51,5 +53,8 @@ int exec_told_unpack(struct exec_runner *runner, const char *args, size_t size) 
         at += strlen(at) + 1;
     }
     for (uint32_t i = 0; i < runner->told.env_count; i++, at += strlen(at) + 1) runner->env[i] = at;
-    return exec_template_unpack(&runner->template, at, (size_t)(end - at), &used);
+    int rc = exec_template_unpack(&runner->template, at, (size_t)(end - at), &used);
+    if (rc || !runner->told.tag) return rc;
+    at += used;
+    return exec_template_unpack(&runner->tag, at, (size_t)(end - at), &used);
 }

@@ -13,7 +13,17 @@ exec_dry() { rankpool exec --dry-run "$@"; }
 exec_stdin() { rankpool --quiet exec "${@:2}" < <(printf '%b' "$1"); }
 
 claim "an unknown option is refused" refused bogus rankpool exec --bogus echo ::: 1
-claim "an unknown letter is refused" refused -q rankpool exec -q echo ::: 1
+claim "GNU parallel's hosts are refused with where they come from" refused 'mpirun or srun' rankpool exec --sshlogin a,b echo ::: 1
+claim "so is a letter, with its value" refused 'mpirun or srun' rankpool exec -Sa,b echo ::: 1
+claim "and an option with a value" refused 'fixed number of workers' rankpool exec --load=80% echo ::: 1
+claim "--progress of no kind says how it is written" refused 'in --progress bar' rankpool exec --progress echo ::: 1
+claim "another header than the first value is refused" refused '"2"' rankpool exec --header 2 echo ::: 1
+claim "a side to trim that is none is refused" refused '"x"' rankpool exec --trim x echo ::: 1
+claim "an empty replacement string is refused" refused 'I is empty' rankpool exec -I '' echo ::: 1
+claim "a word for a shell and for none is refused" refused 'give one' rankpool exec -q --shell echo ::: 1
+claim "a header alone is an empty list" refused 'no input' rankpool exec --dry-run --header : echo ::: 1
+claim "a header that cannot be read is refused" refused 'no/such' rankpool exec --header : echo :::: no/such
+claim "an unknown letter is refused" refused -z rankpool exec -z echo ::: 1
 claim "-j of no command at all is refused" refused '"0"' rankpool exec -j0 echo ::: 1
 claim "-j in per cent is refused" refused '"50%"' rankpool exec -j 50% echo ::: 1
 claim "no command for each worker is refused" refused '"0"' rankpool exec --jobs-per-worker 0 echo ::: 1
@@ -69,6 +79,8 @@ claim "a line of a megabyte is refused by its number" refused 'line 1 is longer 
 exec_before_bad() { run exec_stdin 'a\nb\r\n' -k echo; [[ $code == 2 ]] && grep -qx a "$out" && says "$err" 'line 2 ' 1; }
 claim "what comes before a bad line is not lost" exec_before_bad
 
+claim "-r: an empty list is fine" same_as /dev/null rankpool --quiet exec -r echo ::: ''
+claim "-v: a command is shown line by line, too" gives $'a\techo a\na\ta' rankpool --quiet exec --tag -v --lb echo ::: a
 claim "options end at the command" gives '-k --seed 1 -n --help' rankpool --quiet exec -k echo -k --seed {} -n --help ::: 1
 claim "options end at --" gives 'a -n -- 1' rankpool --quiet exec -- echo a -n -- ::: 1
 claim "a letter's value may follow at once" gives $'1 2\n3' rankpool --quiet exec -k -N2 echo ::: 1 2 3

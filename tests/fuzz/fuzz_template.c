@@ -46,12 +46,12 @@ static void require_script_without_values(const struct exec_template *template, 
     exec_bytes_free(&other);
 }
 
-static void check(const char *const *words, size_t count, const char *value, bool shell) {
+static void check(const char *const *words, size_t count, const char *value, const struct exec_style *style) {
     struct exec_template *template, *there;
     struct exec_bytes bytes = {0};
     size_t used = 0;
     rp_error error = {0};
-    int rc = exec_template_parse(&template, words, count, shell, &error);
+    int rc = exec_template_parse(&template, words, count, style, &error);
     if (rc) {
         require(rc == RP_EUSAGE && error.code == rc && error.text[0]);
         return;
@@ -86,7 +86,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const char *words[WORDS], *next = text, *end = text + size;
     size_t count = 0;
     for (next += strlen(next) + 1; next < end && count < WORDS; next += strlen(next) + 1) words[count++] = next;
-    check(words, count, text, data[0] & 1);
+    const struct exec_style style = {.shell = data[0] & 1,
+                                     .quote = data[0] & 2,
+                                     .plus = data[0] & 4,
+                                     .mark = data[0] & 8 ? ",," : NULL,
+                                     .names = "a\0b",
+                                     .names_size = data[0] & 16 ? 4 : 0};
+    check(words, count, text, &style);
     free(text);
     return 0;
 }

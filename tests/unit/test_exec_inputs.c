@@ -28,6 +28,9 @@ static const char *read_all(const struct exec_inputs_options *options, const cha
     rp_error error = {0};
     int rc = exec_inputs_open(&inputs, options, words, count, &error);
     if (!rc) {
+        if (options->header) exec_inputs_header(inputs, &all);
+        for (size_t i = 0; i < all.size; i++)
+            if (!all.data[i]) all.data[i] = i + 1 < all.size ? ' ' : ':';
         while ((rc = exec_inputs_next(inputs, &set, &error)) == 1) {
             for (size_t i = 0; i + 1 < set.size; i++) exec_bytes_add(&all, set.data[i] ? &set.data[i] : " ", 1);
             exec_bytes_text(&all, "\n");
@@ -94,6 +97,33 @@ static void standard_input_can_be_any_source(void) {
     CHECK("-: standard input can be one source only, and was given twice", &plain, "::::", "-", "-");
 }
 
+static void linked_sources_begin_again_until_all_have_ended(void) {
+    const struct exec_inputs_options link = {.link = true}, named = {.link = true, .header = true};
+    write_text("p\nq\n");
+    CHECK("1 a\n2 b\n3 a\n", &link, ":::", "1", "2", "3", ":::", "a", "b");
+    CHECK("1 p x\n2 q x\n3 p x\n", &link, ":::", "1", "2", "3", "::::", file_name, ":::", "x");
+    CHECK("", &link, ":::", "1", ":::");
+    CHECK("n p:1 q\n2 q\n", &named, ":::", "n", "1", "2", "::::", file_name);
+}
+
+static void the_first_values_name_the_inputs(void) {
+    write_text("a,b\n1,2\n3,4\n");
+    const struct exec_inputs_options header = {.header = true}, columns = {.header = true, .column = ","};
+    CHECK("a b:1 2\n3 4\n", &columns, "::::", file_name);
+    CHECK("x y:1 4\n1 5\n2 4\n2 5\n", &header, ":::", "x", "1", "2", ":::", "y", "4", "5");
+    CHECK("a,b x:1,2 7\n1,2 8\n3,4 7\n3,4 8\n", &header, "::::", file_name, ":::", "x", "7", "8");
+    CHECK("", &header, ":::", "x", ":::");
+    CHECK("cannot open no/such: No such file or directory", &header, "::::", "no/such");
+}
+
+static void blanks_are_trimmed_and_left_out_where_that_is_wanted(void) {
+    const struct exec_inputs_options left = {.trim_left = true}, right = {.trim_right = true},
+                                     none = {.no_blank = true};
+    CHECK("a \nb\t c\n\n", &left, ":::", " a ", "\n\tb\t c", "  ");
+    CHECK(" a\nb\n\n", &right, ":::", " a ", "b\t\n", " ");
+    CHECK(" a \n", &none, ":::", "", " ", " a ", "\t");
+}
+
 static void columns_and_counts_make_sets(void) {
     write_text("a,b\nc,,d\n");
     CHECK("a b\nc  d\n", (&(struct exec_inputs_options){.column = ","}), "::::", file_name);
@@ -150,6 +180,9 @@ int main(void) {
         UNIT(linked_sources_step_together_and_the_longer_is_cut),
         UNIT(lines_of_files_are_combined_like_words),
         UNIT(standard_input_can_be_any_source),
+        UNIT(linked_sources_begin_again_until_all_have_ended),
+        UNIT(the_first_values_name_the_inputs),
+        UNIT(blanks_are_trimmed_and_left_out_where_that_is_wanted),
         UNIT(columns_and_counts_make_sets),
         UNIT(comments_and_empty_lines_are_no_commands),
         UNIT(lines_that_cannot_be_arguments_are_refused_by_number),

@@ -17,7 +17,7 @@ static struct exec_command fill(const char *const *words, size_t count, const ch
     struct exec_command command = {0};
     rp_error error = {0};
     size_t used = 0;
-    CU_ASSERT_EQUAL_FATAL(exec_template_parse(&template, words, count, false, &error), 0);
+    CU_ASSERT_EQUAL_FATAL(exec_template_parse(&template, words, count, &(struct exec_style){0}, &error), 0);
     exec_bytes_text(&bytes, "before");
     CU_ASSERT_EQUAL_FATAL(exec_template_pack(template, &bytes), 0);
     size_t size = bytes.size - strlen("before");
@@ -97,13 +97,13 @@ static void positions_name_one_of_several_inputs(void) {
         {"{-1}", "echo 'three four'"},
         {"{-3}", "echo one"},
         {"{}", "echo one two 'three four'"},
-        {"x{}y", "echo xone two 'three foury'"},
+        {"x{}y", "echo xone two 'three four'y"},
         {"{4}", "echo"},
         {"{-4}", "echo"},
         {"a{4}", "echo a"},
         {"{#}-{%}", "echo 7-3"},
         {"none", "echo none one two 'three four'"},
-        {"{1x}{+}{}", "echo '{1x}{+}one' two 'three four'"},
+        {"{1x}{+}{}", "echo '{1x}{+}'one two 'three four'"},
         {"", "echo '' one two 'three four'"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) check_text(cases[i].word, value, 3, cases[i].text);
@@ -130,7 +130,7 @@ static void words_are_quoted_as_gnu_parallel_writes_them(void) {
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct exec_bytes bytes = {0};
-        exec_bytes_quoted(&bytes, cases[i].value);
+        exec_bytes_quoted(&bytes, cases[i].value, strlen(cases[i].value));
         exec_bytes_add(&bytes, "", 1);
         CU_ASSERT_STRING_EQUAL(bytes.data, cases[i].text);
         exec_bytes_free(&bytes);
@@ -164,7 +164,7 @@ static void a_command_is_known_by_its_program_where_that_is_one(void) {
     } cases[] = {{{"gzip", "{}"}, "gzip"}, {{"{}", "x"}, NULL}, {{"a{}", "x"}, NULL}};
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct exec_template *template = NULL;
-        CU_ASSERT_EQUAL_FATAL(exec_template_parse(&template, cases[i].words, 2, false, NULL), 0);
+        CU_ASSERT_EQUAL_FATAL(exec_template_parse(&template, cases[i].words, 2, &(struct exec_style){0}, NULL), 0);
         const char *program = exec_template_program(template);
         CU_ASSERT_EQUAL(program != NULL, cases[i].program != NULL);
         if (program && cases[i].program) CU_ASSERT_STRING_EQUAL(program, cases[i].program);
@@ -175,19 +175,42 @@ static void a_command_is_known_by_its_program_where_that_is_one(void) {
 static void a_template_that_cannot_be_is_refused_in_words(void) {
     struct exec_template *template = NULL;
     rp_error error = {0};
-    CU_ASSERT_EQUAL(exec_template_parse(&template, (const char *const[]){"echo", "{= s/a/b/ =}"}, 2, false, &error),
+    CU_ASSERT_EQUAL(exec_template_parse(&template, (const char *const[]){"echo", "{= s/a/b/ =}"}, 2,
+                                        &(struct exec_style){0}, &error),
                     RP_EUSAGE);
     CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "Perl"));
-    CU_ASSERT_EQUAL(exec_template_parse(&template, (const char *const[]){""}, 1, false, &error), RP_EUSAGE);
+    CU_ASSERT_EQUAL(exec_template_parse(&template, (const char *const[]){""}, 1, &(struct exec_style){0}, &error),
+                    RP_EUSAGE);
     CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "expected a program"));
     CU_ASSERT_PTR_NULL(template);
 }
 
+static void a_style_travels_with_its_template(void) {
+    const struct exec_style style = {.text = true, .plus = true, .mark = ",,", .names = "x\0xy", .names_size = 5};
+    const char *const values[] = {"a b/c.d.e", "f"};
+    struct exec_template *template = NULL, *there = NULL;
+    struct exec_bytes bytes = {0}, tag = {0};
+    size_t used;
+    CU_ASSERT_EQUAL_FATAL(
+        exec_template_parse(&template, (const char *const[]){"{} ,, {x/..}{xy.} {1+..}{#}"}, 1, &style, NULL), 0);
+    CU_ASSERT_EQUAL_FATAL(exec_template_pack(template, &bytes), 0);
+    CU_ASSERT_EQUAL_FATAL(exec_template_unpack(&there, bytes.data, bytes.size, &used), 0);
+    CU_ASSERT_EQUAL(used, bytes.size);
+    exec_template_tag(there, &(struct exec_values){.seq = 7, .count = 2, .value = values}, &tag);
+    exec_bytes_add(&tag, "", 1);
+    CU_ASSERT_STRING_EQUAL(tag.data, "{} a b/c.d.e f cf d.e7\t");
+    exec_template_free(template);
+    exec_template_free(there);
+    exec_bytes_free(&bytes);
+    exec_bytes_free(&tag);
+}
+
 static void bytes_that_are_no_template_are_refused(void) {
+    const struct exec_style style = {.mark = ",,", .names = "x", .names_size = 2};
     struct exec_template *template = NULL;
     struct exec_bytes bytes = {0};
     size_t used;
-    CU_ASSERT_EQUAL_FATAL(exec_template_parse(&template, (const char *const[]){"echo", "{}"}, 2, false, NULL), 0);
+    CU_ASSERT_EQUAL_FATAL(exec_template_parse(&template, (const char *const[]){"echo", ",,"}, 2, &style, NULL), 0);
     CU_ASSERT_EQUAL_FATAL(exec_template_pack(template, &bytes), 0);
     exec_template_free(template);
     for (size_t size = 0; size < bytes.size; size++)
@@ -352,6 +375,7 @@ int main(void) {
         UNIT(one_plain_word_or_several_start_the_program_itself),
         UNIT(a_command_is_known_by_its_program_where_that_is_one),
         UNIT(a_template_that_cannot_be_is_refused_in_words),
+        UNIT(a_style_travels_with_its_template),
         UNIT(bytes_that_are_no_template_are_refused),
         UNIT(a_shell_gives_back_every_value_wherever_it_stands),
         UNIT(numbers_can_be_computed_with),
