@@ -116,23 +116,43 @@ static double now_s(void) {
 }
 
 /* Commands that may be put for each worker and have not ended; 0: any number. Where ends decide about what is to come,
- * one; where a command that fails is put behind those that wait, not too many of them. */
-static uint64_t commands_ahead(const struct exec_options *options) {
+ * and where what has started is to be on record before its slot starts another, one; where a command that fails is put
+ * behind those that wait, not too many of them. */
+static uint64_t commands_ahead(const struct exec_options *options, bool stored) {
     if (options->halt.when || options->delay_s > 0 || options->timeout_percent > 0) return 1;
+    if (options->joblog || stored) return 1;
     return options->retries > 1 ? 16 : 0;
 }
 
-/* Until a worker has nothing to do, or too little, and --delay has passed. */
+void exec_output_changed(struct exec_output *output) {
+    pthread_mutex_lock(&output->turn_lock);
+    pthread_cond_signal(&output->turn);
+    pthread_mutex_unlock(&output->turn_lock);
+}
+
+static bool has_turn(rp_map *map, struct exec_output *output, uint64_t ahead) {
+    rp_map_stats stats;
+    rp_map_stats_get(map, &stats);
+    const uint64_t room = ahead * stats.workers, put = atomic_load(&output->put);
+    if (atomic_load(&output->halted)) return true;
+    return put < atomic_load(&output->answered) + room && (!output->stored || put < atomic_load(&output->kept) + room);
+}
+
+static void unlock(void *mutex) { pthread_mutex_unlock(mutex); }
+
+/* Until a worker has nothing to do, or too little, and --delay has passed. It looks now and then, too, since workers may
+ * be lost. */
 static void wait_for_a_worker(struct exec *exec, rp_map *map, uint64_t ahead) {
     struct exec_output *output = exec->output;
-    rp_map_stats stats;
-    const double look_s = 0.0005;
-    for (;;) {
-        rp_map_stats_get(map, &stats);
-        const uint64_t running = atomic_load(&output->put) - atomic_load(&output->answered);
-        if (atomic_load(&output->halted) || running < ahead * stats.workers) break;
-        sleep_for(look_s);
+    pthread_mutex_lock(&output->turn_lock);
+    pthread_cleanup_push(unlock, &output->turn_lock); /* a feeder may be canceled in here */
+    while (!has_turn(map, output, ahead)) {
+        struct timespec look;
+        clock_gettime(CLOCK_REALTIME, &look);
+        look.tv_sec++;
+        pthread_cond_timedwait(&output->turn, &output->turn_lock, &look);
     }
+    pthread_cleanup_pop(1);
     const double now = now_s();
     if (exec->options.delay_s > 0 && now < output->next_s) sleep_for(output->next_s - now);
     output->next_s = now_s() + exec->options.delay_s;
@@ -143,7 +163,7 @@ int exec_put(rp_job_run *run, rp_map *map, uint64_t seq, const struct exec_bytes
     struct exec_output *output = exec->output;
     int rc = is_left_out(run, exec, seq, set);
     if (rc) return rc == 1 ? 0 : rc;
-    const uint64_t ahead = commands_ahead(&exec->options);
+    const uint64_t ahead = commands_ahead(&exec->options, output->stored);
     /* Inputs of an earlier run must all come again before the store lets anything be collected. */
     if (ahead && atomic_load(&output->put) >= run->map.inputs) wait_for_a_worker(exec, map, ahead);
     atomic_fetch_add(&output->put, 1); /* before the look, as collect.c looks after it has set `halted` */
