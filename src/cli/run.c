@@ -11,7 +11,7 @@
 #include <time.h>
 
 enum { OUTPUT_BUFFER = 1 << 20 };
-static const double LOOK_S = 0.1;   /* between looks at how far it is */
+static const double LOOK_S = 0.1;     /* between looks at how far it is */
 static const double COMMIT_S = 0.001; /* the same while a commit is under way for which somebody may wait */
 
 static const double SETTLE_S = 5; /* without a worker that has settled: the others will not */

@@ -19,7 +19,7 @@ struct rp_store {
 
     rp_span *spans; /* done when it was opened */
     size_t span_count;
-    uint64_t before; /* tasks of them */
+    uint64_t before;                  /* tasks of them */
     struct rp__intervals done, fresh; /* all; since the last batch */
     uint64_t done_rows;               /* of the file's table, which is rewritten when it has many more than it needs */
     uint64_t failed;
