@@ -53,7 +53,7 @@ for where in pool ranks; do
     # ---- A kill
     rm -f log began
     MARK=exec-kill-$where-$$
-    start $way --joblog log 'echo >>began; sleep 0.1' ::: {1..60}
+    start $way --joblog log 'echo >>began; sleep 0.1; : {}' ::: {1..60}
     wait_for 20 eval '[[ $(wc -l <began) -ge 20 ]]'
     # shellcheck disable=SC2046
     kill -KILL "$child" $(family "MARK=$MARK") 2>/dev/null
@@ -61,7 +61,7 @@ for where in pool ranks; do
     wait_for 10 nobody_left "MARK=$MARK"
     claim "$where: no more commands had begun than the log has and slots" \
         test "$(wc -l <began)" -le "$(($(column log 1 | wc -l) + 2))"
-    run $way --joblog log --resume 'echo >>began; sleep 0.1' ::: {1..60}
+    run $way --joblog log --resume 'echo >>began; sleep 0.1; : {}' ::: {1..60}
     claim "$where: --resume runs the others" cmp <(seq 60) <(column log 1 | sort -n)
     claim "$where: and again only what was cut off" test "$(wc -l <began)" -le 62
 
