@@ -78,6 +78,9 @@ typedef struct rp_job {
     /* The map is over, however it ended, and collect will be given no more: write what it kept back. Before finish. Not
      * called when the output took no more. Returns as collect does. May be NULL. */
     int (*end)(rp_job_run *run);
+    /* With a store: so many tasks have their results on its disk, those of earlier runs among them. Called once before feed
+     * begins, and again whenever there are more, on the thread of collect. May be NULL. */
+    void (*kept)(rp_job_run *run, uint64_t results);
 } rp_job;
 
 /* An option as the user gave it. */

@@ -74,6 +74,8 @@ RP_API int rp_store_next(rp_store *store, bool last, rp_result *result);
 /* Often: begins a commit where the last one is a second old (an eager store: where there is a new result), with the figures of the run (for rp_store_look) and its
  * inputs (0: none). Does not wait for the disk, unless it is more than 64 MiB behind. Errors as above. */
 RP_API int rp_store_tick(rp_store *store, const rp_map_stats *stats, uint64_t inputs, uint64_t digest);
+/* Tasks whose results are on the disk, as far as rp_store_tick has heard; those of earlier runs among them. */
+RP_API uint64_t rp_store_committed(const rp_store *store);
 /* Tasks that failed, in earlier runs from this store too. */
 RP_API uint64_t rp_store_failed(const rp_store *store);
 /* Why it cannot go on, in words: "FILE: no space left on device". "" while it can. */

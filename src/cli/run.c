@@ -12,8 +12,8 @@
 #include <time.h>
 
 enum { OUTPUT_BUFFER = 1 << 20 };
-static const double LOOK_S = 0.1;   /* between looks at how far it is */
-static const double EAGER_S = 0.02; /* the same where each result is to be committed, and a commit may be under way */
+static const double LOOK_S = 0.1;     /* between looks at how far it is */
+static const double COMMIT_S = 0.001; /* the same while a commit is under way for which somebody may wait */
 
 static const double SETTLE_S = 5; /* without a worker that has settled: the others will not */
 
@@ -29,6 +29,7 @@ struct course {
     int rc;                  /* RP_END, or why it ended early */
     bool enough;             /* the job wants no more: RP_END came from itself */
     uint64_t failed;
+    uint64_t results, kept; /* with a store: that came, of earlier runs too; that the job knows to be on the disk */
     pthread_t feeder;
     bool feeds;
     int fed_rc;
@@ -92,6 +93,7 @@ static int take(struct course *course, const rp_result *result) {
                                             .how = result->failure,
                                             .ranks = rp_world_ranks(course->world)});
     if (!course->stored) return result->status && !course->run->job->failures ? 0 : collect(course, result);
+    course->results += result->end - result->begin;
     int rc = rp_store_put(course->stored->store, result);
     return rc ? rc : collect_due(course, false);
 }
@@ -119,23 +121,33 @@ static int next(struct course *course, double wait_s, rp_result *result) {
     return fflush(course->run->out) ? RP_EOUTPUT : rp_map_next(course->map, wait_s, result);
 }
 
+static void tell_kept(struct course *course) {
+    const uint64_t kept = rp_store_committed(course->stored->store);
+    if (kept == course->kept) return;
+    course->kept = kept;
+    if (course->run->job->kept) course->run->job->kept(course->run, kept);
+}
+
 /* Now and then: what the user sees of it, and what the store has of it. */
 static int look(struct course *course) {
     rp_map_stats stats;
     course->look_s = clock_s(CLOCK_MONOTONIC) + LOOK_S;
     rp_map_stats_get(course->map, &stats);
     progress_show(&course->progress, &stats);
-    return course->stored ? stored_tick(course->stored, course->map, &stats) : 0;
+    int rc = course->stored ? stored_tick(course->stored, course->map, &stats) : 0;
+    if (course->stored && !rc) tell_kept(course);
+    return rc;
 }
 
 static void collect_all(struct course *course) {
     struct progress *progress = &course->progress;
     const bool eager = course->stored && course->stored->eager;
-    const double wait_s = eager ? EAGER_S : progress->kind == PROGRESS_BAR ? 0.2 : 1;
+    const double long_s = progress->kind == PROGRESS_BAR ? 0.2 : 1;
     const uint64_t enough = course->options->max_failures ? course->options->max_failures : UINT64_MAX;
     rp_result result;
     if (course->stored) course->rc = collect_due(course, false);
     while (!course->rc) {
+        const double wait_s = eager && course->kept < course->results ? COMMIT_S : long_s;
         int rc = course->failed < enough ? next(course, wait_s, &result) : RP_ETASK;
         if (rc == RP_ETIMEDOUT || clock_s(CLOCK_MONOTONIC) >= course->look_s) course->rc = look(course);
         if (rc == RP_ETIMEDOUT || course->rc) continue;
@@ -299,6 +311,8 @@ int run_map(const struct options *options, rp_job_run *run, rp_world *world, rp_
                    error.text);
     if (stored) {
         course.failed = stored->failed;
+        course.results = course.kept = stored->before;
+        if (run->job->kept) run->job->kept(run, stored->before);
         course.progress.before = stored->before;
     }
     run_course(&course);

@@ -24,6 +24,8 @@ int exec_collect_begin(rp_job_run *run, struct exec *exec) {
     exec->output = calloc(1, sizeof *exec->output);
     if (!exec->output) return rp_job_fail(run, "out of memory");
     pthread_mutex_init(&exec->output->lock, NULL);
+    pthread_mutex_init(&exec->output->turn_lock, NULL);
+    pthread_cond_init(&exec->output->turn, NULL);
     exec->output->log = exec->output->results = -1;
     if (exec->options.keep_order && !(exec->output->order = exec_order_new())) return rp_job_fail(run, "out of memory");
     return 0;
@@ -33,6 +35,8 @@ void exec_collect_free(struct exec_output *output) {
     if (!output) return;
     if (output->log >= 0) close(output->log);
     if (output->results >= 0) close(output->results);
+    pthread_cond_destroy(&output->turn);
+    pthread_mutex_destroy(&output->turn_lock);
     pthread_mutex_destroy(&output->lock);
     exec_order_free(output->order);
     exec_joblog_free(&output->before);
@@ -278,7 +282,15 @@ int exec_collect(rp_job_run *run, const rp_result *result) {
     rc = result->status ? take_lost(run, exec, result) : take_record(run, exec, result);
     if (!rc) rc = halt(&exec->options.halt, exec->output);
     atomic_fetch_add(&exec->output->answered, 1); /* and no command starts for it that --halt does not want */
+    exec_output_changed(exec->output);
     return rc;
+}
+
+void exec_kept(rp_job_run *run, uint64_t results) {
+    const struct exec *exec = run->state;
+    if (!exec->output->stored) exec->output->stored = true; /* before feed; the feeder only reads it */
+    atomic_store(&exec->output->kept, results);
+    exec_output_changed(exec->output);
 }
 
 /* What has ended is in the job log, so its output is shown, too, wherever the run has stopped. */

@@ -271,6 +271,7 @@ const rp_job exec_job = {
     .feed = feed,
     .collect = exec_collect,
     .end = exec_collect_end,
+    .kept = exec_kept,
     .finish = exec_collect_finish,
     .release = release,
     .command = true,

@@ -105,6 +105,7 @@ int exec_told_pack(const struct exec *exec, struct exec_bytes *to);
  * rp_job_fail(). `free`: NULL is no error. */
 int exec_collect_begin(rp_job_run *run, struct exec *exec);
 int exec_collect(rp_job_run *run, const rp_result *result);
+void exec_kept(rp_job_run *run, uint64_t results);
 int exec_collect_end(rp_job_run *run);
 int exec_collect_finish(rp_job_run *run);
 void exec_collect_free(struct exec_output *output);

@@ -110,24 +110,50 @@ static void sleep_for(double seconds) {
     while (nanosleep(&left, &left) && errno == EINTR) continue;
 }
 
+/* A commit takes longer than many a command: while one is on its way, a worker is at the command behind it. */
+enum { UNCOMMITTED = 2 /* commands that may be put for each worker and are not in the store */ };
+
 /* Commands that may be put for each worker and have not ended; 0: any number. Where ends decide about what is to come,
- * one; where a command that fails is put behind those that wait, not too many of them. */
+ * and where the job log is to have a command before its slot starts another, one; where a command that fails is put
+ * behind those that wait, not too many of them. */
 static uint64_t commands_ahead(const struct exec_options *options) {
-    if (options->halt.when || options->delay_s > 0 || options->timeout_percent > 0) return 1;
+    if (options->joblog || options->halt.when || options->delay_s > 0 || options->timeout_percent > 0) return 1;
     return options->retries > 1 ? 16 : 0;
+}
+
+void exec_output_changed(struct exec_output *output) {
+    pthread_mutex_lock(&output->turn_lock);
+    pthread_cond_signal(&output->turn);
+    pthread_mutex_unlock(&output->turn_lock);
+}
+
+static bool has_turn(const rp_map_stats *stats, struct exec_output *output, uint64_t ahead) {
+    const uint64_t put = atomic_load(&output->put), workers = stats->workers;
+    if (atomic_load(&output->halted)) return true;
+    if (ahead && put >= atomic_load(&output->answered) + ahead * workers) return false;
+    return !output->stored || put < atomic_load(&output->kept) + UNCOMMITTED * workers;
+}
+
+static void unlock(void *mutex) { pthread_mutex_unlock(mutex); }
+
+/* Nobody tells how many workers there are at first, or when some are lost. */
+static void wait_for_news(struct exec_output *output, bool started) {
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += started;
+    until.tv_nsec += started ? 0 : 500000;
+    if (until.tv_nsec >= 1000000000) until = (struct timespec){until.tv_sec + 1, until.tv_nsec - 1000000000};
+    pthread_cond_timedwait(&output->turn, &output->turn_lock, &until);
 }
 
 /* Until a worker has nothing to do, or too little, and --delay has passed. */
 static void wait_for_a_worker(struct exec *exec, rp_map *map, uint64_t ahead) {
     struct exec_output *output = exec->output;
     rp_map_stats stats;
-    const double look_s = 0.0005;
-    for (;;) {
-        rp_map_stats_get(map, &stats);
-        const uint64_t running = atomic_load(&output->put) - atomic_load(&output->answered);
-        if (atomic_load(&output->halted) || running < ahead * stats.workers) break;
-        sleep_for(look_s);
-    }
+    pthread_mutex_lock(&output->turn_lock);
+    pthread_cleanup_push(unlock, &output->turn_lock); /* a feeder may be canceled in here */
+    while (rp_map_stats_get(map, &stats), !has_turn(&stats, output, ahead)) wait_for_news(output, stats.workers > 0);
+    pthread_cleanup_pop(1);
     const double now = exec_now_s(CLOCK_MONOTONIC);
     if (exec->options.delay_s > 0 && now < output->next_s) sleep_for(output->next_s - now);
     output->next_s = exec_now_s(CLOCK_MONOTONIC) + exec->options.delay_s;
@@ -140,7 +166,7 @@ int exec_put(rp_job_run *run, rp_map *map, uint64_t seq, const struct exec_bytes
     if (rc) return rc == 1 ? 0 : rc;
     const uint64_t ahead = commands_ahead(&exec->options);
     /* Inputs of an earlier run must all come again before the store lets anything be collected. */
-    if (ahead && atomic_load(&output->put) >= run->map.inputs) wait_for_a_worker(exec, map, ahead);
+    if ((ahead || output->stored) && atomic_load(&output->put) >= run->map.inputs) wait_for_a_worker(exec, map, ahead);
     atomic_fetch_add(&output->put, 1); /* before the look, as collect.c looks after it has set `halted` */
     if (atomic_load(&output->halted)) return RP_ECLOSED;
     const struct exec_task task = {

@@ -43,7 +43,7 @@ const rp_job_option exec_option_table[] = {
     {"bar", NULL, "progress as a bar, as with --progress bar; also --eta"},
     {"eta", NULL, "the same"},
     {"results", "DIR", "stdout, stderr and exit code of each command go to files in DIR"},
-    {"joblog", "FILE", "a line for each command that has ended"},
+    {"joblog", "FILE", "a line for each command that has ended, before its slot starts another"},
     {"resume", NULL, "skip what --joblog FILE has"},
     {"resume-failed", NULL, "the same, and run again what failed in it"},
     {"retry-failed", NULL, "run only what failed in --joblog FILE"},

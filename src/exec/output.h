@@ -29,6 +29,10 @@ struct exec_output {
     atomic_uint_least64_t answered; /* tasks whose command has ended for good */
     atomic_uint_least64_t limit_ns; /* --timeout N%, as soon as it is known; else 0 */
     atomic_bool halted;             /* no more of them */
+    atomic_uint_least64_t kept;     /* `stored`: tasks whose results are on the store's disk */
+    bool stored;                    /* there is a store; set before there are two threads */
+    pthread_mutex_t turn_lock;
+    pthread_cond_t turn; /* one of those above has changed */
     /* The collector's. */
     uint64_t done, failed, shown; /* commands; failures that were shown */
     struct exec_order *order;     /* -k; else NULL */
@@ -39,6 +43,8 @@ struct exec_output {
 /* Makes files and folders, and reads the job log, when it is called first. The feeder begins with it, and so does the
  * collector, which may come first where a store has what an earlier run did. 0, or what rp_job_fail() has the reason of. */
 int exec_output_open(rp_job_run *run, struct exec *exec);
+/* The collector has changed what the feeder may wait for. */
+void exec_output_changed(struct exec_output *output);
 /* The job log took no more, and errno says why. RP_ESYSTEM, which ends the run. */
 int exec_log_failed(rp_job_run *run, const char *file);
 

@@ -41,6 +41,7 @@ static int take_loaded(rp_store *store, struct rp__loaded *loaded, rp_error *err
     store->span_count = loaded->done.count;
     for (size_t i = 0; i < loaded->done.count; i++)
         store->spans[i] = (rp_span){loaded->done.at[i].begin, loaded->done.at[i].end};
+    store->before = rp__intervals_total(&loaded->done);
     store->done = loaded->done;
     store->done_rows = loaded->done_rows;
     store->now = loaded->now;
@@ -154,6 +155,8 @@ uint64_t rp_store_inputs(const rp_store *store, uint64_t *digest) {
     *digest = store->digest;
     return store->inputs;
 }
+
+uint64_t rp_store_committed(const rp_store *store) { return store->before + store->committed; }
 
 bool rp_store_finished(const rp_store *store) { return store->finished; }
 

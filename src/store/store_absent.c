@@ -18,6 +18,7 @@ int rp_store_next(rp_store *store, bool last, rp_result *result) { return RP_EUN
 int rp_store_tick(rp_store *store, const rp_map_stats *stats, uint64_t inputs, uint64_t digest) {
     return RP_EUNSUPPORTED;
 }
+uint64_t rp_store_committed(const rp_store *store) { return 0; }
 uint64_t rp_store_failed(const rp_store *store) { return 0; }
 const char *rp_store_error(const rp_store *store) { return ""; }
 int rp_store_close(rp_store *store, enum rp_store_end end, const rp_map_stats *stats, rp_error *error) { return 0; }

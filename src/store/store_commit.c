@@ -96,6 +96,7 @@ int rp__store_collect(rp_store *store) {
     const int code = rp__writer_wait(&store->writer, &error);
     if (code) return rp__store_stop(store, code, &error); /* the batch stays, to be tried again at the end */
     struct rp__batch *batch = &store->batch;
+    store->committed = store->batch_put;
     bool away = store->memory > MEMORY_MAX;
     for (size_t i = 0; i < batch->add.count; i++) {
         struct rp__item *item = batch->add.at[i];
@@ -192,6 +193,7 @@ int rp__store_commit(rp_store *store, bool running, bool done) {
     store->retry_new = false;
     rp__store_summarize(store, running, done, &batch->summary);
     store->last_ns = rp__now_ns();
+    store->batch_put = store->put;
     store->batch_out = true;
     rp__writer_give(&store->writer, batch);
     return 0;

@@ -19,6 +19,7 @@ struct rp_store {
 
     rp_span *spans; /* done when it was opened */
     size_t span_count;
+    uint64_t before;                  /* tasks of them */
     struct rp__intervals done, fresh; /* all; since the last batch */
     uint64_t done_rows;               /* of the file's table, which is rewritten when it has many more than it needs */
     uint64_t failed;
@@ -43,6 +44,8 @@ struct rp_store {
     rp_store_summary earlier; /* of the runs before */
     rp_map_stats stats;       /* of this one, as told last */
     uint64_t put;             /* tasks in this one */
+    uint64_t batch_put;       /* of them, those that the last batch and those before it have */
+    uint64_t committed;       /* of them, those on the disk */
     int code;                 /* why it cannot go on */
     rp_error error;
 };
