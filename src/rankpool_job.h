@@ -104,6 +104,7 @@ struct rp_job_run {
     uint32_t crew;             /* set by plan: workers a rank, in the place of what --crew says; 0: that */
     uint32_t siblings;         /* set by plan: workers in each place, see rp_pool_options */
     bool settles;              /* set by plan: the run does not end before the kernel's teardown is over */
+    uint32_t workers, hosts;   /* of the pool; set before feed */
 };
 
 /* ---- Plug-ins ------------------------------------------------------------------------------------------- */

@@ -377,6 +377,8 @@ static int open_and_run(const struct options *options, rp_job_run *run, rp_world
     wanted.siblings = run->siblings;
     int rc = rp_pool_open(world, &wanted, &pool, &error);
     if (rc) return run_failed(rc, &error);
+    run->workers = rp_pool_workers(pool);
+    run->hosts = rp_pool_hosts(pool);
     const size_t notes = options->quiet ? 0 : print_notes(pool, 0);
     int exit_code = run_map(options, run, world, pool, stored, &stats);
     if (!options->quiet) print_notes(pool, notes); /* of what happened meanwhile */

@@ -5,7 +5,7 @@
  * - Workers have that signal, since the nursery has one thread; the parent is compared after asking for it, or a
  *   nursery that died in between would be missed.
  * - A worker leads a process group: what it forked and left there is killed with it. What left that group, too, comes to
- *   the nursery as its subreaper, which ends it in the end.
+ *   the nursery as its subreaper, which ends it in the end. (Where the nursery itself is killed, crew/stray.h does.)
  * - Signals that mean the job reach every process of the group. Nursery and workers ignore them: the agent decides.
  * - It and its workers are a process group of their own: a launcher that kills the agent's group leaves the nursery
  *   alive, which then sees the agent's end and kills what workers have started, whatever group that is in.
@@ -14,6 +14,7 @@
 #include "crew/nursery_messages.h"
 #include "crew/oom.h"
 #include "crew/orphan.h"
+#include "crew/stray.h"
 #include "crew/worker.h"
 
 #include <dirent.h>
@@ -265,7 +266,7 @@ static void reap(struct nursery *nursery) {
     }
 }
 
-void rp__nursery_main(const struct rp__arena *arena, int agent, uint64_t lease_ns) {
+void rp__nursery_main(const struct rp__arena *arena, int agent, uint64_t lease_ns, const char *family) {
     struct nursery nursery = {.arena = arena, .self = getpid()};
     const pid_t parent = getppid();
     prctl(PR_SET_NAME, "rp-nursery");
@@ -276,6 +277,7 @@ void rp__nursery_main(const struct rp__arena *arena, int agent, uint64_t lease_n
     struct rp__orphan orphan;
     rp__orphan_open(&orphan, parent, lease_ns);
     forget_launcher();
+    setenv(RP__FAMILY, family + strlen(RP__FAMILY "="), 1);
     rp__oom_open(&nursery.oom, "");
     sigset_t mask;
     sigemptyset(&mask);

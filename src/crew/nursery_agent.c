@@ -4,6 +4,7 @@
 #include "core/error.h"
 #include "crew/nursery.h"
 #include "crew/nursery_messages.h"
+#include "crew/stray.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -21,6 +22,7 @@ struct rp__nursery {
     pid_t pid;
     int socket;
     bool dead;
+    char family[64];   /* the mark of what it starts */
     uint32_t seen;     /* reports that were there at the last look */
     int64_t looked_ns; /* when it was last made sure that it lives, by the coarse clock */
     struct rp__life life[];
@@ -35,11 +37,12 @@ int rp__nursery_start(struct rp__arena *arena, uint64_t lease_ns, struct rp__nur
         return rp__fail(error, RP_ESYSTEM, "no socket for the nursery: %s; allow more open files (ulimit -n)",
                         strerror(errno));
     }
+    rp__stray_mark(made->family, sizeof made->family);
     fflush(NULL); /* or the children would write out once more what is buffered here */
     const pid_t pid = fork();
     if (pid == 0) {
         close(ends[0]);
-        rp__nursery_main(arena, ends[1], lease_ns);
+        rp__nursery_main(arena, ends[1], lease_ns, made->family);
     }
     const int why = errno;
     close(ends[1]);
@@ -63,11 +66,12 @@ void rp__nursery_stop(struct rp__nursery *nursery) {
     if (!nursery) return;
     close(nursery->socket);
     const struct timespec nap = {.tv_nsec = 200000};
-    int naps = 0;
-    for (pid_t ended; (ended = waitpid(nursery->pid, NULL, WNOHANG)) == 0 || (ended < 0 && errno == EINTR); naps++) {
+    int naps = 0, status = 0;
+    for (pid_t ended; (ended = waitpid(nursery->pid, &status, WNOHANG)) == 0 || (ended < 0 && errno == EINTR); naps++) {
         if (naps == 10000) kill(nursery->pid, SIGKILL);
         nanosleep(&nap, NULL);
     }
+    if (WIFSIGNALED(status)) rp__stray_end(nursery->family);
     free(nursery);
 }
 
@@ -93,6 +97,14 @@ static void note(struct rp__nursery *nursery, const struct rp__report *report) {
     }
 }
 
+/* It was killed, and its workers by that. What their programs have started would go on. */
+static void found_dead(struct rp__nursery *nursery) {
+    if (nursery->dead) return;
+    nursery->dead = true;
+    while (waitpid(nursery->pid, NULL, 0) < 0 && errno == EINTR) continue;
+    rp__stray_end(nursery->family);
+}
+
 static int take_in(struct rp__nursery *nursery, rp_error *error) {
     while (!nursery->dead) {
         struct rp__report report;
@@ -102,7 +114,7 @@ static int take_in(struct rp__nursery *nursery, rp_error *error) {
         else if (size < 0 && errno == EAGAIN)
             return 0;
         else if (!(size < 0 && errno == EINTR))
-            nursery->dead = true;
+            found_dead(nursery);
     }
     return rp__fail(error, RP_ESYSTEM,
                     "the nursery (process %d) died, and its workers with it: nothing can start new ones; "
@@ -117,7 +129,7 @@ static int request(struct rp__nursery *nursery, enum rp__order_type type, uint32
             struct pollfd polled = {.fd = nursery->socket, .events = POLLIN | POLLOUT};
             (void)poll(&polled, 1, -1);
         } else if (errno != EINTR) {
-            nursery->dead = true;
+            found_dead(nursery);
         }
         const int code = take_in(nursery, error);
         if (code) return code;

@@ -19,7 +19,7 @@ struct rp__report {
     uint32_t oom;
 };
 
-/* The nursery's life, in the process forked for it. */
-_Noreturn void rp__nursery_main(const struct rp__arena *arena, int agent, uint64_t lease_ns);
+/* The nursery's life, in the process forked for it. `family` is in the environment of all that it starts. */
+_Noreturn void rp__nursery_main(const struct rp__arena *arena, int agent, uint64_t lease_ns, const char *family);
 
 #endif

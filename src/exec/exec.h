@@ -84,15 +84,19 @@ int exec_fill(const struct exec *exec, uint64_t seq, uint32_t slot, const char *
 /* feed.c: a command that may run becomes a task. RP_ECLOSED: no more of them; or as rp_map_put. */
 int exec_put(rp_job_run *run, rp_map *map, uint64_t seq, const struct exec_bytes *set);
 
+/* What is another place for a command that has failed: another host, or where there is one host another worker. */
+enum exec_places { EXEC_ONE_PLACE, EXEC_WORKERS, EXEC_HOSTS };
+
 /* What a task's input begins with; its values follow, each ended by 0. */
 struct exec_task {
     uint64_t seq;       /* from 1 */
     uint64_t place;     /* of its output, with -k: 0.. without those that are left out */
     uint64_t limit_ns;  /* --timeout N%: how long it may take; 0: that is not known yet */
     uint32_t attempt;   /* from 1 */
-    uint32_t failed_on; /* the worker that made the attempt before */
-    uint32_t returned;  /* how often that worker has given it back */
-    uint32_t unused;    /* 0: every byte of an input counts where runs are compared */
+    uint32_t failed_at; /* the place of the attempt before */
+    uint32_t returned;  /* how often that place has given it back */
+    uint32_t
+        places; /* enum exec_places: a value of 4 bytes, as every byte of an input counts where runs are compared */
 };
 
 /* kernel.c: in workers. A command that is tried again is another task, which the one that failed adds; the record of

@@ -159,6 +159,10 @@ static void wait_for_a_worker(struct exec *exec, rp_map *map, uint64_t ahead) {
     output->next_s = exec_now_s(CLOCK_MONOTONIC) + exec->options.delay_s;
 }
 
+static enum exec_places places(const rp_job_run *run) {
+    return run->hosts > 1 ? EXEC_HOSTS : run->workers > 1 ? EXEC_WORKERS : EXEC_ONE_PLACE;
+}
+
 int exec_put(rp_job_run *run, rp_map *map, uint64_t seq, const struct exec_bytes *set) {
     struct exec *exec = run->state;
     struct exec_output *output = exec->output;
@@ -169,8 +173,11 @@ int exec_put(rp_job_run *run, rp_map *map, uint64_t seq, const struct exec_bytes
     if ((ahead || output->stored) && atomic_load(&output->put) >= run->map.inputs) wait_for_a_worker(exec, map, ahead);
     atomic_fetch_add(&output->put, 1); /* before the look, as collect.c looks after it has set `halted` */
     if (atomic_load(&output->halted)) return RP_ECLOSED;
-    const struct exec_task task = {
-        .seq = seq, .place = output->places++, .limit_ns = atomic_load(&output->limit_ns), .attempt = 1};
+    const struct exec_task task = {.seq = seq,
+                                   .place = output->places++,
+                                   .limit_ns = atomic_load(&output->limit_ns),
+                                   .attempt = 1,
+                                   .places = exec->options.retries > 1 ? places(run) : EXEC_ONE_PLACE};
     output->input.size = 0;
     exec_bytes_add(&output->input, &task, sizeof task);
     exec_bytes_add(&output->input, set->data, set->size);

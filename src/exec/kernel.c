@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RETURNS = 6 /* of a command that failed here, before it is tried here again, within 63 ms */ };
+/* Of a command that failed here, before it is tried here again: waits from 1 to 256 ms, of 20 s in all. */
+enum { RETURNS = 85, LONGEST_WAIT = 8 /* 2^8 ms */ };
 
 /* ---- A worker ------------------------------------------------------------------------------------------ */
 
@@ -92,23 +93,36 @@ static int add(rp_task *task, const struct exec_task *next, const struct exec_re
     return rc;
 }
 
+/* This place, as a number; a host's is made of its name. */
+static uint32_t here(const rp_task *task, const struct exec_task *head) {
+    const rp_where *where = rp_task_where(task);
+    uint32_t hash = 2166136261u; /* FNV-1a */
+    if (head->places != EXEC_HOSTS) return where->worker;
+    for (const char *at = where->host; *at; at++) hash = (hash ^ (unsigned char)*at) * 16777619u;
+    return hash;
+}
+
 /* May the command run again? Then it is on its way, and this attempt is none of anybody's business. */
 static bool is_tried_again(const struct exec_runner *runner, rp_task *task, const struct exec_task *head,
                            const struct exec_report *report) {
     if (exec_report_good(report) || head->attempt >= runner->told.retries || rp_task_canceled(task)) return false;
     struct exec_task next = *head;
     next.attempt++;
-    next.failed_on = rp_task_where(task)->worker;
+    next.failed_at = here(task, head);
     next.returned = 0;
     return add(task, &next, report) == 0;
 }
 
-/* A command that has failed here is left to another worker, if one asks for work before it has come back too often. The
- * wait grows, so that those whose commands are short get their chance. */
+/* A command that has failed here is left to another place, if that asks for work before it has come back too often: one
+ * host that lacks something asks for more and more while the others compute. The wait grows, so that those whose commands
+ * are short get their chance at once. */
 static bool is_returned(rp_task *task, const struct exec_task *head, const struct exec_report *report) {
-    if (head->attempt == 1 || head->failed_on != rp_task_where(task)->worker || head->returned >= RETURNS) return false;
+    if (head->attempt == 1 || head->places == EXEC_ONE_PLACE) return false;
+    if (head->failed_at != here(task, head) || head->returned >= RETURNS) return false;
     struct exec_task next = *head;
-    nanosleep(&(struct timespec){.tv_nsec = 1000000L << next.returned++}, NULL);
+    const uint32_t doublings = next.returned < LONGEST_WAIT ? next.returned : LONGEST_WAIT;
+    next.returned++;
+    nanosleep(&(struct timespec){.tv_nsec = 1000000L << doublings}, NULL);
     return add(task, &next, report) == 0;
 }
 

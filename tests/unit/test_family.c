@@ -17,7 +17,7 @@ static pid_t test_pid;
 const char *__asan_default_options(void) { return "handle_segv=0"; }
 int __lsan_is_turned_off(void) { return getpid() != test_pid; }
 
-enum kernel { SQUARE, FAULT, LEAVE, SCRIBBLE, HANG, SURROUNDINGS, GATE, RANGE_FAULT };
+enum kernel { SQUARE, FAULT, LEAVE, SCRIBBLE, HANG, SURROUNDINGS, GATE, RANGE_FAULT, BOUND, PROGRAM };
 
 static struct gate *gate;
 
@@ -132,10 +132,19 @@ static int bound_task(rp_task *task, const void *input, size_t size) {
 }
 static const rp_kernel bound_kernel = {.name = "bound", .item = bound_task};
 
-static const rp_kernel *const kernels[] = {
-    &square_kernel,       &fault_kernel, &leave_kernel,       &scribble_kernel, &hang_kernel,
-    &surroundings_kernel, &gate_kernel,  &range_fault_kernel, &bound_kernel,    NULL};
-enum { BOUND_KERNEL = 8 };
+/* Starts a program that starts another one, both in sessions of their own. */
+static int start_program(rp_task *task, const void *input, size_t size) {
+    char number[32] = "";
+    FILE *pipe = popen("setsid sh -c 'setsid sleep 600 >/dev/null & echo $!'", "r");
+    if (!pipe || !fgets(number, sizeof number, pipe)) return RP_ESYSTEM;
+    atomic_store(&gate->entered, (uint64_t)atoi(number));
+    return pclose(pipe);
+}
+static const rp_kernel program_kernel = {.name = "program", .item = start_program};
+
+static const rp_kernel *const kernels[] = {&square_kernel, &fault_kernel,        &leave_kernel, &scribble_kernel,
+                                           &hang_kernel,   &surroundings_kernel, &gate_kernel,  &range_fault_kernel,
+                                           &bound_kernel,  &program_kernel,      NULL};
 
 static void open_family(struct agent *agent, uint32_t workers) {
     agent_prepare(agent, kernels, true);
@@ -444,7 +453,7 @@ static void worker_that_could_not_be_pinned_says_so(void) {
         struct rp__crew_event event;
         size_t at = 0;
         const bool bound = worker == 0;
-        agent_give_map(&agent, worker, 1, BOUND_KERNEL, NULL, 0);
+        agent_give_map(&agent, worker, 1, BOUND, NULL, 0);
         CU_ASSERT_TRUE(agent_give_chunk(&agent, worker, 1, 1, 0, 1));
         CU_ASSERT_TRUE_FATAL(agent_answer(&agent, &event));
         CU_ASSERT_TRUE(agent_record_is(agent.answered, &at, false, &bound, sizeof bound));
@@ -527,6 +536,21 @@ static void dead_nursery_is_an_error_and_takes_its_workers_along(void) {
     agent_close(&agent);
 }
 
+static void what_programs_have_started_does_not_outlive_a_dead_nursery(void) {
+    struct agent agent;
+    struct rp__crew_event event;
+    open_family(&agent, 1);
+    agent_give_map(&agent, 0, 7, PROGRAM, NULL, 0);
+    agent_give_chunk(&agent, 0, 7, 3, 0, 1);
+    CU_ASSERT_TRUE_FATAL(agent_answer(&agent, &event));
+    CU_ASSERT_EQUAL_FATAL(event.type, RP__CREW_RESULT);
+    const int started = (int)atomic_load(&gate->entered);
+    CU_ASSERT_FALSE_FATAL(started <= 0 || is_gone(started));
+    CU_ASSERT_EQUAL_FATAL(kill(parent_of(agent.pid[0]), SIGKILL), 0);
+    agent_close(&agent);
+    CU_ASSERT_TRUE(are_gone_in_time(&started, 1));
+}
+
 static void crew_opens_again_on_the_same_nursery(void) {
     struct agent agent;
     open_family(&agent, 4);
@@ -560,6 +584,7 @@ int main(void) {
                                              UNIT(nursery_takes_a_crew_along_that_nobody_closed),
                                              UNIT(nothing_is_left_when_the_agent_is_killed),
                                              UNIT(dead_nursery_is_an_error_and_takes_its_workers_along),
+                                             UNIT(what_programs_have_started_does_not_outlive_a_dead_nursery),
                                              UNIT(crew_opens_again_on_the_same_nursery),
                                              {NULL, NULL}};
     return unit_run("family", tests);

@@ -1,0 +1,63 @@
+/* By /proc, which says what a process's environment was when its program started. A process is held by its pidfd before
+ * that is looked at, so that its number cannot have gone to anybody else when it is killed. */
+#include "crew/stray.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { ROUNDS = 100, NAP_NS = 10000000 };
+
+void rp__stray_mark(char *mark, size_t capacity) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    snprintf(mark, capacity, RP__FAMILY "=%d-%lld.%09ld", (int)getpid(), (long long)now.tv_sec, now.tv_nsec);
+}
+
+static bool carries(int pid, const char *mark) {
+    char path[32], *variable = NULL;
+    size_t capacity = 0;
+    bool found = false;
+    snprintf(path, sizeof path, "/proc/%d/environ", pid);
+    FILE *file = fopen(path, "re");
+    while (file && !found && getdelim(&variable, &capacity, 0, file) > 0) found = !strcmp(variable, mark);
+    free(variable);
+    if (file) fclose(file);
+    return found;
+}
+
+static bool kill_marked(int pid, const char *mark) {
+    int held = -1;
+#if defined SYS_pidfd_open && defined SYS_pidfd_send_signal
+    held = (int)syscall(SYS_pidfd_open, pid, 0u);
+#endif
+    const bool found = carries(pid, mark);
+    if (found && held < 0) kill(pid, SIGKILL); /* Linux before 5.3 */
+#ifdef SYS_pidfd_send_signal
+    if (found && held >= 0) (void)syscall(SYS_pidfd_send_signal, held, SIGKILL, NULL, 0u);
+#endif
+    if (held >= 0) close(held);
+    return found;
+}
+
+void rp__stray_end(const char *mark) {
+    bool any = true;
+    for (int round = 0; any && round < ROUNDS;
+         round++) { /* some may have forked meanwhile, and the dead take a moment */
+        if (round) nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);
+        DIR *all = opendir("/proc");
+        any = false;
+        for (struct dirent *entry; all && (entry = readdir(all));) {
+            const int pid = atoi(entry->d_name);
+            if (pid > 0 && kill_marked(pid, mark)) any = true;
+        }
+        if (all) closedir(all);
+    }
+}
