@@ -223,18 +223,20 @@ static void even_out(struct rp__agent *agent) {
     }
 }
 
-/* What a worker computes of an ended map is no longer wanted. To be called when all answers were taken, so that it is
- * that chunk that it computes, and not one behind it. Threads cannot be killed: they finish the chunk. */
+/* What a worker computes of an ended map is no longer wanted. Threads cannot be killed: they finish the chunk. */
 static int kill_unwanted(struct rp__agent *agent, uint32_t worker) {
     struct rp__agent_life *life = &agent->life[worker];
     struct rp__held *held = life->given.first;
-    if (life->killed || !held || !(held->map->ended || held->unwanted)) return 0;
+    if (life->killed || !held || held->spared || !(held->map->ended || held->unwanted)) return 0;
+    if (!rp__agent_recall_behind(agent, worker)) return 0;
     bool canceled = !held->map->ended;
     life->killed = true;
     int rc = agent->ops->kill(agent->crew, worker, canceled ? "its task was canceled" : "its map was closed");
-    if (!canceled || rc != RP_EUNSUPPORTED) return 0;
-    life->killed = held->unwanted = false;
-    return rp__outbox_put(agent->out, &(struct rp__frame){.type = RP__FRAME_RUNS, .chunk = held->work.chunk});
+    if (rc != RP_EUNSUPPORTED) return 0;
+    life->killed = false;
+    held->spared = true;
+    return canceled ? rp__outbox_put(agent->out, &(struct rp__frame){.type = RP__FRAME_RUNS, .chunk = held->work.chunk})
+                    : 0;
 }
 
 int rp__agent_poll(struct rp__agent *agent, uint32_t *events, rp_error *error) {

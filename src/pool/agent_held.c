@@ -148,6 +148,7 @@ static void fill_ring(struct rp__agent *agent, struct rp__agent_place *place) {
     uint32_t worker = place->current;
     struct rp__agent_life *life = &agent->life[worker];
     bool any = false;
+    if (life->killed || life->overran) return; /* it would die of what is not its fault */
     if (life->init_pending) {
         life->init_pending = !agent->ops->give(agent->crew, worker, &life->init_work);
         agent->ops->wake(agent->crew, worker);
@@ -232,6 +233,14 @@ struct rp__held *rp__agent_recall_youngest(struct rp__agent *agent, uint32_t at)
     }
     held->work.started = false;
     return held;
+}
+
+bool rp__agent_recall_behind(struct rp__agent *agent, uint32_t worker) {
+    const struct rp__agent_life *life = &agent->life[worker];
+    const struct rp__agent_place *place = &agent->place[life->place];
+    while (place->current == worker && (life->given.count > 1 || rp__agent_is_half_given(place)))
+        if (!rp__agent_recall_youngest(agent, life->place)) return false;
+    return true;
 }
 
 uint32_t rp__agent_most_loaded(const struct rp__agent *agent) {

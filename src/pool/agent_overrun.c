@@ -40,7 +40,8 @@ static void watch_life(struct rp__agent *agent, uint32_t at, uint64_t passed_ns)
     held->item_ns = held->watched && item == held->item ? held->item_ns + passed_ns : 0;
     held->item = item;
     held->watched = true;
-    if (held->item_ns > held->map->limit_ns + (item == NOT_BEGUN ? BEGIN_NS : 0)) kill_late(agent, at, held);
+    if (held->item_ns <= held->map->limit_ns + (item == NOT_BEGUN ? BEGIN_NS : 0)) return;
+    if (rp__agent_recall_behind(agent, at)) kill_late(agent, at, held);
 }
 
 void rp__agent_watch(struct rp__agent *agent, uint64_t now_ns) {

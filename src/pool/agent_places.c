@@ -79,9 +79,8 @@ static struct rp__agent_life *find_life(const struct rp__agent *agent, uint32_t 
 static int give_up(struct rp__agent *agent, uint32_t at) {
     struct rp__agent_place *place = &agent->place[at];
     struct rp__agent_life *life = rp__agent_current(agent, at);
-    while ((life->given.count > 1 || rp__agent_is_half_given(place)) && rp__agent_recall_youngest(agent, at)) {
-    }
-    if (rp__agent_is_half_given(place)) return 0; /* it runs wild: it has started what it waits behind */
+    if (!rp__agent_recall_behind(agent, place->current))
+        return 0; /* it runs wild: it has started what it waits behind */
     life->state = RP__LIFE_BLOCKED;
     place->aside++;
     place->current = RP__NO_LIFE;

@@ -30,6 +30,7 @@ struct rp__held {
     struct rp__buffer inputs;
     bool targeted;
     bool unwanted;      /* canceled: to be killed, since it runs */
+    bool spared;        /* it cannot be: it runs in a thread */
     bool seen;          /* in hand at a look before this one */
     double progress;    /* as the master knows it */
     bool watched;       /* at least once, for tasks that overrun */
@@ -173,6 +174,9 @@ bool rp__agent_has_had_enough(struct rp__agent *agent, struct rp__agent_life *li
 int rp__agent_pump(struct rp__agent *agent, uint32_t at, rp_error *error);
 struct rp__held *rp__agent_take_unstarted(struct rp__agent *agent, uint32_t at, struct rp__wish wish);
 struct rp__held *rp__agent_recall_youngest(struct rp__agent *agent, uint32_t at);
+/* What a worker has behind its oldest chunk waits again, so that it begins no other: before it is killed for that one, or
+ * has its place taken. False: it has begun another, and the answer is on its way. */
+bool rp__agent_recall_behind(struct rp__agent *agent, uint32_t worker);
 uint32_t rp__agent_most_loaded(const struct rp__agent *agent);
 /* A life begins. */
 void rp__agent_start_over(struct rp__agent *agent, struct rp__agent_life *life);

@@ -190,8 +190,17 @@ static inline void die(struct rp__crew *crew, uint32_t at, const char *cause, ui
     post(crew, &event);
 }
 
+static inline size_t chunks_of(const struct rp__crew *crew, uint32_t at) {
+    const struct played_worker *worker = &crew->worker[at];
+    size_t count = worker->hand != NULL;
+    for (const struct played_work *work = worker->first; work; work = work->next)
+        count += work->head.type == RP__WORK_CHUNK && !work->taken_back;
+    return count;
+}
+
 static int played_kill(struct rp__crew *crew, uint32_t at, const char *cause) {
     crew->kills++;
+    if (chunks_of(crew, at) > 1) fault(crew, "a worker was killed that could have begun another chunk", at);
     if (crew->cannot_kill) return RP_EUNSUPPORTED;
     die(crew, at, cause, crew->worker[at].item);
     return 0;
@@ -307,14 +316,6 @@ static inline bool answer(struct rp__crew *crew, uint32_t at, bool half) {
 }
 
 /* Chunks that the worker has in its ring or in hand. */
-static inline size_t chunks_of(const struct rp__crew *crew, uint32_t at) {
-    const struct played_worker *worker = &crew->worker[at];
-    size_t count = worker->hand != NULL;
-    for (const struct played_work *work = worker->first; work; work = work->next)
-        count += work->head.type == RP__WORK_CHUNK && !work->taken_back;
-    return count;
-}
-
 static inline void open_crew(struct rp__crew *crew, uint32_t workers, size_t room) {
     *crew = (struct rp__crew){.workers = workers, .room = room, .slots = PLAYED_SLOTS};
     for (uint32_t i = 0; i < workers; i++) {

@@ -44,6 +44,26 @@ static void worker_that_has_answered_already_is_not_killed(void) {
     close_stage(stage);
 }
 
+static void worker_that_is_killed_begins_nothing_else(void) {
+    struct stage *stage = open_stage_with_map(1, ROOMY);
+    CU_ASSERT_EQUAL(send_map(stage, 20, 0), 0);
+    send_chunks(stage, 10, 1, RP__ANY_WORKER);
+    start_next(&stage->crew, 0);
+    CU_ASSERT_EQUAL(send_chunk(stage, 20, 500000, RP__ANY_WORKER), 0);
+    poll_once(stage);
+    CU_ASSERT_EQUAL(chunks_of(&stage->crew, 0), 2);
+    end_map(stage, 10);
+    poll_once(stage);
+    CU_ASSERT_EQUAL(stage->crew.kills, 1);
+    CU_ASSERT_EQUAL(send_chunk(stage, 20, 500001, RP__ANY_WORKER), 0); /* and is not given anything while it dies */
+    CU_ASSERT_EQUAL(chunks_of(&stage->crew, 0), 1);
+    poll_and_listen(stage);
+    CU_ASSERT_EQUAL(chunks_of(&stage->crew, 0), 2);
+    const struct rp__frame *died = find(stage, RP__FRAME_DIED, 10);
+    CU_ASSERT_TRUE(died && died->flags & RP__KILLED);
+    close_stage(stage);
+}
+
 static void workers_that_cannot_be_killed_finish_their_chunk(void) {
     struct stage *stage = open_stage_with_map(1, ROOMY);
     stage->crew.cannot_kill = true;
@@ -219,6 +239,7 @@ static void canceled_chunk_of_a_worker_that_cannot_be_killed_runs(void) {
 int main(void) {
     static const struct unit_test tests[] = {UNIT(end_of_a_map_returns_what_is_unstarted_and_kills_what_runs),
                                              UNIT(worker_that_has_answered_already_is_not_killed),
+                                             UNIT(worker_that_is_killed_begins_nothing_else),
                                              UNIT(workers_that_cannot_be_killed_finish_their_chunk),
                                              UNIT(chunk_that_is_still_coming_when_its_map_ends_goes_back),
                                              UNIT(chunks_of_a_closed_map_are_not_given_to_the_next_worker),
