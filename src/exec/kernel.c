@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 /* Of a command that failed here, before it is tried here again: waits from 1 to 256 ms, of 20 s in all. */
 enum { RETURNS = 85, LONGEST_WAIT = 8 /* 2^8 ms */ };
@@ -25,18 +26,21 @@ static void free_runner(struct exec_runner *runner) {
     free(runner);
 }
 
-/* That a server has written too much may show only now, when all of its answers are on their way: a line is all that can
- * still be said. */
+/* That a server has written too much may show only now, when all of its answers are on their way. What can still be done
+ * is to say so and to die, if this is a process of its own: rank 0 makes exit code 1 of that. */
 static void end_runner(void *state) {
     struct exec_runner *runner = state;
+    const char *worker = getenv("RANKPOOL_WORKER_PID");
     struct exec_end end;
     exec_server_stop(&runner->server, EXEC_GRACE_MS / 1000.0, &end);
-    if (runner->server.unread)
+    const bool unread = runner->server.unread;
+    if (unread)
         fprintf(stderr,
                 "rankpool: a server on %s wrote more than it was asked for: answers may be those to other inputs; "
                 "it is to write one line for each, or with --serve-end LINE all up to that one\n",
                 runner->host);
     free_runner(runner);
+    if (unread && worker && atoi(worker) == (int)getpid()) _exit(1);
 }
 
 static int setup(rp_task *task, void **state) {

@@ -62,6 +62,7 @@ for way in pool_exec ranks_exec; do
     claim "$where: two lines for one are nobody's answers" says "$err" 'more than one line.*--serve-end' 1
     run $way --serve ./server ::: late
     claim "$where: a line too many that comes late is told of at the end" says "$err" 'server on .* wrote more than it was asked for' 1
+    claim "$where: and the exit code is 1" test "$code" = 1
     claim "$where: --serve-end takes lines up to that one" gives "$(lines 0 1 0 1 2)" \
         $way -k --serve --serve-end . 'while read n; do seq 0 $n; echo .; done' ::: 1 2
     run $way --serve ./server ::: silent
