@@ -44,7 +44,8 @@ struct nursery {
     const struct rp__arena *arena;
     const char *family;
     pid_t self;
-    int deaths; /* signalfd */
+    int deaths;    /* signalfd */
+    bool bereaved; /* a worker has ended: until then nothing is left behind */
     struct rp__oom oom;
     pid_t *pids; /* [slots], 0: no worker */
 };
@@ -274,6 +275,7 @@ static void reap(struct nursery *nursery) {
         waitpid(pid, &status, 0);
         any = true;
         if (!worker) continue;
+        nursery->bereaved = true;
         nursery->pids[slot] = 0;
         const bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
         const struct rp__report what = {.type = RP__REPORT_ENDED,
@@ -283,7 +285,7 @@ static void reap(struct nursery *nursery) {
                                         .oom = killed && rp__oom_struck(&nursery->oom)};
         report(nursery, &what);
     }
-    if (any) kill_left_behind(nursery);
+    if (any && nursery->bereaved) kill_left_behind(nursery);
 }
 
 void rp__nursery_main(const struct rp__arena *arena, int agent, uint64_t lease_ns, const char *family) {
