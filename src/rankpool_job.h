@@ -103,7 +103,7 @@ struct rp_job_run {
     const rp_job_given *given; /* ended by a zero entry; see rp_job_option_value */
     uint32_t crew;             /* set by plan: workers a rank, in the place of what --crew says; 0: that */
     uint32_t siblings;         /* set by plan: workers in each place, see rp_pool_options */
-    bool settles;              /* set by plan: the run does not end before the kernel's teardown is over */
+    bool settles;              /* set by plan: it ends after the kernel's teardown, with 1 if a worker dies of that */
     uint32_t workers, hosts;   /* of the pool; set before feed */
 };
 

@@ -296,6 +296,40 @@ static void run_course(struct course *course) {
     pthread_join(course->feeder, NULL);
 }
 
+static int settled(rp_task *task, const void *input, size_t size) { return 0; }
+
+const rp_kernel settle_kernel = {.name = "settle", .item = settled};
+
+/* A map that each worker has answered, since it tears down what was closed before it computes for the next. NULL: the
+ * world is over, and so are its workers. */
+static rp_map *ask_each(rp_pool *pool) {
+    const rp_map_options wanted = {
+        .kernel = settle_kernel.name, .count = rp_pool_workers(pool), .each_worker = true, .unordered = true};
+    rp_map *map;
+    rp_result result;
+    rp_error error = {0};
+    if (rp_map_open(pool, &wanted, &map, &error)) return NULL;
+    while (rp_map_next(map, SETTLE_S, &result) == 0) continue;
+    return map;
+}
+
+/* Closes the map and waits for its teardown. A worker that dies of it had something to say against its results: a map
+ * that was open all the time has counted it. */
+static int close_settled(struct course *course, rp_pool *pool, int exit_code) {
+    rp_map_stats stats = {0};
+    rp_map *counts = exit_code == EXIT_DONE && !course->enough ? ask_each(pool) : NULL;
+    rp_map_close(course->map);
+    rp_map *settles = ask_each(pool);
+    if (settles) rp_map_close(settles);
+    if (!counts) return exit_code;
+    rp_map_stats_get(counts, &stats);
+    rp_map_close(counts);
+    if (!stats.deaths) return exit_code;
+    fprintf(stderr, "rankpool: %llu of %u workers died when all was computed: results may be wrong\n",
+            (unsigned long long)stats.deaths, rp_pool_workers(pool));
+    return EXIT_TASKS_FAILED;
+}
+
 int run_map(const struct options *options, rp_job_run *run, rp_world *world, rp_pool *pool, struct stored *stored,
             rp_map_stats *stats) {
     rp_error error = {0};
@@ -320,6 +354,7 @@ int run_map(const struct options *options, rp_job_run *run, rp_world *world, rp_
     int exit_code = conclude(&course, stats);
     if (course.rc == RP_END && !course.fed_rc && !options->quiet)
         summary_print(stats, stored ? stored->before : 0, pool, rp_world_ranks(world));
+    if (run->settles) return close_settled(&course, pool, exit_code);
     rp_map_close(course.map);
     return exit_code;
 }
@@ -352,22 +387,6 @@ int run_failed(int rc, const rp_error *error) {
     return exit_code_of(rc);
 }
 
-static int settled(rp_task *task, const void *input, size_t size) { return 0; }
-
-const rp_kernel settle_kernel = {.name = "settle", .item = settled};
-
-/* A worker tears down one map before it computes for the next: one that has nothing to compute tells when it has. */
-static void settle(rp_pool *pool) {
-    const rp_map_options wanted = {
-        .kernel = settle_kernel.name, .count = rp_pool_workers(pool), .each_worker = true, .unordered = true};
-    rp_map *map;
-    rp_result result;
-    rp_error error = {0};
-    if (rp_map_open(pool, &wanted, &map, &error)) return; /* the world is over, and so are its workers */
-    while (rp_map_next(map, SETTLE_S, &result) == 0) continue;
-    rp_map_close(map);
-}
-
 static int open_and_run(const struct options *options, rp_job_run *run, rp_world *world, struct stored *stored) {
     rp_pool *pool;
     rp_error error = {0};
@@ -382,7 +401,6 @@ static int open_and_run(const struct options *options, rp_job_run *run, rp_world
     const size_t notes = options->quiet ? 0 : print_notes(pool, 0);
     int exit_code = run_map(options, run, world, pool, stored, &stats);
     if (!options->quiet) print_notes(pool, notes); /* of what happened meanwhile */
-    if (run->settles) settle(pool);
     rp_pool_free(pool);
     return exit_code;
 }

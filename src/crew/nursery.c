@@ -4,11 +4,14 @@
  *   death signal would not do, it follows the thread that forked.
  * - Workers have that signal, since the nursery has one thread; the parent is compared after asking for it, or a
  *   nursery that died in between would be missed.
- * - A worker leads a process group: what it forked and left there is killed with it. What left that group, too, comes to
- *   the nursery as its subreaper, which ends it in the end. (Where the nursery itself is killed, crew/stray.h does.)
+ * - A worker leads a process group: what it forked and left there is killed with it. Programs that have left that group
+ *   come to the nursery, their subreaper, when their parents end. They carry their worker's number in their environment, and
+ *   are killed once that worker is gone; those of a living worker stay, until the end of all. (Where the nursery itself
+ *   is killed, crew/stray.h finds them.)
  * - Signals that mean the job reach every process of the group. Nursery and workers ignore them: the agent decides.
- * - It and its workers are a process group of their own: a launcher that kills the agent's group leaves the nursery
- *   alive, which then sees the agent's end and kills what workers have started, whatever group that is in.
+ * - It and its workers are a session of their own: a launcher that kills the agent's group leaves the nursery alive, which
+ *   then sees the agent's end and kills what workers have started, whatever group that is in. And they have no terminal:
+ *   a program that reads one would be stopped there, in the background, for ever.
  * - Of the descriptors it keeps stderr, so that no launcher returns while a worker lives; stdout belongs to results,
  *   so what a kernel prints goes to stderr too. */
 #include "crew/nursery_messages.h"
@@ -39,8 +42,10 @@ enum { OOM_PREFERENCE = 500, OOM_WORST = 1000 };
 
 struct nursery {
     const struct rp__arena *arena;
+    const char *family;
     pid_t self;
-    int deaths; /* signalfd */
+    int deaths;    /* signalfd */
+    bool bereaved; /* a worker has ended: until then nothing is left behind */
     struct rp__oom oom;
     pid_t *pids; /* [slots], 0: no worker */
 };
@@ -102,13 +107,14 @@ static void settle_signals(void) {
 /* A program started by a kernel must not take itself for a rank of this job. */
 static void forget_launcher(void) {
     extern char **environ;
-    static const char *const prefixes[] = {"OMPI_", "PMIX_", "PMI_"};
+    static const char *const prefixes[] = {
+        "OMPI_", "PMIX_", "PMI_", "PRTE_", "IPATH_NO_BACKTRACE=1", "HFI_NO_BACKTRACE=1"}; /* two of Open MPI's */
+    const size_t known = sizeof prefixes / sizeof *prefixes - (getenv("OMPI_COMM_WORLD_SIZE") ? 0 : 2);
     for (char **at = environ; at && *at;) {
         char name[256];
         const size_t length = strcspn(*at, "=");
         bool launcher = false;
-        for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
-            launcher = launcher || strncmp(*at, prefixes[i], strlen(prefixes[i])) == 0;
+        for (size_t i = 0; i < known; i++) launcher = launcher || strncmp(*at, prefixes[i], strlen(prefixes[i])) == 0;
         if (launcher && (*at)[length] == '=' && length < sizeof name) {
             memcpy(name, *at, length);
             name[length] = 0;
@@ -244,8 +250,21 @@ static bool take_order(struct nursery *nursery) {
     return true;
 }
 
+/* Programs that have come here and whose worker is gone. As each of them is reaped its children come, so whenever anything
+ * was, this looks again. None is reaped meanwhile: a number stays that child's. */
+static void kill_left_behind(const struct nursery *nursery) {
+    FILE *file = fopen("/proc/thread-self/children", "re");
+    for (int pid; file && fscanf(file, "%d", &pid) == 1;) {
+        if (slot_of(nursery, pid) < nursery->arena->slots) continue;
+        const int worker = rp__stray_worker(pid, nursery->family);
+        if (worker > 0 && slot_of(nursery, worker) == nursery->arena->slots) kill(pid, SIGKILL);
+    }
+    if (file) fclose(file);
+}
+
 /* A worker's group is killed before it is reaped: until then no other can have its number. */
 static void reap(struct nursery *nursery) {
+    bool any = false;
     siginfo_t ended = {0};
     for (; waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid > 0; ended.si_pid = 0) {
         const pid_t pid = ended.si_pid;
@@ -254,7 +273,9 @@ static void reap(struct nursery *nursery) {
         int status;
         if (worker) kill(-pid, SIGKILL);
         waitpid(pid, &status, 0);
+        any = true;
         if (!worker) continue;
+        nursery->bereaved = true;
         nursery->pids[slot] = 0;
         const bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
         const struct rp__report what = {.type = RP__REPORT_ENDED,
@@ -264,14 +285,15 @@ static void reap(struct nursery *nursery) {
                                         .oom = killed && rp__oom_struck(&nursery->oom)};
         report(nursery, &what);
     }
+    if (any && nursery->bereaved) kill_left_behind(nursery);
 }
 
 void rp__nursery_main(const struct rp__arena *arena, int agent, uint64_t lease_ns, const char *family) {
-    struct nursery nursery = {.arena = arena, .self = getpid()};
+    struct nursery nursery = {.arena = arena, .family = family, .self = getpid()};
     const pid_t parent = getppid();
     prctl(PR_SET_NAME, "rp-nursery");
     prctl(PR_SET_CHILD_SUBREAPER, 1);
-    setpgid(0, 0);
+    setsid();
     settle_signals();
     settle_descriptors(agent);
     struct rp__orphan orphan;

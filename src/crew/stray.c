@@ -2,6 +2,8 @@
  * that is looked at, so that its number cannot have gone to anybody else when it is killed. */
 #include "crew/stray.h"
 
+#include "crew/worker.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -21,16 +23,27 @@ void rp__stray_mark(char *mark, size_t capacity) {
     snprintf(mark, capacity, RP__FAMILY "=%d-%lld.%09ld", (int)getpid(), (long long)now.tv_sec, now.tv_nsec);
 }
 
-static bool carries(int pid, const char *mark) {
+/* Of a process that carries the mark: 0, or what RP__WORKER_PID says there. -1: it does not carry it. */
+static int look_at(int pid, const char *mark) {
+    const size_t length = strlen(RP__WORKER_PID);
     char path[32], *variable = NULL;
     size_t capacity = 0;
     bool found = false;
+    int worker = 0;
     snprintf(path, sizeof path, "/proc/%d/environ", pid);
     FILE *file = fopen(path, "re");
-    while (file && !found && getdelim(&variable, &capacity, 0, file) > 0) found = !strcmp(variable, mark);
+    while (file && getdelim(&variable, &capacity, 0, file) > 0) {
+        if (!strcmp(variable, mark)) found = true;
+        if (!strncmp(variable, RP__WORKER_PID, length) && variable[length] == '=') worker = atoi(variable + length + 1);
+    }
     free(variable);
     if (file) fclose(file);
-    return found;
+    return found ? worker : -1;
+}
+
+int rp__stray_worker(int pid, const char *mark) {
+    const int worker = look_at(pid, mark);
+    return worker > 0 ? worker : 0;
 }
 
 static bool kill_marked(int pid, const char *mark) {
@@ -38,7 +51,7 @@ static bool kill_marked(int pid, const char *mark) {
 #if defined SYS_pidfd_open && defined SYS_pidfd_send_signal
     held = (int)syscall(SYS_pidfd_open, pid, 0u);
 #endif
-    const bool found = carries(pid, mark);
+    const bool found = look_at(pid, mark) >= 0;
     if (found && held < 0) kill(pid, SIGKILL); /* Linux before 5.3 */
 #ifdef SYS_pidfd_send_signal
     if (found && held >= 0) (void)syscall(SYS_pidfd_send_signal, held, SIGKILL, NULL, 0u);

@@ -264,7 +264,9 @@ const rp_job exec_job = {
         "--serve-end LINE an answer may have many lines, up to LINE. What it writes to standard error is shown as it\n"
         "comes. If it dies it is started anew, and its task tried again, twice unless --retries says otherwise. At "
         "the\n"
-        "end of its input it should leave: it gets a second, then TERM, then KILL.\n",
+        "end of its input it should leave: it gets a second, then TERM, then KILL. It must write nothing but answers:\n"
+        "a line too many that comes late is taken for the next answer; that shows only at the end, and makes exit code "
+        "1.\n",
     .options = exec_option_table,
     .kernel = &exec_kernel,
     .plan = plan,

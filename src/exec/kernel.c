@@ -1,28 +1,46 @@
 /* The kernel of `rankpool exec`: a task is one command. Its input is its number and its values; its record says how the
  * command ended and holds what it wrote. A command that fails is no failed task of the pool's: rank 0 counts those
  * itself, and only what kept the worker from running a command at all is one. */
+#include "exec/file.h"
 #include "exec/lines_out.h"
 #include "exec/runner.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
 
 /* Of a command that failed here, before it is tried here again: waits from 1 to 256 ms, of 20 s in all. */
 enum { RETURNS = 85, LONGEST_WAIT = 8 /* 2^8 ms */ };
 
 /* ---- A worker ------------------------------------------------------------------------------------------ */
 
-static void free_runner(void *state) {
-    struct exec_runner *runner = state;
-    struct exec_end end;
-    exec_server_stop(&runner->server, EXEC_GRACE_MS / 1000.0, &end);
+static void free_runner(struct exec_runner *runner) {
     exec_bytes_free(&runner->question);
     exec_station_close(&runner->station);
     exec_template_free(runner->template);
     exec_template_free(runner->tag);
     free((void *)runner->env);
     free(runner);
+}
+
+/* That a server has written too much may show only now, when all of its answers are on their way. What can still be done
+ * is to say so and to die, if this is a process of its own: rank 0 makes exit code 1 of that. */
+static void end_runner(void *state) {
+    struct exec_runner *runner = state;
+    const char *worker = getenv("RANKPOOL_WORKER_PID");
+    struct exec_end end;
+    exec_server_stop(&runner->server, EXEC_GRACE_MS / 1000.0, &end);
+    const bool unread = runner->server.unread;
+    if (unread)
+        fprintf(stderr,
+                "rankpool: a server on %s wrote more than it was asked for: answers may be those to other inputs; "
+                "it is to write one line for each, or with --serve-end LINE all up to that one\n",
+                runner->host);
+    free_runner(runner);
+    if (unread && worker && atoi(worker) == (int)getpid()) _exit(1);
 }
 
 static int setup(rp_task *task, void **state) {
@@ -32,6 +50,7 @@ static int setup(rp_task *task, void **state) {
     if (!runner) return RP_ENOMEM;
     runner->station = (struct exec_station){.slot_fd = -1, .null = -1, .out = -1, .err = -1};
     int rc = exec_told_unpack(runner, args, size);
+    snprintf(runner->host, sizeof runner->host, "%s", rp_task_where(task)->host);
     if (!rc) rc = exec_station_open(&runner->station, task, runner->told.run, runner->env, runner->told.env_count);
     if (rc) {
         free_runner(runner);
@@ -46,6 +65,16 @@ static int setup(rp_task *task, void **state) {
 }
 
 /* ---- A command ----------------------------------------------------------------------------------------- */
+
+/* A command that finds no room for its output mostly finds none to say so. */
+static void note_full_disk(const struct exec_station *station, struct exec_attempt *attempt) {
+    struct statvfs disk;
+    if (exec_report_good(attempt->report) || fstatvfs(station->out, &disk) || disk.f_bavail > 0) return;
+    snprintf(
+        attempt->message, sizeof attempt->message,
+        "rankpool: %.200s on %s is full, where output waits for its command's end: set TMPDIR to a folder with room\n",
+        exec_file_folder(), attempt->report->host);
+}
 
 static void run(struct exec_runner *runner, rp_task *task, const struct exec_command *command,
                 struct exec_lines_out *lines, struct exec_attempt *attempt) {
@@ -81,6 +110,7 @@ static void run(struct exec_runner *runner, rp_task *task, const struct exec_com
     report->exit_code = end.exit_code;
     report->signal = end.signal;
     report->timed_out = end.timed_out;
+    note_full_disk(station, attempt);
 }
 
 /* The command's next task. */
@@ -169,4 +199,4 @@ static int item(rp_task *task, const void *input, size_t size) {
     return rc;
 }
 
-const rp_kernel exec_kernel = {.name = "exec", .item = item, .setup = setup, .teardown = free_runner, .flags = RP_ONCE};
+const rp_kernel exec_kernel = {.name = "exec", .item = item, .setup = setup, .teardown = end_runner, .flags = RP_ONCE};

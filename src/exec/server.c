@@ -2,7 +2,8 @@
  * server that begins to answer before it has read all of a long line would otherwise wait for us, and we for it.
  *
  * Answers have no numbers, so they are only told apart by their order. What comes when nothing was asked is therefore
- * the end of that server: the next task would get the answer to another question. */
+ * the end of that server: the next task would get the answer to another question. What comes later than the next question
+ * is taken for its answer, and as from then on there is always one too many, the last is still there at the end. */
 #include "exec/server.h"
 
 #include "exec/timing.h"
@@ -15,6 +16,11 @@
 #include <unistd.h>
 
 enum { LOOK_MS = 200 /* between looks at whether the answer is wanted */, READ_SIZE = 64 << 10 };
+
+static bool has_more(const struct exec_server *server) {
+    int waiting = 0;
+    return ioctl(server->out, FIONREAD, &waiting) == 0 && waiting > 0;
+}
 
 /* ---- Start and end ------------------------------------------------------------------------------------- */
 
@@ -52,9 +58,11 @@ int exec_server_start(struct exec_server *server, struct exec_start start, bool 
 
 void exec_server_stop(struct exec_server *server, double patience_s, struct exec_end *end) {
     *end = (struct exec_end){0};
+    server->unread = false;
     if (!server->pid) return;
     close(server->in);
     exec_wait(server->pid, &(struct exec_watch){.timeout_s = patience_s, .fd = -1}, NULL, end);
+    server->unread = has_more(server);
     close(server->out);
     exec_bytes_free(&server->heard);
     server->pid = 0;
@@ -120,8 +128,7 @@ static enum exec_answer converse(struct exec_server *server, const struct exec_b
 
 enum exec_answer exec_server_ask(struct exec_server *server, const struct exec_bytes *line, double timeout_s,
                                  const rp_task *task, size_t *size) {
-    int waiting = 0;
     server->heard.size = server->line = server->seen = 0;
-    if (ioctl(server->out, FIONREAD, &waiting) == 0 && waiting > 0) return EXEC_TOO_MUCH;
+    if (has_more(server)) return EXEC_TOO_MUCH;
     return converse(server, line, timeout_s > 0 ? exec_now_ms() + (int64_t)(timeout_s * 1000) : INT64_MAX, task, size);
 }

@@ -11,6 +11,7 @@ struct exec_server {
     int in, out;     /* our ends of its pipes, while it runs */
     struct exec_bytes heard;
     size_t line, seen; /* of `heard`: where its last line begins, and how far that was searched for its end */
+    bool unread;       /* after exec_server_stop: it had written more than was read */
 };
 
 /* How a question ended. But for the first, the server is of no use any more: exec_server_stop. */

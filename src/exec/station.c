@@ -57,7 +57,8 @@ static bool is_launchers(const char *variable) {
                                            "SLURM_GTIDS=", "SLURM_TASK_PID=", "SLURM_STEP_",    "SLURM_STEPID="};
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
         if (!strncmp(variable, prefixes[i], strlen(prefixes[i]))) return true;
-    return false;
+    return getenv("OMPI_COMM_WORLD_SIZE") && /* Open MPI's mpirun sets two more */
+           (!strcmp(variable, "IPATH_NO_BACKTRACE=1") || !strcmp(variable, "HFI_NO_BACKTRACE=1"));
 }
 
 static bool same_name(const char *one, const char *other) {

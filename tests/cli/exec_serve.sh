@@ -21,6 +21,7 @@ while IFS= read -r line; do
     leave) exit 0 ;;
     kill) kill -9 $$ ;;
     hang) touch up; sleep 60 & wait ;;
+    late) echo "<late>" && sleep 0.1 && echo too late && continue ;;
     two) env printf 'one\n<two>\n' && continue ;;
     silent) echo "to stderr" >&2 ;;
     esac
@@ -59,6 +60,9 @@ for way in pool_exec ranks_exec; do
     claim "$where: and the others are answered" cmp <(lines '<1>' '<2>') "$out"
     run $way -k --serve ./server ::: two
     claim "$where: two lines for one are nobody's answers" says "$err" 'more than one line.*--serve-end' 1
+    run $way --serve ./server ::: late
+    claim "$where: a line too many that comes late is told of at the end" says "$err" 'server on .* wrote more than it was asked for' 1
+    claim "$where: and the exit code is 1" test "$code" = 1
     claim "$where: --serve-end takes lines up to that one" gives "$(lines 0 1 0 1 2)" \
         $way -k --serve --serve-end . 'while read n; do seq 0 $n; echo .; done' ::: 1 2
     run $way --serve ./server ::: silent
@@ -67,7 +71,7 @@ for way in pool_exec ranks_exec; do
         $way --serve 'while read -r x; do head -c 3000000 /dev/zero | tr "\0" x; echo "$x"; done' :::: long
     rm -f up
     MARK=serve-$way-$$
-    start $way --serve ./server ::: hang
+    out=$tmp/late err=$tmp/late start $way --serve ./server ::: hang # what it says must not come between the others
     started[$way]=$child
     claim "$where: a server works when TERM comes" wait_for 20 test -e up
     kill -TERM "$child" # commands get ten seconds to end, in which the rest is run

@@ -117,7 +117,8 @@ static int surroundings(rp_task *task, const void *input, size_t size) {
     const char *threads = getenv("OMP_NUM_THREADS"), *blas = getenv("OPENBLAS_NUM_THREADS");
     return rp_task_printf(task, "stdin %d, descriptors %d, ignored %d, blocked %d, child %d, omp %s, blas %s, left %d",
                           (int)read(0, &byte, 1), count_descriptors(), ignored, blocked, child.sa_handler == SIG_DFL,
-                          threads, blas, getenv("OMPI_TEST") || getenv("PMIX_TEST") || getenv("PMI_TEST"));
+                          threads, blas,
+                          getenv("OMPI_TEST") || getenv("PMIX_TEST") || getenv("PMI_TEST") || getenv("PRTE_TEST"));
 }
 
 static const rp_kernel square_kernel = {.name = "square", .item = square},
@@ -385,6 +386,7 @@ static void worker_keeps_nothing_of_the_agent_but_stderr(void) {
     setenv("OMPI_TEST", "1", 1);
     setenv("PMIX_TEST", "2", 1);
     setenv("PMI_TEST", "3", 1);
+    setenv("PRTE_TEST", "4", 1);
     setenv("OPENBLAS_NUM_THREADS", "3", 1);
     unsetenv("OMP_NUM_THREADS");
     open_family(&agent, 1);
@@ -408,6 +410,7 @@ static void worker_keeps_nothing_of_the_agent_but_stderr(void) {
     unsetenv("OMPI_TEST");
     unsetenv("PMIX_TEST");
     unsetenv("PMI_TEST");
+    unsetenv("PRTE_TEST");
     unsetenv("OPENBLAS_NUM_THREADS");
 }
 
@@ -536,19 +539,37 @@ static void dead_nursery_is_an_error_and_takes_its_workers_along(void) {
     agent_close(&agent);
 }
 
-static void what_programs_have_started_does_not_outlive_a_dead_nursery(void) {
-    struct agent agent;
+/* The number of the program that outlives the one that the worker has started. */
+static int start_far_program(struct agent *agent, uint32_t worker) {
     struct rp__crew_event event;
-    open_family(&agent, 1);
-    agent_give_map(&agent, 0, 7, PROGRAM, NULL, 0);
-    agent_give_chunk(&agent, 0, 7, 3, 0, 1);
-    CU_ASSERT_TRUE_FATAL(agent_answer(&agent, &event));
+    agent_give_map(agent, worker, 7, PROGRAM, NULL, 0);
+    agent_give_chunk(agent, worker, 7, 3, 0, 1);
+    CU_ASSERT_TRUE_FATAL(agent_answer(agent, &event));
     CU_ASSERT_EQUAL_FATAL(event.type, RP__CREW_RESULT);
     const int started = (int)atomic_load(&gate->entered);
     CU_ASSERT_FALSE_FATAL(started <= 0 || is_gone(started));
+    return started;
+}
+
+static void what_programs_have_started_does_not_outlive_a_dead_nursery(void) {
+    struct agent agent;
+    open_family(&agent, 1);
+    const int started = start_far_program(&agent, 0);
     CU_ASSERT_EQUAL_FATAL(kill(parent_of(agent.pid[0]), SIGKILL), 0);
     agent_close(&agent);
     CU_ASSERT_TRUE(are_gone_in_time(&started, 1));
+}
+
+static void what_a_dead_worker_has_started_ends_and_that_of_others_lives(void) {
+    struct agent agent;
+    open_family(&agent, 2);
+    int dead = start_far_program(&agent, 0), alive = start_far_program(&agent, 1);
+    CU_ASSERT_EQUAL_FATAL(kill(agent.pid[0], SIGKILL), 0);
+    wait_end(&agent, 0);
+    CU_ASSERT_TRUE(are_gone_in_time(&dead, 1));
+    CU_ASSERT_FALSE(is_gone(alive));
+    agent_close(&agent);
+    CU_ASSERT_TRUE(are_gone_in_time(&alive, 1));
 }
 
 static void crew_opens_again_on_the_same_nursery(void) {
@@ -585,6 +606,7 @@ int main(void) {
                                              UNIT(nothing_is_left_when_the_agent_is_killed),
                                              UNIT(dead_nursery_is_an_error_and_takes_its_workers_along),
                                              UNIT(what_programs_have_started_does_not_outlive_a_dead_nursery),
+                                             UNIT(what_a_dead_worker_has_started_ends_and_that_of_others_lives),
                                              UNIT(crew_opens_again_on_the_same_nursery),
                                              {NULL, NULL}};
     return unit_run("family", tests);
