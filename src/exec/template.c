@@ -454,6 +454,8 @@ int exec_template_fill(const struct exec_template *template, const struct exec_v
     struct exec_bytes words = {0};
     if (template->word_count == 0) fill_commands(&filling);
     for (size_t i = 0; i < template->parts; i++) fill_part(&filling, &template->part[i], template->shell);
+    if (!template->shell && !filling.count) add_piece(&filling, "", 0, true); /* it is {2}, and there is one value */
+    end_word(&filling);
     if (template->shell)
         finish_shell(&filling, &words);
     else
