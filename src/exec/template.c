@@ -99,6 +99,7 @@ static size_t read_view(const struct exec_template *template, const char *at, st
 
 /* The same for one that begins with the name of an input, which is a position. */
 static size_t read_name(const struct exec_template *template, const char *at, struct part *part) {
+    if (!template->names.size) return 0;
     const char *name = template->names.data, *end = name + template->names.size;
     for (part->position = 1; name < end; name += strlen(name) + 1, part->position++) {
         const size_t length = strlen(name),
