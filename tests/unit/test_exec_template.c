@@ -187,6 +187,11 @@ static void a_template_that_cannot_be_is_refused_in_words(void) {
                                         &(struct exec_style){0}, &error),
                     RP_EUSAGE);
     CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "Perl"));
+    /* For a shell the words are one. */
+    CU_ASSERT_EQUAL(exec_template_parse(&template, (const char *const[]){"echo", "{=", "s/a/b/", "=}"}, 4,
+                                        &(struct exec_style){.shell = true}, &error),
+                    RP_EUSAGE);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "Perl"));
     CU_ASSERT_EQUAL(exec_template_parse(&template, (const char *const[]){""}, 1, &(struct exec_style){0}, &error),
                     RP_EUSAGE);
     CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "expected a program"));
