@@ -423,6 +423,17 @@ static int run_once(const struct options *options, rp_job_run *run, rp_world *wo
     return computes ? EXIT_DONE : repeat_end(&stored);
 }
 
+/* Where a plug-in is missing on some hosts they have said so themselves, this one too. */
+static int world_failed(const rp_job_run *run, int rc, const rp_error *error) {
+    if (rc != RP_EMISMATCH || (run->job && !plugin_is(run->job->name))) return run_failed(rc, error);
+    if (run->job)
+        fprintf(stderr,
+                "rankpool: the ranks do not all have the same %.200s: put the same file there on every host, and the "
+                "same rankpool\n",
+                run->job->name);
+    return exit_code_of(rc);
+}
+
 int run_job(const struct options *options, rp_job_run *run, run_body *body) {
     rp_world *world = NULL;
     rp_error error = {0};
@@ -442,7 +453,7 @@ int run_job(const struct options *options, rp_job_run *run, run_body *body) {
         exit_code = options->store ? 0 : open_output(options, run);
         if (!exit_code) exit_code = body(options, run, world);
     } else {
-        exit_code = run_failed(rc, &error);
+        exit_code = world_failed(run, rc, &error);
     }
     if (run->out && run->out != stdout && fclose(run->out) && !exit_code) {
         fprintf(stderr, "rankpool: cannot write %s: %s\n", options->output, strerror(errno));

@@ -96,7 +96,7 @@ int rp__items_get(const struct rp__items *items, uint64_t begin, uint64_t end, s
         const struct rp__items_block *block = items->block[items->first + i];
         uint64_t low = begin - block->begin;
         uint64_t high = end - block->begin < block->tasks ? end - block->begin : block->tasks;
-        const uint8_t *from = block->records.data + block->offset[low];
+        const uint8_t *from = block->records.data ? block->records.data + block->offset[low] : NULL;
         size_t length = block->offset[high] - block->offset[low];
         begin = block->begin + high;
         if (begin == end && scratch->size == 0) {

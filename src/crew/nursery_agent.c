@@ -97,10 +97,12 @@ static void note(struct rp__nursery *nursery, const struct rp__report *report) {
     }
 }
 
-/* It was killed, and its workers by that. What their programs have started would go on. */
+/* It was killed, and its workers by that. What their programs have started would go on. One that only cannot be reached,
+ * since the system has no memory for a message, is of no more use, and is not waited for as if it were to end by itself. */
 static void found_dead(struct rp__nursery *nursery) {
     if (nursery->dead) return;
     nursery->dead = true;
+    if (waitpid(nursery->pid, NULL, WNOHANG) == 0) kill(nursery->pid, SIGKILL);
     while (waitpid(nursery->pid, NULL, 0) < 0 && errno == EINTR) continue;
     rp__stray_end(nursery->family);
 }

@@ -62,8 +62,8 @@ static bool kill_marked(int pid, const char *mark) {
 
 void rp__stray_end(const char *mark) {
     bool any = true;
-    for (int round = 0; any && round < ROUNDS;
-         round++) { /* some may have forked meanwhile, and the dead take a moment */
+    /* Some may have forked meanwhile, and the dead take a moment. */
+    for (int round = 0; any && round < ROUNDS; round++) {
         if (round) nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);
         DIR *all = opendir("/proc");
         any = false;

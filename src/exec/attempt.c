@@ -9,10 +9,11 @@
 /* As a shell ends: 127 where there is no such program, 126 where it cannot be run. */
 static void cannot_start(struct exec_attempt *attempt, const char *what, int error) {
     attempt->report->exit_code = error == ENOENT ? 127 : 126;
-    snprintf(attempt->message, sizeof attempt->message, "rankpool: cannot run %.200s on %s: %s\n", what,
-             attempt->report->host,
+    snprintf(attempt->message, sizeof attempt->message, "rankpool: cannot run %.200s on %s: %s\n",
+             *what ? what : "\"\"", attempt->report->host,
              error == ENOENT && !access(what, F_OK) && strchr(what, '/')
                  ? "the interpreter that it asks for is not there"
+             : !*what           ? "the command is empty"
              : error == ENOENT  ? "there is no such program"
              : error == EISDIR  ? "it is a folder"
              : error == ENOEXEC ? "it is for another kind of machine, or not whole"

@@ -58,7 +58,6 @@ static void ask(struct exec_runner *runner, rp_task *task, struct exec_attempt *
     report->runtime_s = exec_now_s(CLOCK_MONOTONIC) - begin_s;
     if (how == EXEC_ANSWERED) {
         attempt->answer = runner->server.heard.data;
-        report->received = report->out_size;
     } else {
         report->out_size = 0;
         give_up_server(runner, how, attempt);

@@ -83,8 +83,9 @@ static bool is_whole(struct exec_server *server, size_t *size) {
     return false;
 }
 
-/* Returns whether it goes on; else *how it ended. */
-static bool hear(struct exec_server *server, size_t *size, enum exec_answer *how) {
+/* Returns whether it goes on; else *how it ended. `asked`: all of the line was written. What is an answer before that would
+ * leave the rest of the line to be read as the next question. */
+static bool hear(struct exec_server *server, bool asked, size_t *size, enum exec_answer *how) {
     char data[READ_SIZE];
     const ssize_t got = read(server->out, data, sizeof data);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return true;
@@ -94,7 +95,7 @@ static bool hear(struct exec_server *server, size_t *size, enum exec_answer *how
     *how = EXEC_TOO_LARGE;
     if (server->heard.failed) return false;
     if (!is_whole(server, size)) return true;
-    *how = server->line < server->heard.size ? EXEC_TOO_MUCH : EXEC_ANSWERED;
+    *how = server->line < server->heard.size || !asked ? EXEC_TOO_MUCH : EXEC_ANSWERED;
     return false;
 }
 
@@ -120,7 +121,7 @@ static enum exec_answer converse(struct exec_server *server, const struct exec_b
         struct pollfd polled[] = {{.fd = server->out, .events = POLLIN},
                                   {.fd = told < line->size ? server->in : -1, .events = POLLOUT}};
         const int ready = poll(polled, 2, wait_ms(due_ms));
-        if (polled[0].revents && !hear(server, size, &how)) return how;
+        if (polled[0].revents && !hear(server, told == line->size, size, &how)) return how;
         if (due_ms < INT64_MAX && exec_now_ms() >= due_ms) return EXEC_LATE;
         if (ready <= 0 && rp_task_canceled(task)) return EXEC_LATE;
     }

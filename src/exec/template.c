@@ -99,6 +99,7 @@ static size_t read_view(const struct exec_template *template, const char *at, st
 
 /* The same for one that begins with the name of an input, which is a position. */
 static size_t read_name(const struct exec_template *template, const char *at, struct part *part) {
+    if (!template->names.size) return 0;
     const char *name = template->names.data, *end = name + template->names.size;
     for (part->position = 1; name < end; name += strlen(name) + 1, part->position++) {
         const size_t length = strlen(name),
@@ -182,12 +183,16 @@ static void take_style(struct exec_template *template, const struct exec_style *
     exec_bytes_add(&template->names, style->names, style->names_size);
 }
 
+/* Of the words as they are packed, so that whoever unpacks them finds the same. */
+static bool has_perl(const struct exec_template *template) {
+    const char *word = template->words.data;
+    for (size_t i = 0; i < template->word_count; i++, word += strlen(word) + 1)
+        if (strstr(word, "{=") && strstr(word, "=}")) return true;
+    return false;
+}
+
 int exec_template_parse(struct exec_template **template, const char *const *words, size_t count,
                         const struct exec_style *style, rp_error *error) {
-    for (size_t i = 0; i < count; i++)
-        if (strstr(words[i], "{=") && strstr(words[i], "=}"))
-            return wrong(error, RP_EUSAGE,
-                         "{= =} is Perl, which is not known here; use {} {.} {/} {//} {/.} {#} {%} {1}, or a script");
     if (count && !strlen(words[0]) && !style->text)
         return wrong(error, RP_EUSAGE, "the command is an empty word; expected a program, such as in: exec gzip {}");
     struct exec_template *new = calloc(1, sizeof *new);
@@ -200,9 +205,13 @@ int exec_template_parse(struct exec_template **template, const char *const *word
         exec_bytes_text(&new->words, words[i]);
         exec_bytes_add(&new->words, new->shell &&i + 1 < count ? " " : "", 1);
     }
-    if (new->words.failed || new->mark.failed || new->names.failed || parse_words(new)) {
+    const bool failed = new->words.failed || new->mark.failed || new->names.failed;
+    const bool perl = !failed && has_perl(new);
+    if (failed || perl || parse_words(new)) {
         exec_template_free(new);
-        return wrong(error, RP_ENOMEM, NULL);
+        return perl ? wrong(error, RP_EUSAGE,
+                            "{= =} is Perl, which is not known here; use {} {.} {/} {//} {/.} {#} {%} {1}, or a script")
+                    : wrong(error, RP_ENOMEM, NULL);
     }
     *template = new;
     return 0;
@@ -454,6 +463,8 @@ int exec_template_fill(const struct exec_template *template, const struct exec_v
     struct exec_bytes words = {0};
     if (template->word_count == 0) fill_commands(&filling);
     for (size_t i = 0; i < template->parts; i++) fill_part(&filling, &template->part[i], template->shell);
+    if (!template->shell && !filling.count) add_piece(&filling, "", 0, true); /* it is {2}, and there is one value */
+    end_word(&filling);
     if (template->shell)
         finish_shell(&filling, &words);
     else

@@ -208,10 +208,22 @@ static int put_record(rp_map *map, const void *input, size_t size) {
     return rp__count_input(map, input, size);
 }
 
-static int put(rp_map *map, const void *input, size_t size) {
+static void unlock(void *mutex) { pthread_mutex_unlock(mutex); }
+
+/* Map lock held. A thread may be canceled in here, if it had that allowed: there may be no room any more. Not where the
+ * wait makes the world's progress. */
+static void wait_for_room(rp_map *map, int cancelable) {
+    int before;
+    pthread_cleanup_push(unlock, &map->lock);
+    pthread_setcancelstate(map->world->attached ? PTHREAD_CANCEL_DISABLE : cancelable, &before);
+    rp__world_wait(map->world, &map->writable, &map->lock, NULL);
+    pthread_setcancelstate(before, NULL);
+    pthread_cleanup_pop(0);
+}
+
+static int put(rp_map *map, const void *input, size_t size, int cancelable) {
     pthread_mutex_lock(&map->lock);
-    while (is_full(map) && !map->error && !map->ended && !map->closing)
-        rp__world_wait(map->world, &map->writable, &map->lock, NULL);
+    while (is_full(map) && !map->error && !map->ended && !map->closing) wait_for_room(map, cancelable);
     int rc = map->error == RP_EMISMATCH ? RP_EMISMATCH : map->error || map->ended || map->closing ? RP_ECLOSED : 0;
     bool first = map->feed_tasks == 0;
     if (rc == 0) rc = put_record(map, input, size);
@@ -224,9 +236,9 @@ static int put(rp_map *map, const void *input, size_t size) {
 int rp_map_put(rp_map *map, const void *input, size_t size) {
     if (!map || !map->fed || map->source || (size && !input) || size > PTRDIFF_MAX) return RP_EINVAL;
     if (rp__world_is_in_task(map->world)) return RP_EINVAL;
-    int before; /* a thread that is canceled while it waits for room would keep the map's lock for ever */
+    int before; /* a thread that is canceled with the map's lock would keep it for ever */
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
-    int rc = put(map, input, size);
+    int rc = put(map, input, size, before);
     pthread_setcancelstate(before, NULL);
     return rc;
 }
@@ -453,7 +465,7 @@ static int pull(rp_map *map, double timeout_s) {
         if (got > 0 && ((size && !input) || size > PTRDIFF_MAX)) got = RP_EINVAL;
         if (got > 0) {
             const bool read_before = rp__is_input_skipped(map); /* this thread alone puts */
-            rc = put(map, input, size);
+            rc = put(map, input, size, PTHREAD_CANCEL_DISABLE);
             map->pulled += rc == 0 && !read_before;
         } else {
             map->source_code = got ? got : RP_END;

@@ -141,6 +141,11 @@ closed() { pool_exec 'sleep 0.1; echo {}' ::: 1 2 3 4 5 6 7 8 9 2>"$err" | head 
 closed
 claim "where nobody reads on, commands that did not run are no success" test "$code" = 1
 claim "and a line says so" says "$err" 'standard output was closed' 1
+# So many inputs are ahead that there is no room for more.
+full() { yes "$(printf %01000d 0)" | timeout 20 "$RANKPOOL" --quiet --crew 2 exec 'sleep 0.5; echo'; }
+closed_full() { full 2>"$err" | head -1 >"$out"; code=${PIPESTATUS[0]}; }
+closed_full
+claim "also with a list that has no end" test "$code" = 1
 cat >script <<<'echo "$1"'
 chmod +x script
 claim "a script without an interpreter's name runs in a shell" gives x pool_exec ./script ::: x

@@ -49,7 +49,8 @@ for way in pool_exec ranks_exec; do
     run $way -k --joblog log --serve ./server ::: 1 kill 2
     claim "$where: one that dies each time fails its task" says "$err" 'command 2 was killed by signal 9' 1
     claim "$where: and no other" cmp <(lines '<1>' '<2>') "$out"
-    claim "$where: the job log says so" cmp <(printf '0\t0\t./server 1\n0\t9\t./server kill\n0\t0\t./server 2\n') <(sort log | head -n 3 | cut -f 7-9)
+    claim "$where: the job log says so" cmp <(lines '4 0 0 ./server 1' '0 0 9 ./server kill' '4 0 0 ./server 2') \
+        <(sort log | head -n 3 | cut -f 6-9 | tr '\t' ' ')
     rm -f starts
     run $way --retries 5 --serve ./server ::: kill
     claim "$where: --retries says how often" test "$(wc -l <starts)" = 5
@@ -63,6 +64,8 @@ for way in pool_exec ranks_exec; do
     run $way --serve ./server ::: late
     claim "$where: a line too many that comes late is told of at the end" says "$err" 'server on .* wrote more than it was asked for' 1
     claim "$where: and the exit code is 1" test "$code" = 1
+    run $way --serve 'head -c 10 >got; echo; exec sleep 5' :::: long
+    claim "$where: what comes before a line was read is no answer" says "$err" 'before it was asked' 1
     claim "$where: --serve-end takes lines up to that one" gives "$(lines 0 1 0 1 2)" \
         $way -k --serve --serve-end . 'while read n; do seq 0 $n; echo .; done' ::: 1 2
     run $way --serve ./server ::: silent

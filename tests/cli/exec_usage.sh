@@ -69,6 +69,8 @@ claim "a TMPDIR that is not there is named" no_folder
 not_run() { run rankpool --quiet exec "$1" ::: 1; [[ $code == 1 ]] && says "$err" "cannot run $1 on .*$2" 1; }
 claim "a program for another machine is not read as a script" not_run ./damaged 'another kind of machine'
 claim "where an interpreter is missing that is said" not_run ./lost 'the interpreter that it asks for is not there'
+no_value() { run rankpool --quiet exec '{2}' ::: 1; [[ $code == 1 ]] && says "$err" 'the command is empty' 1; }
+claim "a command for which there is no value is empty" no_value
 claim "an empty list is refused" refused 'no input' exec_dry echo ::: 1 :::
 claim "an empty standard input is refused" refused 'no input' exec_dry echo
 claim "a list is empty for the pool, too" refused 'no input' exec_stdin '' echo

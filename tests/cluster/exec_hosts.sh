@@ -100,6 +100,8 @@ claim "with --retries 2 the other hosts run all of it, though they are busy" cmp
 claim "and nothing has failed" test "$code" = 0 -a -z "$(ended_badly retried)"
 run on_hosts 1 --quiet /tmp/there/kernel.so 8
 claim "a plug-in that one host has not: the host is named" says "$err" 'kernel\.so on host2: there is no such file' 1
+claim "nothing else is blamed" says "$err" 'different programs' 0
+claim "but that not all ranks have it" says "$err" 'ranks do not all have the same /tmp/there/kernel\.so' 1
 claim "and the exit code is 3" test "$code" = 3
 narrow() {
     exec timeout 60 "$here/hosts-mpirun" --host host1:1 -np 1 "$RANKPOOL" --cores 2 exec echo ::: 1 : \

@@ -19,7 +19,7 @@ static struct exec_command fill(const struct exec_template *template, const char
     struct exec_values values = {.seq = 1, .slot = 2, .count = count, .value = value};
     struct exec_command command;
     require(exec_template_fill(template, &values, &command) == 0);
-    require(command.argc > 0 || !command.shell);
+    require(command.argc > 0);
     for (size_t i = 0; i < command.argc; i++) require(command.argv[i] != NULL);
     require(command.argv[command.argc] == NULL);
     return command;

@@ -32,7 +32,8 @@ static inline void hear_items(struct heard *heard, const uint8_t *data, size_t s
     const uint8_t *item;
     bool failed;
     memset(heard->text, 0, sizeof heard->text);
-    for (size_t step; (step = rp__record_read(data + at, size - at, &item, &item_size, &failed)); at += step)
+    for (size_t step; at < size && (step = rp__record_read(data + at, size - at, &item, &item_size, &failed));
+         at += step)
         if (item_size == 1 && length + 1 < sizeof heard->text) heard->text[length++] = (char)*item;
 }
 

@@ -109,6 +109,14 @@ static void positions_name_one_of_several_inputs(void) {
     for (size_t i = 0; i < COUNT(cases); i++) check_text(cases[i].word, value, 3, cases[i].text);
 }
 
+static void a_command_whose_value_is_missing_is_an_empty_word(void) {
+    static const char *const value[] = {"one"};
+    struct exec_command command = fill((const char *const[]){"{2}"}, 1, value, 1);
+    CU_ASSERT_EQUAL(command.argc, 1);
+    CU_ASSERT(command.argv[0] && !*command.argv[0]);
+    exec_command_free(&command);
+}
+
 static void words_are_quoted_as_gnu_parallel_writes_them(void) {
     static const struct {
         const char *value, *text;
@@ -177,6 +185,11 @@ static void a_template_that_cannot_be_is_refused_in_words(void) {
     rp_error error = {0};
     CU_ASSERT_EQUAL(exec_template_parse(&template, (const char *const[]){"echo", "{= s/a/b/ =}"}, 2,
                                         &(struct exec_style){0}, &error),
+                    RP_EUSAGE);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "Perl"));
+    /* For a shell the words are one. */
+    CU_ASSERT_EQUAL(exec_template_parse(&template, (const char *const[]){"echo", "{=", "s/a/b/", "=}"}, 4,
+                                        &(struct exec_style){.shell = true}, &error),
                     RP_EUSAGE);
     CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "Perl"));
     CU_ASSERT_EQUAL(exec_template_parse(&template, (const char *const[]){""}, 1, &(struct exec_style){0}, &error),
@@ -371,6 +384,7 @@ int main(void) {
     static const struct unit_test tests[] = {
         UNIT(replacement_strings_cut_names_as_gnu_parallel_does),
         UNIT(positions_name_one_of_several_inputs),
+        UNIT(a_command_whose_value_is_missing_is_an_empty_word),
         UNIT(words_are_quoted_as_gnu_parallel_writes_them),
         UNIT(one_plain_word_or_several_start_the_program_itself),
         UNIT(a_command_is_known_by_its_program_where_that_is_one),
