@@ -59,6 +59,7 @@ struct net_mpi {
     MPI_Request *send; /* [sends], beside sending[] */
     struct sending *sending;
     size_t sends, send_capacity, send_cursor;
+    size_t *unsent; /* [rank] bytes of these messages */
 
     struct rp__inbox own; /* from this rank to itself */
     bool own_first;       /* taken in turn with the others' */
@@ -96,6 +97,15 @@ static uint16_t after(uint16_t number) { return (uint16_t)((number + 1) % NUMBER
 
 /* ---- Sending ------------------------------------------------------------------------------------------- */
 
+/* MPI has let go of the message: the last one takes its place. */
+static void let_go(struct net_mpi *m, size_t at) {
+    m->unsent[m->sending[at].rank] -= m->sending[at].buffer.size;
+    rp__buffer_free(&m->sending[at].buffer);
+    m->sends--;
+    m->send[at] = m->send[m->sends];
+    m->sending[at] = m->sending[m->sends];
+}
+
 static bool room_to_send(struct net_mpi *m) {
     if (m->sends < m->send_capacity) return true;
     size_t capacity = m->send_capacity ? 2 * m->send_capacity : 64;
@@ -117,6 +127,7 @@ static int send_away(struct net_mpi *m, int rank, struct rp__buffer *buffer, rp_
     m->next_out[rank] = after(m->next_out[rank]);
     m->send[m->sends] = request;
     m->sending[m->sends++] = (struct sending){.buffer = *buffer, .rank = rank};
+    m->unsent[rank] += buffer->size;
     *buffer = (struct rp__buffer){0};
     if (!m->net.hush) rp__net_wake_ring(&m->wake, rank);
 
@@ -124,7 +135,7 @@ static int send_away(struct net_mpi *m, int rank, struct rp__buffer *buffer, rp_
     int done;
     status = but_for_deaths(m, MPI_Test(&m->send[m->sends - 1], &done, MPI_STATUS_IGNORE));
     if (status != MPI_SUCCESS) return fail_out_of_step(m, error, "MPI_Test", status);
-    if (done) rp__buffer_free(&m->sending[--m->sends].buffer);
+    if (done) let_go(m, m->sends - 1);
     return 0;
 }
 
@@ -159,16 +170,18 @@ static int look_at_sends(struct net_mpi *m, rp_error *error) {
         if (m->send[i] != MPI_REQUEST_NULL) continue;
         /* A large message goes in several steps, the last of them perhaps just now, to a neighbour asleep. */
         rp__net_wake_ring(&m->wake, m->sending[i].rank);
-        rp__buffer_free(&m->sending[i].buffer);
-        m->sends--;
-        m->send[i] = m->send[m->sends];
-        m->sending[i] = m->sending[m->sends];
+        let_go(m, i);
     }
     m->send_cursor = end;
     return 0;
 }
 
 static size_t mpi_pending(const struct rp__net *net) { return ((const struct net_mpi *)net)->sends; }
+
+static size_t mpi_unsent(const struct rp__net *net, int rank) {
+    const struct net_mpi *m = (const struct net_mpi *)net;
+    return rank == net->rank ? m->own.bytes : m->unsent[rank];
+}
 
 /* ---- Receiving ----------------------------------------------------------------------------------------- */
 
@@ -289,11 +302,12 @@ static bool allocate(struct net_mpi *m) {
     size_t size = (size_t)m->net.size;
     m->next_in = calloc(size, sizeof *m->next_in);
     m->next_out = calloc(size, sizeof *m->next_out);
+    m->unsent = calloc(size, sizeof *m->unsent);
     m->wake.page = calloc(size, sizeof *m->wake.page);
     m->wake.ranks = m->net.size;
     if (m->net.survives) m->died = calloc(size, sizeof *m->died);
     if (m->net.survives) m->told = calloc(size, sizeof *m->told);
-    bool good = m->next_in && m->next_out && m->wake.page && room_to_send(m);
+    bool good = m->next_in && m->next_out && m->unsent && m->wake.page && room_to_send(m);
     good = good && (!m->net.survives || (m->died && m->told));
     for (int i = 0; i < RECEIVES; i++) {
         m->receive[i] = MPI_REQUEST_NULL;
@@ -311,6 +325,7 @@ static void release(struct net_mpi *m) {
     free(m->sending);
     free(m->next_in);
     free(m->next_out);
+    free(m->unsent);
     free(m->died);
     free(m->told);
     free(m->net.host_of);
@@ -409,6 +424,7 @@ static void mpi_abort(struct rp__net *net, int exit_code) { MPI_Abort(((struct n
 static const struct rp__net_ops mpi_ops = {.send = mpi_send,
                                            .poll = mpi_poll,
                                            .pending = mpi_pending,
+                                           .unsent = mpi_unsent,
                                            .close = mpi_close,
                                            .abort = mpi_abort,
                                            .lost = mpi_lost};
