@@ -5,7 +5,8 @@
  * those of its pair as its tag, and a poll hands out only what is next of its sender. A sender that stalls in the
  * middle of a message holds up nobody else.
  * Sending: MPI_Isend from the message's own buffer, which is freed when MPI has let go of it. What is not away at
- * once is looked at again by every poll, a few at a time, so a poll costs the same however many wait.
+ * once is looked at again by every poll, a few at a time, so a poll costs the same however many wait. Larger ones are
+ * sent by MPI_Issend: over TCP, MPI else takes up to 64 KiB at once, and a busy receiver's memory fills with them unseen.
  * A rank's messages to itself never see MPI.
  * Deaths: where MPI goes on without a rank (net_ulfm.c), what was to be sent to it is dropped, and so is what has come of
  * it since it was known to be dead; its owner is told once. */
@@ -22,8 +23,9 @@
 
 enum {
     RECEIVES = 8,
-    SENDS_LOOKED_AT = 16, /* by one poll */
-    NUMBERS = 32768       /* of tags that every MPI has; far more than messages can be out of order */
+    SENDS_LOOKED_AT = 16,   /* by one poll */
+    SYNC_LEAST = 16 * 1024, /* bytes of a message that MPI is not to take before its receiver does */
+    NUMBERS = 32768         /* of tags that every MPI has; far more than messages can be out of order */
 };
 
 enum slot_state { SLOT_IDLE, SLOT_POSTED, SLOT_FULL };
@@ -121,7 +123,9 @@ static bool room_to_send(struct net_mpi *m) {
 static int send_away(struct net_mpi *m, int rank, struct rp__buffer *buffer, rp_error *error) {
     if (!room_to_send(m)) return rp__fail(error, RP_ENOMEM, "out of memory for a message to another rank");
     MPI_Request request;
-    int status = MPI_Isend(buffer->data, (int)buffer->size, MPI_BYTE, rank, m->next_out[rank], m->comm, &request);
+    int (*const isend)(const void *, int, MPI_Datatype, int, int, MPI_Comm, MPI_Request *) =
+        buffer->size < SYNC_LEAST ? MPI_Isend : MPI_Issend;
+    int status = isend(buffer->data, (int)buffer->size, MPI_BYTE, rank, m->next_out[rank], m->comm, &request);
     if (status != MPI_SUCCESS && but_for_deaths(m, status) == MPI_SUCCESS) return 0;
     if (status != MPI_SUCCESS) return fail_out_of_step(m, error, "MPI_Isend", status);
     m->next_out[rank] = after(m->next_out[rank]);
