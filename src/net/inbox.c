@@ -21,6 +21,7 @@ int rp__inbox_put(struct rp__inbox *inbox, int source, struct rp__buffer *buffer
         return RP_ENOMEM;
     }
     size_t last = (inbox->first + inbox->count++) & (inbox->capacity - 1);
+    inbox->bytes += buffer->size;
     inbox->at[last] = (struct rp__inbox_entry){.source = source, .buffer = *buffer};
     *buffer = (struct rp__buffer){0};
     return 0;
@@ -33,6 +34,7 @@ bool rp__inbox_take(struct rp__inbox *inbox, struct rp__net_message *message) {
     inbox->first = (inbox->first + 1) & (inbox->capacity - 1);
     inbox->count--;
     inbox->lent = entry->buffer;
+    inbox->bytes -= inbox->lent.size;
     *message = (struct rp__net_message){.source = entry->source, .data = inbox->lent.data, .size = inbox->lent.size};
     return true;
 }

@@ -12,6 +12,7 @@ struct rp__inbox_entry {
 struct rp__inbox {
     struct rp__inbox_entry *at; /* a circle of `capacity`, a power of two */
     size_t first, count, capacity;
+    size_t bytes;           /* of those that wait */
     struct rp__buffer lent; /* what the last take handed out */
 };
 

@@ -23,6 +23,8 @@ struct rp__net_ops {
     int (*poll)(struct rp__net *net, struct rp__net_message *message, bool *got, rp_error *error);
     /* Messages sent that still need this rank's polls to get away. */
     size_t (*pending)(const struct rp__net *net);
+    /* Bytes of messages sent to `rank`, which may be this one, that are in this rank's memory still. */
+    size_t (*unsent)(const struct rp__net *net, int rank);
     /* 1: another rank is gone, and `*rank` is told once; what is sent to it from now on is dropped. 0: none is, that was
      * not told before. NULL: that is never known. */
     int (*lost)(struct rp__net *net, int *rank);

@@ -127,6 +127,16 @@ static int local_poll(struct rp__net *net, struct rp__net_message *message, bool
 
 static size_t local_pending(const struct rp__net *net) { return ((const struct end *)net)->under_way; }
 
+static size_t local_unsent(const struct rp__net *net, int rank) {
+    const struct end *end = (const struct end *)net;
+    if (rank == net->rank) return end->inbox.bytes; /* others' among them, which makes no difference to who waits */
+    size_t bytes = 0;
+    for (size_t i = 0; i < end->hub->flights; i++)
+        if (end->hub->flight[i].source == net->rank && end->hub->flight[i].target == rank)
+            bytes += end->hub->flight[i].buffer.size;
+    return bytes;
+}
+
 static void local_close(struct rp__net *net) {
     struct end *end = (struct end *)net;
     end->deaf = true;
@@ -140,8 +150,12 @@ static void local_abort(struct rp__net *net, int exit_code) {
     hub->exit_code = exit_code;
 }
 
-static const struct rp__net_ops local_ops = {
-    .send = local_send, .poll = local_poll, .pending = local_pending, .close = local_close, .abort = local_abort};
+static const struct rp__net_ops local_ops = {.send = local_send,
+                                             .poll = local_poll,
+                                             .pending = local_pending,
+                                             .unsent = local_unsent,
+                                             .close = local_close,
+                                             .abort = local_abort};
 
 struct rp__net_local *rp__net_local_new(int size, const struct rp__net_local_script *script) {
     struct rp__net_local *hub = calloc(1, sizeof *hub);

@@ -5,7 +5,8 @@
  * those of its pair as its tag, and a poll hands out only what is next of its sender. A sender that stalls in the
  * middle of a message holds up nobody else.
  * Sending: MPI_Isend from the message's own buffer, which is freed when MPI has let go of it. What is not away at
- * once is looked at again by every poll, a few at a time, so a poll costs the same however many wait.
+ * once is looked at again by every poll, a few at a time, so a poll costs the same however many wait. Larger ones are
+ * sent by MPI_Issend: over TCP, MPI else takes up to 64 KiB at once, and a busy receiver's memory fills with them unseen.
  * A rank's messages to itself never see MPI.
  * Deaths: where MPI goes on without a rank (net_ulfm.c), what was to be sent to it is dropped, and so is what has come of
  * it since it was known to be dead; its owner is told once. */
@@ -22,8 +23,9 @@
 
 enum {
     RECEIVES = 8,
-    SENDS_LOOKED_AT = 16, /* by one poll */
-    NUMBERS = 32768       /* of tags that every MPI has; far more than messages can be out of order */
+    SENDS_LOOKED_AT = 16,   /* by one poll */
+    SYNC_LEAST = 16 * 1024, /* bytes of a message that MPI is not to take before its receiver does */
+    NUMBERS = 32768         /* of tags that every MPI has; far more than messages can be out of order */
 };
 
 enum slot_state { SLOT_IDLE, SLOT_POSTED, SLOT_FULL };
@@ -59,6 +61,7 @@ struct net_mpi {
     MPI_Request *send; /* [sends], beside sending[] */
     struct sending *sending;
     size_t sends, send_capacity, send_cursor;
+    size_t *unsent; /* [rank] bytes of these messages */
 
     struct rp__inbox own; /* from this rank to itself */
     bool own_first;       /* taken in turn with the others' */
@@ -96,6 +99,15 @@ static uint16_t after(uint16_t number) { return (uint16_t)((number + 1) % NUMBER
 
 /* ---- Sending ------------------------------------------------------------------------------------------- */
 
+/* MPI has let go of the message: the last one takes its place. */
+static void let_go(struct net_mpi *m, size_t at) {
+    m->unsent[m->sending[at].rank] -= m->sending[at].buffer.size;
+    rp__buffer_free(&m->sending[at].buffer);
+    m->sends--;
+    m->send[at] = m->send[m->sends];
+    m->sending[at] = m->sending[m->sends];
+}
+
 static bool room_to_send(struct net_mpi *m) {
     if (m->sends < m->send_capacity) return true;
     size_t capacity = m->send_capacity ? 2 * m->send_capacity : 64;
@@ -111,12 +123,15 @@ static bool room_to_send(struct net_mpi *m) {
 static int send_away(struct net_mpi *m, int rank, struct rp__buffer *buffer, rp_error *error) {
     if (!room_to_send(m)) return rp__fail(error, RP_ENOMEM, "out of memory for a message to another rank");
     MPI_Request request;
-    int status = MPI_Isend(buffer->data, (int)buffer->size, MPI_BYTE, rank, m->next_out[rank], m->comm, &request);
+    int (*const isend)(const void *, int, MPI_Datatype, int, int, MPI_Comm, MPI_Request *) =
+        buffer->size < SYNC_LEAST ? MPI_Isend : MPI_Issend;
+    int status = isend(buffer->data, (int)buffer->size, MPI_BYTE, rank, m->next_out[rank], m->comm, &request);
     if (status != MPI_SUCCESS && but_for_deaths(m, status) == MPI_SUCCESS) return 0;
     if (status != MPI_SUCCESS) return fail_out_of_step(m, error, "MPI_Isend", status);
     m->next_out[rank] = after(m->next_out[rank]);
     m->send[m->sends] = request;
     m->sending[m->sends++] = (struct sending){.buffer = *buffer, .rank = rank};
+    m->unsent[rank] += buffer->size;
     *buffer = (struct rp__buffer){0};
     if (!m->net.hush) rp__net_wake_ring(&m->wake, rank);
 
@@ -124,7 +139,7 @@ static int send_away(struct net_mpi *m, int rank, struct rp__buffer *buffer, rp_
     int done;
     status = but_for_deaths(m, MPI_Test(&m->send[m->sends - 1], &done, MPI_STATUS_IGNORE));
     if (status != MPI_SUCCESS) return fail_out_of_step(m, error, "MPI_Test", status);
-    if (done) rp__buffer_free(&m->sending[--m->sends].buffer);
+    if (done) let_go(m, m->sends - 1);
     return 0;
 }
 
@@ -159,16 +174,18 @@ static int look_at_sends(struct net_mpi *m, rp_error *error) {
         if (m->send[i] != MPI_REQUEST_NULL) continue;
         /* A large message goes in several steps, the last of them perhaps just now, to a neighbour asleep. */
         rp__net_wake_ring(&m->wake, m->sending[i].rank);
-        rp__buffer_free(&m->sending[i].buffer);
-        m->sends--;
-        m->send[i] = m->send[m->sends];
-        m->sending[i] = m->sending[m->sends];
+        let_go(m, i);
     }
     m->send_cursor = end;
     return 0;
 }
 
 static size_t mpi_pending(const struct rp__net *net) { return ((const struct net_mpi *)net)->sends; }
+
+static size_t mpi_unsent(const struct rp__net *net, int rank) {
+    const struct net_mpi *m = (const struct net_mpi *)net;
+    return rank == net->rank ? m->own.bytes : m->unsent[rank];
+}
 
 /* ---- Receiving ----------------------------------------------------------------------------------------- */
 
@@ -289,11 +306,12 @@ static bool allocate(struct net_mpi *m) {
     size_t size = (size_t)m->net.size;
     m->next_in = calloc(size, sizeof *m->next_in);
     m->next_out = calloc(size, sizeof *m->next_out);
+    m->unsent = calloc(size, sizeof *m->unsent);
     m->wake.page = calloc(size, sizeof *m->wake.page);
     m->wake.ranks = m->net.size;
     if (m->net.survives) m->died = calloc(size, sizeof *m->died);
     if (m->net.survives) m->told = calloc(size, sizeof *m->told);
-    bool good = m->next_in && m->next_out && m->wake.page && room_to_send(m);
+    bool good = m->next_in && m->next_out && m->unsent && m->wake.page && room_to_send(m);
     good = good && (!m->net.survives || (m->died && m->told));
     for (int i = 0; i < RECEIVES; i++) {
         m->receive[i] = MPI_REQUEST_NULL;
@@ -311,6 +329,7 @@ static void release(struct net_mpi *m) {
     free(m->sending);
     free(m->next_in);
     free(m->next_out);
+    free(m->unsent);
     free(m->died);
     free(m->told);
     free(m->net.host_of);
@@ -409,6 +428,7 @@ static void mpi_abort(struct rp__net *net, int exit_code) { MPI_Abort(((struct n
 static const struct rp__net_ops mpi_ops = {.send = mpi_send,
                                            .poll = mpi_poll,
                                            .pending = mpi_pending,
+                                           .unsent = mpi_unsent,
                                            .close = mpi_close,
                                            .abort = mpi_abort,
                                            .lost = mpi_lost};

@@ -30,6 +30,11 @@ static size_t solo_pending(const struct rp__net *net) {
     return 0;
 }
 
+static size_t solo_unsent(const struct rp__net *net, int rank) {
+    (void)rank;
+    return ((const struct solo *)net)->inbox.bytes;
+}
+
 static void solo_close(struct rp__net *net) {
     rp__inbox_free(&((struct solo *)net)->inbox);
     free(net);
@@ -40,8 +45,12 @@ static void solo_abort(struct rp__net *net, int exit_code) {
     _exit(exit_code);
 }
 
-static const struct rp__net_ops solo_ops = {
-    .send = solo_send, .poll = solo_poll, .pending = solo_pending, .close = solo_close, .abort = solo_abort};
+static const struct rp__net_ops solo_ops = {.send = solo_send,
+                                            .poll = solo_poll,
+                                            .pending = solo_pending,
+                                            .unsent = solo_unsent,
+                                            .close = solo_close,
+                                            .abort = solo_abort};
 
 struct rp__net *rp__net_solo(void) {
     struct solo *solo = calloc(1, sizeof *solo);

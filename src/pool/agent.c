@@ -20,7 +20,7 @@ struct rp__agent *rp__agent_new(const struct rp__agent_crew *ops, struct rp__cre
         free(life);
         return NULL;
     }
-    *agent = (struct rp__agent){.ops = ops, .crew = crew, .out = out, .place = place, .life = life};
+    *agent = (struct rp__agent){.ops = ops, .crew = crew, .out = out, .place = place, .life = life, .room = SIZE_MAX};
     agent->workers = agent->idle = agent->lives = agent->lives_capacity = workers;
     for (uint32_t i = 0; i < workers; i++) {
         place[i] = (struct rp__agent_place){.waiting.last = &place[i].waiting.first, .current = i, .idle = true};
@@ -41,6 +41,8 @@ void rp__agent_initialize(struct rp__agent *agent, uint32_t kernel, const void *
 }
 
 void rp__agent_set_calls(struct rp__agent *agent, const struct rp__agent_calls *calls) { agent->calls = *calls; }
+
+void rp__agent_set_room(struct rp__agent *agent, size_t bytes) { agent->room = bytes; }
 
 void rp__agent_limit_tasks(struct rp__agent *agent, uint64_t tasks) { agent->tasks_max = tasks; }
 

@@ -46,6 +46,9 @@ void rp__agent_is_process(struct rp__agent *agent, const rp_where *where);
 void rp__agent_free(struct rp__agent *agent);
 /* MAP, MAP_END, WORK, TAKE_BACK or CANCEL came. 0, RP_ENOMEM, RP_EPROTOCOL. */
 int rp__agent_receive(struct rp__agent *agent, const struct rp__frame *frame);
+/* Polls from now on take about so many bytes from workers at most, each; at first any number. The rest waits in the rings,
+ * and holds its workers up when these are full. */
+void rp__agent_set_room(struct rp__agent *agent, size_t bytes);
 /* Take what the crew has to say, and give it what it has room for. *events: how many things happened. 0, or why
  * this rank cannot go on. */
 int rp__agent_poll(struct rp__agent *agent, uint32_t *events, rp_error *error);

@@ -223,11 +223,19 @@ static void even_out(struct rp__agent *agent) {
     }
 }
 
-/* What a worker computes of an ended map is no longer wanted. Threads cannot be killed: they finish the chunk. */
-static int kill_unwanted(struct rp__agent *agent, uint32_t worker) {
+static bool is_at(const struct rp__agent *agent, uint32_t worker, const struct rp__held *held) {
+    uint64_t chunk, item;
+    double tasks;
+    return agent->ops->progress(agent->crew, worker, &chunk, &tasks, &item) && chunk == held->work.chunk;
+}
+
+/* What a worker computes of an ended map is no longer wanted. Where answers were left in the rings, for want of room, it
+ * has to say itself that it is at that chunk. Threads cannot be killed: they finish the chunk. */
+static int kill_unwanted(struct rp__agent *agent, uint32_t worker, bool all_taken) {
     struct rp__agent_life *life = &agent->life[worker];
     struct rp__held *held = life->given.first;
     if (life->killed || !held || held->spared || !(held->map->ended || held->unwanted)) return 0;
+    if (!all_taken && !is_at(agent, worker, held)) return 0;
     if (!rp__agent_recall_behind(agent, worker)) return 0;
     bool canceled = !held->map->ended;
     life->killed = true;
@@ -243,11 +251,13 @@ int rp__agent_poll(struct rp__agent *agent, uint32_t *events, rp_error *error) {
     struct rp__crew_event event;
     bool got = true;
     uint32_t count = 0;
+    size_t taken = 0;
     int rc = 0;
-    while (rc == 0 && count < EVENTS_MAX) {
+    while (rc == 0 && count < EVENTS_MAX && taken < agent->room) {
         rc = agent->ops->poll(agent->crew, &event, &got, error);
         if (rc || !got) break;
         count++;
+        taken += event.size;
         switch (event.type) {
         case RP__CREW_STARTED:
             rc = started(agent, &event);
@@ -278,7 +288,7 @@ int rp__agent_poll(struct rp__agent *agent, uint32_t *events, rp_error *error) {
         }
         if (rc == RP_ENOMEM) rp__fail(error, rc, "the agent is out of memory");
     }
-    for (uint32_t i = 0; i < agent->lives && !got && rc == 0; i++) rc = kill_unwanted(agent, i);
+    for (uint32_t i = 0; i < agent->lives && rc == 0; i++) rc = kill_unwanted(agent, i, !got);
     if (agent->idle && !count) even_out(agent);
     for (uint32_t i = 0; i < agent->workers && rc == 0; i++) rc = rp__agent_pump(agent, i, error);
     for (struct rp__agent_map *map = agent->maps, *next; map; map = next) {

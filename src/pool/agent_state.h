@@ -99,6 +99,7 @@ struct rp__agent {
     uint32_t lives, lives_capacity;
     struct rp__agent_map *maps;
     struct rp__held *incoming; /* a chunk of which more bytes are to come */
+    size_t room;               /* bytes that a poll takes from workers */
     double chunk_ns;
     uint64_t held;        /* chunks here */
     struct rp__work init; /* what each new worker does first, if `initializes` */

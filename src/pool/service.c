@@ -11,7 +11,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MESSAGES_MAX = 64, ACTIONS_MAX = 4096 };
+enum {
+    MESSAGES_MAX = 64,
+    ACTIONS_MAX = 4096,
+    WINDOW = 4 * 1024 * 1024 /* bytes of answers on their way from this rank to rank 0 */
+};
 
 static bool is_rank_0(const rp_world *world) { return world->net->rank == 0; }
 
@@ -410,11 +414,21 @@ static void unlock_masters(rp_world *world) {
     if (is_rank_0(world)) pthread_mutex_unlock(&world->lock);
 }
 
+/* What each crew may add to what is on its way, all alike, so that none waits for another's large answers to end. */
+static size_t room_of_each(const rp_world *world) {
+    const size_t unsent = world->net->ops->unsent(world->net, 0);
+    size_t crews = 0;
+    for (const struct rp__rank_crew *crew = world->crews; crew; crew = crew->next) crews++;
+    return crews && unsent < WINDOW ? (WINDOW - unsent) / crews : 0;
+}
+
 static bool poll_crews(rp_world *world) {
     bool busy = false;
     rp_error error = {0};
+    const size_t room = room_of_each(world);
     for (struct rp__rank_crew *crew = world->crews; crew && !world->failed; crew = crew->next) {
         uint32_t events = 0;
+        if (crew->agent) rp__agent_set_room(crew->agent, room);
         int rc = crew->agent ? rp__agent_poll(crew->agent, &events, &error) : 0;
         if (rc == 0 && crew->agent) rc = rp__agent_look(crew->agent, rp__now_ns());
         if (rc == RP_ETASK)

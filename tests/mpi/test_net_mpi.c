@@ -103,6 +103,7 @@ static void pending_counts_what_waits_and_drains(void) {
     if (net->rank == 0 && net->size > 1) {
         for (int i = 0; i < COUNT; i++) send_message(1, LARGE);
         CU_ASSERT(net->ops->pending(net) > 0);
+        CU_ASSERT_EQUAL(net->ops->unsent(net, 1), net->ops->pending(net) * RP__MESSAGE_MAX);
     }
     MPI_Barrier(MPI_COMM_WORLD);
     for (int heard = 0; net->rank == 1 && heard < COUNT; heard += got) {
@@ -111,6 +112,7 @@ static void pending_counts_what_waits_and_drains(void) {
     }
     while (net->ops->pending(net) > 0) CU_ASSERT_EQUAL(net->ops->poll(net, &message, &got, &error), 0);
     CU_ASSERT_EQUAL(net->ops->pending(net), 0);
+    for (int rank = 0; rank < net->size; rank++) CU_ASSERT_EQUAL(net->ops->unsent(net, rank), 0);
     MPI_Barrier(MPI_COMM_WORLD);
 }
 

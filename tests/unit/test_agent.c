@@ -43,6 +43,33 @@ static void results_pass_through_with_their_bytes(void) {
     close_stage(stage);
 }
 
+static void without_room_answers_wait_in_their_rings(void) {
+    struct stage *stage = open_stage_with_map(1, ROOMY);
+    send_chunks(stage, 70, 2, RP__ANY_WORKER);
+    for (int i = 0; i < 4; i++) {
+        if (i % 2 == 0) start_next(&stage->crew, 0);
+        answer(&stage->crew, 0, i % 2 == 0);
+    }
+    rp__agent_set_room(stage->agent, 0);
+    CU_ASSERT_EQUAL(poll_once(stage), 0);
+    rp__agent_set_room(stage->agent, 5); /* of answers of four bytes */
+    CU_ASSERT_EQUAL(poll_once(stage), 2);
+    rp__agent_set_room(stage->agent, SIZE_MAX);
+    CU_ASSERT_EQUAL(poll_once(stage), 2);
+    listen_to(stage);
+    CU_ASSERT_EQUAL_FATAL(stage->count, 4);
+    for (uint32_t i = 0; i < 4; i++) CU_ASSERT_EQUAL(stage->heard[i].frame.flags, i % 2 ? 0 : RP__MORE);
+    close_stage(stage);
+}
+
+static void without_room_workers_get_chunks_all_the_same(void) {
+    struct stage *stage = open_stage_with_map(1, ROOMY);
+    rp__agent_set_room(stage->agent, 0);
+    send_chunks(stage, 70, 2, RP__ANY_WORKER);
+    CU_ASSERT_EQUAL(chunks_of(&stage->crew, 0), 2);
+    close_stage(stage);
+}
+
 static void answer_of_a_worker_that_migrated_says_so(void) {
     struct stage *stage = open_stage_with_map(2, ROOMY);
     send_chunks(stage, 70, 2, RP__ANY_WORKER);
@@ -389,6 +416,8 @@ static void messages_that_make_no_sense_are_refused(void) {
 int main(void) {
     static const struct unit_test tests[] = {UNIT(chunks_go_to_the_least_loaded_worker),
                                              UNIT(results_pass_through_with_their_bytes),
+                                             UNIT(without_room_answers_wait_in_their_rings),
+                                             UNIT(without_room_workers_get_chunks_all_the_same),
                                              UNIT(answer_of_a_worker_that_migrated_says_so),
                                              UNIT(line_that_a_dead_worker_had_begun_is_dropped),
                                              UNIT(lines_of_workers_do_not_break_into_each_other),

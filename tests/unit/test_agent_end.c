@@ -224,6 +224,27 @@ static void running_chunk_is_killed_only_if_asked(void) {
     close_stage(stage);
 }
 
+/* Its answers are not all taken: only what it shows tells whether it is at that chunk or at the one behind it. */
+static void without_room_a_worker_is_killed_once_it_shows_the_canceled_chunk(void) {
+    struct stage *stage = open_stage_with_map(1, ROOMY);
+    const struct rp__frame kill = {.type = RP__FRAME_CANCEL, .chunk = 10, .flags = RP__KILL};
+    for (int round = 0; round < 2; round++) {
+        send_chunks(stage, 10, 2, RP__ANY_WORKER);
+        start_next(&stage->crew, 0);
+        if (round == 0) answer(&stage->crew, 0, false);
+        if (round == 0) start_next(&stage->crew, 0);
+        rp__agent_set_room(stage->agent, 0);
+        CU_ASSERT_EQUAL(rp__agent_receive(stage->agent, &kill), 0);
+        poll_once(stage);
+        CU_ASSERT_EQUAL(stage->crew.kills, (unsigned)round);
+        rp__agent_set_room(stage->agent, SIZE_MAX);
+        poll_and_listen(stage);
+        answer_all(stage, 0);
+    }
+    CU_ASSERT_EQUAL(stage->crew.kills, 1);
+    close_stage(stage);
+}
+
 static void canceled_chunk_of_a_worker_that_cannot_be_killed_runs(void) {
     struct stage *stage = open_stage_with_map(1, ROOMY);
     stage->crew.cannot_kill = true;
@@ -249,6 +270,7 @@ int main(void) {
                                              UNIT(worker_with_a_full_ring_forgets_a_closed_map_later),
                                              UNIT(canceled_chunk_comes_back_and_those_behind_it_stay),
                                              UNIT(running_chunk_is_killed_only_if_asked),
+                                             UNIT(without_room_a_worker_is_killed_once_it_shows_the_canceled_chunk),
                                              UNIT(canceled_chunk_of_a_worker_that_cannot_be_killed_runs),
                                              {NULL, NULL}};
     return unit_run("agent end", tests);

@@ -183,6 +183,7 @@ static bool one_step(struct run *run, bool sending) {
     if (what >= 20 && what < 30) answer(&stage->crew, at, one_in(&run->random, 4));
     if (what >= 11 && what < 15 && run->waiting) REQUIRE(wait_step(run, at));
     if (what < 30) return true;
+    rp__agent_set_room(stage->agent, one_in(&run->random, 3) ? random_below(&run->random, 20) : SIZE_MAX);
     REQUIRE(rp__agent_poll(stage->agent, &events, &stage->error) == 0);
     for (uint32_t i = 0; i < stage->crew.workers; i++) REQUIRE(holds_its_own(run, i));
     return take_frames(run, 0);
@@ -195,6 +196,7 @@ static bool comes_to_rest(struct run *run) {
         REQUIRE(i < 200000);
         REQUIRE(one_step(run, false));
     }
+    rp__agent_set_room(stage->agent, SIZE_MAX);
     for (uint32_t map = 1; map <= run->maps; map++) REQUIRE(close_map(run, map));
     for (int i = 0; i < 50; i++) {
         poll_and_listen(stage);

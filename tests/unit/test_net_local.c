@@ -40,6 +40,25 @@ static size_t pending(struct rp__net_local *hub, int rank) {
     return net->ops->pending(net);
 }
 
+static size_t unsent(struct rp__net_local *hub, int rank, int to) {
+    const struct rp__net *net = rp__net_local_end(hub, rank);
+    return net->ops->unsent(net, to);
+}
+
+static void bytes_are_unsent_until_they_arrive_and_to_oneself_until_they_are_read(void) {
+    struct rp__net_local *hub = hub_of(3, 100, 100, RP__NET_LOSS_DELIVER, 1);
+    send_number(hub, 1, 0, 7);
+    send_number(hub, 1, 0, 8);
+    send_number(hub, 1, 2, 9);
+    send_number(hub, 0, 0, 10);
+    CU_ASSERT(unsent(hub, 1, 0) == 8 && unsent(hub, 1, 2) == 4 && unsent(hub, 0, 0) == 4);
+    CU_ASSERT_EQUAL(hear_number(hub, 0, NULL), 10);
+    CU_ASSERT_EQUAL(unsent(hub, 0, 0), 0);
+    CU_ASSERT_EQUAL(rp__net_local_advance(hub, 100), 0);
+    CU_ASSERT(unsent(hub, 1, 0) == 0 && unsent(hub, 1, 2) == 0);
+    rp__net_local_free(hub);
+}
+
 static void a_message_arrives_in_its_time(void) {
     struct rp__net_local *hub = hub_of(2, 100, 100, RP__NET_LOSS_DELIVER, 1);
     CU_ASSERT_EQUAL(rp__net_local_next(hub), UINT64_MAX);
@@ -222,19 +241,21 @@ static void hosts_are_numbered_by_their_lowest_rank(void) {
 }
 
 int main(void) {
-    static const struct unit_test tests[] = {UNIT(a_message_arrives_in_its_time),
-                                             UNIT(a_message_to_itself_is_there_at_once),
-                                             UNIT(without_delay_a_message_is_there_at_once),
-                                             UNIT(each_pair_keeps_its_order),
-                                             UNIT(senders_overtake_each_other),
-                                             UNIT(the_same_seed_gives_the_same_run),
-                                             UNIT(delays_keep_to_their_bounds),
-                                             UNIT(what_a_lost_rank_sent_arrives_or_not_by_script),
-                                             UNIT(what_is_sent_to_or_by_a_lost_rank_vanishes),
-                                             UNIT(what_was_sent_before_a_close_still_arrives),
-                                             UNIT(an_abort_stops_everything),
-                                             UNIT(a_wrong_rank_or_size_is_refused),
-                                             UNIT(hosts_are_numbered_by_their_lowest_rank),
-                                             {NULL, NULL}};
+    static const struct unit_test tests[] = {
+        UNIT(a_message_arrives_in_its_time),
+        UNIT(bytes_are_unsent_until_they_arrive_and_to_oneself_until_they_are_read),
+        UNIT(a_message_to_itself_is_there_at_once),
+        UNIT(without_delay_a_message_is_there_at_once),
+        UNIT(each_pair_keeps_its_order),
+        UNIT(senders_overtake_each_other),
+        UNIT(the_same_seed_gives_the_same_run),
+        UNIT(delays_keep_to_their_bounds),
+        UNIT(what_a_lost_rank_sent_arrives_or_not_by_script),
+        UNIT(what_is_sent_to_or_by_a_lost_rank_vanishes),
+        UNIT(what_was_sent_before_a_close_still_arrives),
+        UNIT(an_abort_stops_everything),
+        UNIT(a_wrong_rank_or_size_is_refused),
+        UNIT(hosts_are_numbered_by_their_lowest_rank),
+        {NULL, NULL}};
     return unit_run("net_local", tests);
 }
