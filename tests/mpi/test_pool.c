@@ -440,8 +440,9 @@ static void pools_come_one_after_the_other(void) {
     rp_pool_free(the.pool);
     for (enum rp_workers kind = RP_WORKERS_PROCESS; kind <= RP_WORKERS_INLINE; kind++) {
         rp_error error = {0};
-        CU_ASSERT_EQUAL_FATAL(rp_pool_open(the.world, &(rp_pool_options){.crew = 2, .kind = kind}, &the.pool, &error),
-                              0);
+        int rc = rp_pool_open(the.world, &(rp_pool_options){.crew = 2, .kind = kind}, &the.pool, &error);
+        if (rc) fprintf(stderr, "%s\n", error.text);
+        CU_ASSERT_EQUAL_FATAL(rc, 0);
         CU_ASSERT_EQUAL(rp_pool_workers(the.pool), 2 * (uint32_t)rp_world_ranks(the.world));
         results_come_in_order_whatever_the_schedule();
         an_error_fails_its_own_task_with_its_message();
