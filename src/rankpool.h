@@ -434,6 +434,9 @@ typedef struct rp_failure {
     int core;              /* as in rp_where; -1: it is not known */
     char host[64];         /* the rank's; "": it is not known */
     uint32_t attempts;     /* how often it was computed, alone or with others, as far as is known; 0: never */
+    const void *input;     /* the task's, not aligned; NULL: it has none, as in a map that is counted, or this is the
+                              failure of several tasks at once. Lent as the failure is */
+    size_t input_size;     /* bytes of it */
 } rp_failure;
 
 /* One record: of one task, of a block of a reduced map, or of a whole run for a range kernel. */

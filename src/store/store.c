@@ -171,7 +171,8 @@ static int no_memory(rp_store *store) {
     return rp__store_stop(store, rp__fail(&error, RP_ENOMEM, "%s: out of memory", store->path), &error);
 }
 
-static void describe(struct rp__mishap *mishap, const rp_result *result) {
+static int describe(struct rp__item *item, const rp_result *result) {
+    struct rp__mishap *mishap = item->mishap;
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     mishap->time = (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
@@ -179,6 +180,7 @@ static void describe(struct rp__mishap *mishap, const rp_result *result) {
         mishap->how = *result->failure;
     else
         mishap->how = (rp_failure){.cause = result->status == RP_ETASK ? RP_CAUSE_ERROR : RP_CAUSE_OTHER, .core = -1};
+    return rp__item_input(item, mishap->how.input, mishap->how.input_size);
 }
 
 int rp_store_put(rp_store *store, const rp_result *result) {
@@ -195,11 +197,11 @@ int rp_store_put(rp_store *store, const rp_result *result) {
         rp__item_free(item);
         return no_memory(store);
     }
-    store->memory += rp__item_cost(item);
     if (item->mishap) {
-        describe(item->mishap, result);
+        if (describe(item, result)) return no_memory(store);
         store->failed += end - begin;
     }
+    store->memory += rp__item_cost(item);
     store->put += end - begin;
     store->finished = false;
     if (rp__intervals_add(&store->done, begin, end) || rp__intervals_add(&store->fresh, begin, end))

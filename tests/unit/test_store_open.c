@@ -136,9 +136,14 @@ static void other_files_are_refused_and_left_as_they_are(void) {
     unlink(stage.path);
     CU_ASSERT_EQUAL(rp_store_look(stage.path, &summary, NULL, NULL, &error), RP_ESYSTEM);
     make_store(&stage);
-    change_database(stage.path, "UPDATE meta SET value = 2 WHERE name = 'format'");
-    CU_ASSERT_EQUAL(open_one(&stage, &store, &error), RP_EUNSUPPORTED);
-    CU_ASSERT_EQUAL(rp_store_look(stage.path, &summary, NULL, NULL, &error), RP_EUNSUPPORTED);
+    static const char *const formats[] = {"UPDATE meta SET value = 3 WHERE name = 'format'",
+                                          "UPDATE meta SET value = 1 WHERE name = 'format'"};
+    for (int i = 0; i < 2; i++) {
+        change_database(stage.path, formats[i]);
+        CU_ASSERT_EQUAL(open_one(&stage, &store, &error), RP_EUNSUPPORTED);
+        CU_ASSERT_PTR_NOT_NULL(strstr(error.text, i ? "older" : "newer"));
+        CU_ASSERT_EQUAL(rp_store_look(stage.path, &summary, NULL, NULL, &error), RP_EUNSUPPORTED);
+    }
     stage_close(&stage);
 }
 
