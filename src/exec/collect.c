@@ -4,6 +4,7 @@
  * failures go by the ends of commands. */
 #include "exec/file.h"
 #include "exec/output.h"
+#include "exec/timing.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +18,8 @@ enum {
     COMMAND_SHOWN = 200,
     HALT_LEAST = 3,     /* done, before per cent mean anything */
     RUNTIMES_LEAST = 3, /* the same for the median */
-    NOT_KEPT = -1       /* in the job log: the command was good, but its output is not in --results */
+    NOT_KEPT = -1,      /* in the job log: the command was good, but its output is not in --results */
+    LOST = -1           /* the same: nobody knows how it ended */
 };
 
 int exec_collect_begin(rp_job_run *run, struct exec *exec) {
@@ -120,6 +122,15 @@ static bool print(FILE *out, const struct exec_bytes *tag, const char *data, siz
 
 /* ---- Failures ------------------------------------------------------------------------------------------ */
 
+/* What became of a command, and then the command itself. */
+static void say_failed(rp_job_run *run, const struct exec_report *report, const char *how, const char *command) {
+    fflush(run->out);
+    fprintf(stderr, "rankpool: command %llu %s on %s: ", (unsigned long long)report->seq, how, report->host);
+    for (size_t i = 0; i < COMMAND_SHOWN && command[i]; i++)
+        fputc((unsigned char)command[i] < ' ' || command[i] == 0x7f ? '?' : command[i], stderr);
+    fputc('\n', stderr);
+}
+
 static void show_failure(rp_job_run *run, const struct exec_report *report, const char *command) {
     char how[64];
     if (report->timed_out)
@@ -128,11 +139,7 @@ static void show_failure(rp_job_run *run, const struct exec_report *report, cons
         snprintf(how, sizeof how, "was killed by signal %d (%s)", report->signal, strsignal(report->signal));
     else
         snprintf(how, sizeof how, "ended with exit code %d", report->exit_code);
-    fflush(run->out);
-    fprintf(stderr, "rankpool: command %llu %s on %s: ", (unsigned long long)report->seq, how, report->host);
-    for (size_t i = 0; i < COMMAND_SHOWN && command[i]; i++)
-        fputc((unsigned char)command[i] < ' ' || command[i] == 0x7f ? '?' : command[i], stderr);
-    fputc('\n', stderr);
+    say_failed(run, report, how, command);
 }
 
 static bool show_command(FILE *out, const struct exec_bytes *tag, const char *command) {
@@ -250,15 +257,43 @@ static int take(rp_job_run *run, struct exec *exec, const rp_result *result, str
     return show(run, result, report, command);
 }
 
-/* A task without a record, as when its worker was killed; the caller has said so. Where commands are tried again, tasks
- * have other numbers than places, so that later output may wait for the end of the run. */
+/* What is known of a command that was lost: its task's input, and where that was. RP_EPROTOCOL: nothing. */
+static int read_lost(struct exec_report *report, const rp_failure *how) {
+    struct exec_task task;
+    if (!how || !how->input || how->input_size < sizeof task) return RP_EPROTOCOL;
+    memcpy(&task, how->input, sizeof task);
+    *report = (struct exec_report){.seq = task.seq,
+                                   .place = task.place,
+                                   .exit_code = LOST,
+                                   .signal = how->signal,
+                                   .slot = 1,
+                                   .start_s = exec_now_s(CLOCK_REALTIME),
+                                   .host = how->host[0] ? how->host : "-",
+                                   .values = (const char *)how->input + sizeof task,
+                                   .values_size = how->input_size - sizeof task};
+    return 0;
+}
+
+/* A task without a record, as when its worker was killed; the caller has said why. Its command is named, logged, and
+ * nothing waits for its output. */
 static int take_lost(rp_job_run *run, struct exec *exec, const rp_result *result) {
     struct exec_output *output = exec->output;
+    struct exec_report report;
+    struct exec_command command;
+    int rc = read_lost(&report, result->failure);
+    if (!rc) rc = exec_fill(exec, report.seq, report.slot, report.values, report.values_size, NULL, &command);
+    if (rc) return rc;
+    rc = log_it(run, output, &exec->options, &report, command.text);
+    if (!rc && output->shown++ < FAILURES_SHOWN)
+        say_failed(run, &report, result->status == RP_EDIED ? "was lost with its worker" : "could not be run",
+                   command.text);
+    exec_command_free(&command);
+    if (rc) return rc;
     output->done++;
     output->failed++;
-    if (!output->order || exec->options.retries > 1) return 0;
-    int rc = exec_order_put(output->order, result->begin, NULL, 0);
-    return rc ? rc : print_due(run, false);
+    if (!output->order) return 0;
+    rc = exec_order_put(output->order, report.place, NULL, 0);
+    return rc ? cannot_wait(run, rc) : print_due(run, false);
 }
 
 static int take_record(rp_job_run *run, struct exec *exec, const rp_result *result) {

@@ -17,7 +17,7 @@ column() { tail -n +2 "$1" | cut -f "$2"; }
 committed() { "$RANKPOOL" report store | grep -Eq '^([4-9]|1.) of'; } # four of them, or more
 zeros() { head -c 3000000 /dev/zero | tr '\0' "$1"; }
 
-export MARK
+export MARK SHOWN=$out
 for where in pool ranks; do
     way=${where}_exec stored=${where}_stored
     # ---- Order
@@ -33,9 +33,19 @@ for where in pool ranks; do
     claim "$where: megabytes wait for their turn, and come whole" same_as <(for i in 1 2 3 4 5; do zeros $i; done) $way -k \
         'if [ {} = 5 ]; then touch go; fi; while [ {} = 1 ] && ! [ -e go ]; do sleep 0.02; done
         head -c 3000000 /dev/zero | tr "\0" {}' ::: 1 2 3 4 5
-    run $way -k 'if [ {} = 2 ]; then kill -9 $PPID; fi; echo {}' ::: 1 2 3
-    claim "$where: a worker that dies holds up no output" cmp <(lines 1 3) "$out"
-    claim "$where: and its command has failed" test "$code" = 1
+    for retries in 1 2; do
+        rm -f log saved
+        deadly='[ {} != 2 ] || [ -e saved ] || { kill -9 $PPID; sleep 9; }; while [ {} = 4 ] && ! grep -q 3 "$SHOWN"; do sleep 0.02; done; echo {}'
+        start $way -k --retries $retries --joblog log "$deadly" ::: 1 2 3 4
+        claim "$where: with --retries $retries a worker that dies holds up no output" finished 30
+        claim "$where: of the others" cmp <(lines 1 3 4) "$out"
+        claim "$where: its command has failed" test "$code" = 1
+        claim "$where: and is named" says "$err" 'command 2 was lost with its worker on .*: .*! *= 2' 1
+        claim "$where: in the log, too" test "$(column log 1,7,8 | sort -n | xargs)" = '1 0 0 2 -1 9 3 0 0 4 0 0'
+        touch saved
+        run $way --joblog log --resume-failed "$deadly" ::: 1 2 3 4
+        claim "$where: from where --resume-failed takes it up again" gave 2
+    done
 
     # ---- Retries
     rm -f log tried
