@@ -94,9 +94,7 @@ struct exec_task {
     uint64_t limit_ns;  /* --timeout N%: how long it may take; 0: that is not known yet */
     uint32_t attempt;   /* from 1 */
     uint32_t failed_at; /* the place of the attempt before */
-    uint32_t returned;  /* how often that place has given it back */
-    uint32_t
-        places; /* enum exec_places: a value of 4 bytes, as every byte of an input counts where runs are compared */
+    uint64_t places;    /* enum exec_places: of 8 bytes, as where runs are compared every byte counts, padding too */
 };
 
 /* kernel.c: in workers. A command that is tried again is another task, which the one that failed adds; the record of

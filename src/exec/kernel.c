@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of a command that failed here, before it is tried here again: waits from 1 to 256 ms, of 20 s in all. */
+/* Of commands that failed here, before one is tried here again: waits from 1 to 256 ms, of 20 s in all. */
 enum { RETURNS = 85, LONGEST_WAIT = 8 /* 2^8 ms */ };
 
 /* ---- A worker ------------------------------------------------------------------------------------------ */
@@ -109,21 +109,24 @@ static bool is_tried_again(const struct exec_runner *runner, rp_task *task, cons
     struct exec_task next = *head;
     next.attempt++;
     next.failed_at = here(task, head);
-    next.returned = 0;
     return add(task, &next, report) == 0;
 }
 
-/* A command that has failed here is left to another place, if that asks for work before it has come back too often: one
- * host that lacks something asks for more and more while the others compute. The wait grows, so that those whose commands
- * are short get their chance at once. */
-static bool is_returned(rp_task *task, const struct exec_task *head, const struct exec_report *report) {
-    if (head->attempt == 1 || head->places == EXEC_ONE_PLACE) return false;
-    if (head->failed_at != here(task, head) || head->returned >= RETURNS) return false;
-    struct exec_task next = *head;
-    const uint32_t doublings = next.returned < LONGEST_WAIT ? next.returned : LONGEST_WAIT;
-    next.returned++;
+/* A command that has failed here is left to another place, as long as that may ask for it: one host that lacks something
+ * asks for more and more while the others compute. The patience is the worker's. It ends when it was given nothing else
+ * so many times in a row, and begins anew with a command that has not failed here; the wait grows meanwhile, so that
+ * commands that are short get their chance at once. */
+static bool is_returned(struct exec_runner *runner, rp_task *task, const struct exec_task *head,
+                        const struct exec_report *report) {
+    if (head->attempt == 1 || head->places == EXEC_ONE_PLACE || head->failed_at != here(task, head)) {
+        runner->returned = 0;
+        return false;
+    }
+    if (runner->returned >= RETURNS) return false;
+    const uint32_t doublings = runner->returned < LONGEST_WAIT ? runner->returned : LONGEST_WAIT;
+    runner->returned++;
     nanosleep(&(struct timespec){.tv_nsec = 1000000L << doublings}, NULL);
-    return add(task, &next, report) == 0;
+    return add(task, head, report) == 0;
 }
 
 static int run_it(struct exec_runner *runner, rp_task *task, const struct exec_command *command,
@@ -156,7 +159,7 @@ static int item(rp_task *task, const void *input, size_t size) {
                                  .values = data,
                                  .values_size = size - sizeof head};
     if (runner->told.serve) return exec_serve(runner, task, &head, &report);
-    if (is_returned(task, &head, &report)) return 0;
+    if (is_returned(runner, task, &head, &report)) return 0;
     size_t count;
     const char **value = exec_values_list(data, size - sizeof head, &count);
     const struct exec_values values = {.seq = head.seq, .slot = report.slot, .count = count, .value = value};
