@@ -131,15 +131,26 @@ static void say_failed(rp_job_run *run, const struct exec_report *report, const 
     fputc('\n', stderr);
 }
 
-static void show_failure(rp_job_run *run, const struct exec_report *report, const char *command) {
-    char how[64];
+static const char *how_it_failed(const struct exec_report *report, char text[64]) {
     if (report->timed_out)
-        snprintf(how, sizeof how, "took longer than --timeout allows");
+        snprintf(text, 64, "took longer than --timeout allows");
     else if (report->signal)
-        snprintf(how, sizeof how, "was killed by signal %d (%s)", report->signal, strsignal(report->signal));
+        snprintf(text, 64, "was killed by signal %d (%s)", report->signal, strsignal(report->signal));
     else
-        snprintf(how, sizeof how, "ended with exit code %d", report->exit_code);
-    say_failed(run, report, how, command);
+        snprintf(text, 64, "ended with exit code %d", report->exit_code);
+    return text;
+}
+
+bool exec_judge(const rp_job_run *run, const rp_result *result, char *text, size_t size) {
+    struct exec_report report;
+    struct exec_command command;
+    char how[64];
+    if (exec_report_read(&report, result->data, result->size) || exec_report_good(&report)) return true;
+    if (exec_fill(run->state, report.seq, report.slot, report.values, report.values_size, NULL, &command)) return false;
+    snprintf(text, size, "command %llu %s on %.60s: %.100s", (unsigned long long)report.seq,
+             how_it_failed(&report, how), report.host, command.text);
+    exec_command_free(&command);
+    return false;
 }
 
 static bool show_command(FILE *out, const struct exec_bytes *tag, const char *command) {
@@ -155,7 +166,9 @@ static int print_it(rp_job_run *run, const struct exec *exec, const struct exec_
     if (!print(run->out, tag, report->out, report->out_size)) return RP_EOUTPUT;
     if (report->err_size && fflush(run->out)) return RP_EOUTPUT;
     print(stderr, tag, report->err, report->err_size); /* a program without stderr goes on */
-    if (!exec_report_good(report) && exec->output->shown++ < FAILURES_SHOWN) show_failure(run, report, command);
+    char how[64];
+    if (!exec_report_good(report) && exec->output->shown++ < FAILURES_SHOWN)
+        say_failed(run, report, how_it_failed(report, how), command);
     return 0;
 }
 
@@ -274,6 +287,12 @@ static int read_lost(struct exec_report *report, const rp_failure *how) {
     return 0;
 }
 
+/* Of a wait, see kernel.c, nobody needs to know. */
+static bool is_a_wait(const rp_failure *how) {
+    struct exec_report report;
+    return read_lost(&report, how) == 0 && report.seq == 0;
+}
+
 /* A task without a record, as when its worker was killed; the caller has said why. Its command is named, logged, and
  * nothing waits for its output. */
 static int take_lost(rp_job_run *run, struct exec *exec, const rp_result *result) {
@@ -314,6 +333,7 @@ int exec_collect(rp_job_run *run, const rp_result *result) {
     int rc = exec_output_open(run, exec);
     if (rc) return rc;
     if (!result->status && !result->size) return 0; /* it is tried again, or elsewhere */
+    if (result->status && is_a_wait(result->failure)) return 0;
     rc = result->status ? take_lost(run, exec, result) : take_record(run, exec, result);
     if (!rc) rc = halt(&exec->options.halt, exec->output);
     atomic_fetch_add(&exec->output->answered, 1); /* and no command starts for it that --halt does not want */

@@ -89,7 +89,7 @@ enum exec_places { EXEC_ONE_PLACE, EXEC_WORKERS, EXEC_HOSTS };
 
 /* What a task's input begins with; its values follow, each ended by 0. */
 struct exec_task {
-    uint64_t seq;       /* from 1 */
+    uint64_t seq;       /* from 1; 0: no command but a wait, of the worker `failed_at` */
     uint64_t place;     /* of its output, with -k: 0.. without those that are left out */
     uint64_t limit_ns;  /* --timeout N%: how long it may take; 0: that is not known yet */
     uint32_t attempt;   /* from 1 */
@@ -108,6 +108,7 @@ int exec_told_pack(const struct exec *exec, struct exec_bytes *to);
 int exec_collect_begin(rp_job_run *run, struct exec *exec);
 int exec_collect(rp_job_run *run, const rp_result *result);
 void exec_kept(rp_job_run *run, uint64_t results);
+bool exec_judge(const rp_job_run *run, const rp_result *result, char *text, size_t size);
 int exec_collect_end(rp_job_run *run);
 int exec_collect_finish(rp_job_run *run);
 void exec_collect_free(struct exec_output *output);

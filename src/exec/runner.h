@@ -26,7 +26,7 @@ struct exec_runner {
     const char *folder, **env;            /* into the map's arguments */
     struct exec_template *template, *tag; /* NULL: lines have none */
     struct exec_station station;
-    uint32_t returned;         /* commands in a row that had failed here, and were given back */
+    uint32_t waits;            /* in a row, for another place to take commands that failed here */
     char program[PATH_MAX];    /* of every command; "": it is looked up each time */
     struct exec_server server; /* --serve: it, and the line that it is told now */
     struct exec_bytes question;
