@@ -422,6 +422,7 @@ enum rp_cause {
     RP_CAUSE_TIMEOUT,  /* it took too long */
     RP_CAUSE_RANK,     /* the rank that computed it was lost */
     RP_CAUSE_CANCELED, /* nobody wanted it any more */
+    RP_CAUSE_RESULT,   /* it has a result, which its run counts as a failure; only in a store */
     RP_CAUSE_OTHER     /* its worker could not be started, or answered nonsense, ...: the message has the words */
 };
 

@@ -176,7 +176,8 @@ static void add_failure(struct rp__db *db, sqlite3_stmt *add, const struct rp__i
     rp__db_bind(add, 1, item->begin);
     rp__db_bind(add, 2, item->end);
     sqlite3_bind_int(add, 3, item->status);
-    sqlite3_bind_text64(add, 4, (const char *)item->data, item->size, SQLITE_STATIC, SQLITE_UTF8);
+    const char *words = item->mishap->words, *message = words ? words : (const char *)item->data;
+    sqlite3_bind_text64(add, 4, message, words ? strlen(words) : item->size, SQLITE_STATIC, SQLITE_UTF8);
     bind_mishap(add, 5, item->mishap);
     rp__db_step(db, add);
 }

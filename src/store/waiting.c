@@ -19,7 +19,10 @@ struct rp__item *rp__item_new(uint64_t begin, uint64_t end, int status, const vo
 
 void rp__item_free(struct rp__item *item) {
     if (!item) return;
-    if (item->mishap) free(item->mishap->input);
+    if (item->mishap) {
+        free(item->mishap->input);
+        free(item->mishap->words);
+    }
     free(item->mishap);
     free(item);
 }

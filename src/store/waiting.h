@@ -9,6 +9,7 @@ struct rp__mishap {
     rp_failure how;
     double time; /* seconds since 1970 */
     void *input; /* how.input, if that is known */
+    char *words; /* what there is to say of a good result that counts as a failure; NULL: the bytes are the message */
 };
 
 /* A result on its way. Its main thread owns it; what a batch writes of it does not change meanwhile. */
