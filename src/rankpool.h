@@ -422,6 +422,7 @@ enum rp_cause {
     RP_CAUSE_TIMEOUT,  /* it took too long */
     RP_CAUSE_RANK,     /* the rank that computed it was lost */
     RP_CAUSE_CANCELED, /* nobody wanted it any more */
+    RP_CAUSE_RESULT,   /* it has a result, which its run counts as a failure; only in a store */
     RP_CAUSE_OTHER     /* its worker could not be started, or answered nonsense, ...: the message has the words */
 };
 
@@ -434,6 +435,9 @@ typedef struct rp_failure {
     int core;              /* as in rp_where; -1: it is not known */
     char host[64];         /* the rank's; "": it is not known */
     uint32_t attempts;     /* how often it was computed, alone or with others, as far as is known; 0: never */
+    const void *input;     /* the task's, not aligned; NULL: it has none, as in a map that is counted, or this is the
+                              failure of several tasks at once. Lent as the failure is */
+    size_t input_size;     /* bytes of it */
 } rp_failure;
 
 /* One record: of one task, of a block of a reduced map, or of a whole run for a range kernel. */

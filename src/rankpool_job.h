@@ -81,6 +81,9 @@ typedef struct rp_job {
     /* With a store: so many tasks have their results on its disk, those of earlier runs among them. Called once before feed
      * begins, and again whenever there are more, on the thread of collect. May be NULL. */
     void (*kept)(rp_job_run *run, uint64_t results);
+    /* With a store: is this a good record? false: it stands for a failure, which `text`, of `size` bytes, says in one
+     * line; --retry-failed computes its task again. On the thread of collect. May be NULL: all are. */
+    bool (*judge)(const rp_job_run *run, const rp_result *result, char *text, size_t size);
 } rp_job;
 
 /* An option as the user gave it. */

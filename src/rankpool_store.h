@@ -42,7 +42,11 @@ typedef struct rp_store_options {
     /* Writes the state that the results taken so far have made. NULL: there is no such thing, so that the store keeps
      * every result and hands all of them out again, into an output that begins anew. */
     int (*save)(void *context, FILE *to);
-    void *context; /* what it is called with */
+    /* Is this good result one, or does it count as a failure, as the output of a command that ended with an exit code? Then
+     * `text`, of `size` bytes, says so in one line. It is listed with the tasks that failed, and computed again where they are. NULL: all
+     * are good. */
+    bool (*judge)(void *context, const rp_result *result, char *text, size_t size);
+    void *context; /* what they are called with */
 } rp_store_options;
 
 /* Any, one thread, all of these. */
@@ -76,7 +80,7 @@ RP_API int rp_store_next(rp_store *store, bool last, rp_result *result);
 RP_API int rp_store_tick(rp_store *store, const rp_map_stats *stats, uint64_t inputs, uint64_t digest);
 /* Tasks whose results are on the disk, as far as rp_store_tick has heard; those of earlier runs among them. */
 RP_API uint64_t rp_store_committed(const rp_store *store);
-/* Tasks that failed, in earlier runs from this store too. */
+/* Tasks that failed, in earlier runs from this store too; those of which `judge` said so have a result, and are none. */
 RP_API uint64_t rp_store_failed(const rp_store *store);
 /* Why it cannot go on, in words: "FILE: no space left on device". "" while it can. */
 RP_API const char *rp_store_error(const rp_store *store);
@@ -105,7 +109,7 @@ typedef struct rp_store_summary {
     char job[64];       /* of the word "job" */
     char words[1024];   /* all words, as name=value, a blank between two; cut where they are longer */
     char owner[256];    /* who has or had it: "host (pid 12), Slurm job 7" */
-    uint64_t tasks_done, tasks_failed, tasks_known; /* failed ones are done, too */
+    uint64_t tasks_done, tasks_failed, tasks_known; /* failed ones are done, too, also by `judge` */
     bool tasks_final;                               /* tasks_known is all */
     double seconds, busy_seconds;                   /* of all its runs */
     double rate;                                    /* tasks a second, of the last run */

@@ -26,6 +26,8 @@ static const char *cause_text(const rp_failure *how, char text[64]) {
         return "its rank was lost";
     case RP_CAUSE_CANCELED:
         return "it was canceled";
+    case RP_CAUSE_RESULT:
+        return "its result says so";
     case RP_CAUSE_OTHER:
         break;
     }

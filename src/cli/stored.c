@@ -66,6 +66,11 @@ static int save(void *context, FILE *to) {
     return run->job->save ? run->job->save(run, to) : 0;
 }
 
+static bool judge(void *context, const rp_result *result, char *text, size_t size) {
+    const rp_job_run *run = context;
+    return run->job->judge(run, result, text, size);
+}
+
 static int load(struct stored *stored, rp_job_run *run) {
     size_t size;
     const void *state = rp_store_state(stored->store, &size);
@@ -91,6 +96,7 @@ struct earlier {
 
 static void note_failure(void *context, const rp_store_failure *failure) {
     struct earlier *earlier = context;
+    if (failure->how->cause == RP_CAUSE_RESULT) return; /* the job says so itself, when it has its result again */
     failure_show(earlier->out, &earlier->failed,
                  &(struct failed_tasks){.begin = failure->begin,
                                         .end = failure->end,
@@ -127,6 +133,7 @@ static int open_store(struct stored *stored, const struct options *options, rp_j
         .retry_failed = options->retry_failed,
         .eager = is_eager(run),
         .save = run->job->save || !run->job->collect ? save : NULL,
+        .judge = run->job->judge ? judge : NULL,
         .context = run,
     };
     if (!rc) rc = rp_store_open(&open, &stored->store, error);

@@ -283,7 +283,7 @@ static struct rp__part *make_part(const struct rp__master *master, struct rp__ch
                                   : rp__gathered_part(&chunk->bytes, range->begin, range->end);
     if (!part || !failed) return part;
     const rp_failure how = rp__failure(master, chunk, frame->worker, RP_CAUSE_ERROR);
-    if (rp__part_fail(part, &how) == 0) return part;
+    if (rp__part_failed(chunk->map, part, &how) == 0) return part;
     rp__part_free(part);
     return NULL;
 }

@@ -150,10 +150,21 @@ int rp__answer(struct rp__master_map *map, struct rp__part *part) {
     if (map->items.count) rp__items_done(&map->items, begin, end);
     while ((rc = rp__window_next(&map->window, &part)) == 0 && part) {
         map->window.due = rp__skip_gap(&map->ledger.skip, map->window.due).begin;
-        map->unread += part->size + sizeof *part;
+        map->unread += part->size + part->failed_size + sizeof *part;
         *map->ready_tail = part;
         map->ready_tail = &part->next;
     }
+    return rc;
+}
+
+int rp__part_failed(struct rp__master_map *map, struct rp__part *part, const rp_failure *how) {
+    const bool known = map->items.count && (!part->failure || part->end - part->begin == 1);
+    struct rp__buffer scratch = {0};
+    const uint8_t *inputs = NULL;
+    size_t size = 0;
+    int rc = known ? rp__items_get(&map->items, part->begin, part->end, &scratch, &inputs, &size) : 0;
+    if (rc == 0) rc = rp__part_fail(part, how, inputs, size);
+    rp__buffer_free(&scratch);
     return rc;
 }
 
@@ -164,11 +175,11 @@ int rp__give_up(struct rp__master_map *map, const struct rp__range *range, const
     size_t head = rp__record_head(record, size, true);
     memcpy(record + head, words, size);
     struct rp__part *part = rp__part_copy(range->begin, range->end, record, head + size);
-    if (!part || rp__part_fail(part, how)) {
+    if (part) part->failure = how->cause == RP_CAUSE_CANCELED ? RP_ECANCELED : RP_EDIED;
+    if (!part || rp__part_failed(map, part, how)) {
         rp__part_free(part);
         return RP_ENOMEM;
     }
-    part->failure = how->cause == RP_CAUSE_CANCELED ? RP_ECANCELED : RP_EDIED;
     map->stats.tasks_failed += range->end - range->begin;
     return rp__answer(map, part);
 }

@@ -139,6 +139,9 @@ uint32_t rp__map_workers(const struct rp__master *master, const struct rp__maste
 /* The tasks have their answer: out of the ledger, into the window, and what is due out of it. Takes the part (NULL:
  * there was no memory for it). */
 int rp__answer(struct rp__master_map *map, struct rp__part *part);
+/* Some of the part's records are failures, and this is how; with the inputs, which are there until it is the answer. 0 or
+ * RP_ENOMEM. */
+int rp__part_failed(struct rp__master_map *map, struct rp__part *part, const rp_failure *how);
 /* Answer the tasks with a failure: a worker died of it, or its answer made no sense, too often; or canceled. */
 int rp__give_up(struct rp__master_map *map, const struct rp__range *range, const rp_failure *how, const char *words,
                 size_t size);

@@ -1,6 +1,8 @@
 /* Results into task order, see window.h. */
 #include "core/window.h"
 
+#include "core/record.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,16 +31,88 @@ static void free_data(struct rp__part *part) {
 void rp__part_free(struct rp__part *part) {
     if (!part) return;
     free_data(part);
-    free(part->how);
+    free(part->failed);
     free(part);
 }
 
-int rp__part_fail(struct rp__part *part, const rp_failure *how) {
-    part->how = malloc(sizeof *part->how);
-    if (!part->how) return RP_ENOMEM;
-    *part->how = *how;
+/* ---- Failures ------------------------------------------------------------------------------------------- */
+
+/* Goes through records and inputs side by side. */
+struct walk {
+    const struct rp__part *part;
+    const uint8_t *input;
+    size_t at, inputs_left, input_size;
+    uint64_t task; /* the one behind */
+};
+
+/* The next task that failed, and its input. */
+static bool next_failed(struct walk *walk) {
+    const struct rp__part *part = walk->part;
+    while (walk->at < part->size) {
+        const uint8_t *data, *input = walk->input + walk->input_size;
+        size_t size;
+        bool failed, ignored;
+        const size_t length = rp__record_read(part->data + walk->at, part->size - walk->at, &data, &size, &failed);
+        const size_t taken = rp__record_read(input, walk->inputs_left, &walk->input, &walk->input_size, &ignored);
+        if (!length || !taken) return false;
+        walk->at += length;
+        walk->inputs_left -= taken;
+        walk->task++;
+        if (failed) return true;
+    }
+    return false;
+}
+
+/* A record may be of many tasks, and then no input is its own. */
+static bool is_record_a_task(const struct rp__part *part) {
+    uint64_t tasks = part->end - part->begin;
+    for (size_t at = 0, length; at < part->size; at += length, tasks--) {
+        const uint8_t *data;
+        size_t size;
+        bool failed;
+        length = rp__record_read(part->data + at, part->size - at, &data, &size, &failed);
+        if (!length || !tasks) return false;
+    }
+    return tasks == 0;
+}
+
+int rp__part_fail(struct rp__part *part, const rp_failure *how, const uint8_t *inputs, size_t size) {
+    const bool known = inputs && is_record_a_task(part);
+    const struct walk begin = {.part = part, .input = inputs, .inputs_left = size, .task = part->begin};
+    struct walk walk = begin;
+    size_t count = 0, bytes = 0;
+    while (known && next_failed(&walk)) count++, bytes += walk.input_size;
+    if (!count) count = 1;
+    part->failed_size = count * sizeof *part->failed + bytes;
+    part->failed = malloc(part->failed_size);
+    if (!part->failed) return RP_ENOMEM;
+    part->failed_count = count;
+    part->failed[0] = (struct rp__failed){.task = part->begin, .how = *how};
+    uint8_t *to = (uint8_t *)(part->failed + count);
+    walk = begin;
+    for (struct rp__failed *at = part->failed; known && next_failed(&walk); at++, to += walk.input_size) {
+        *at = (struct rp__failed){.task = walk.task - 1, .how = *how};
+        at->how.input = to;
+        at->how.input_size = walk.input_size;
+        if (walk.input_size) memcpy(to, walk.input, walk.input_size);
+    }
     return 0;
 }
+
+const rp_failure *rp__part_failure(const struct rp__part *part, uint64_t task) {
+    size_t low = 0, high = part->failed_count;
+    if (!high) return NULL;
+    while (high - low > 1) {
+        const size_t middle = low + (high - low) / 2;
+        if (part->failed[middle].task <= task)
+            low = middle;
+        else
+            high = middle;
+    }
+    return &part->failed[low].how;
+}
+
+/* ---- The window ----------------------------------------------------------------------------------------- */
 
 /* What of it is memory: the bytes of a file are none. */
 static size_t memory_of(const struct rp__part *part) { return part->unmap ? 0 : part->size; }

@@ -8,13 +8,20 @@
 
 #include "rankpool.h"
 
+/* A task that failed, and how; its input lies behind the list that this is in. */
+struct rp__failed {
+    uint64_t task;
+    rp_failure how;
+};
+
 /* The records of tasks [begin, end), as the kernel wrote them. */
 struct rp__part {
     struct rp__part *next; /* for whoever holds it in a list */
     uint64_t begin, end;
-    bool aside;      /* its bytes are put aside at `offset` */
-    int failure;     /* not 0: the one record is a failure of all tasks, and this is its code */
-    rp_failure *how; /* of those of its tasks that failed; NULL: none has */
+    bool aside;                       /* its bytes are put aside at `offset` */
+    int failure;                      /* not 0: the one record is a failure of all tasks, and this is its code */
+    struct rp__failed *failed;        /* [failed_count], the lowest first; one for all, where no inputs are known */
+    size_t failed_count, failed_size; /* size: in bytes, with the inputs */
     uint64_t offset;
     size_t size;
     uint8_t *data;                             /* [size]; NULL while aside */
@@ -27,8 +34,11 @@ struct rp__part *rp__part_new(uint64_t begin, uint64_t end, uint8_t *data, size_
 /* The same of a copy of the bytes, in one piece of memory. */
 struct rp__part *rp__part_copy(uint64_t begin, uint64_t end, const uint8_t *data, size_t size);
 void rp__part_free(struct rp__part *part);
-/* Some of its records are failures, and this is how; copied. 0 or RP_ENOMEM. */
-int rp__part_fail(struct rp__part *part, const rp_failure *how);
+/* Some of its records are failures, and this is how; `inputs` are the records of its tasks' inputs, NULL: it has none.
+ * Copied. 0 or RP_ENOMEM. */
+int rp__part_fail(struct rp__part *part, const rp_failure *how, const uint8_t *inputs, size_t size);
+/* How its task failed, one of those that did; lent. NULL: nobody has said. */
+const rp_failure *rp__part_failure(const struct rp__part *part, uint64_t task);
 
 /* Files that hold one large answer each, see gather.h. */
 struct rp__answer_file;

@@ -4,6 +4,7 @@
  * failures go by the ends of commands. */
 #include "exec/file.h"
 #include "exec/output.h"
+#include "exec/timing.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +18,8 @@ enum {
     COMMAND_SHOWN = 200,
     HALT_LEAST = 3,     /* done, before per cent mean anything */
     RUNTIMES_LEAST = 3, /* the same for the median */
-    NOT_KEPT = -1       /* in the job log: the command was good, but its output is not in --results */
+    NOT_KEPT = -1,      /* in the job log: the command was good, but its output is not in --results */
+    LOST = -1           /* the same: nobody knows how it ended */
 };
 
 int exec_collect_begin(rp_job_run *run, struct exec *exec) {
@@ -120,19 +122,35 @@ static bool print(FILE *out, const struct exec_bytes *tag, const char *data, siz
 
 /* ---- Failures ------------------------------------------------------------------------------------------ */
 
-static void show_failure(rp_job_run *run, const struct exec_report *report, const char *command) {
-    char how[64];
-    if (report->timed_out)
-        snprintf(how, sizeof how, "took longer than --timeout allows");
-    else if (report->signal)
-        snprintf(how, sizeof how, "was killed by signal %d (%s)", report->signal, strsignal(report->signal));
-    else
-        snprintf(how, sizeof how, "ended with exit code %d", report->exit_code);
+/* What became of a command, and then the command itself. */
+static void say_failed(rp_job_run *run, const struct exec_report *report, const char *how, const char *command) {
     fflush(run->out);
     fprintf(stderr, "rankpool: command %llu %s on %s: ", (unsigned long long)report->seq, how, report->host);
     for (size_t i = 0; i < COMMAND_SHOWN && command[i]; i++)
         fputc((unsigned char)command[i] < ' ' || command[i] == 0x7f ? '?' : command[i], stderr);
     fputc('\n', stderr);
+}
+
+static const char *how_it_failed(const struct exec_report *report, char text[64]) {
+    if (report->timed_out)
+        snprintf(text, 64, "took longer than --timeout allows");
+    else if (report->signal)
+        snprintf(text, 64, "was killed by signal %d (%s)", report->signal, strsignal(report->signal));
+    else
+        snprintf(text, 64, "ended with exit code %d", report->exit_code);
+    return text;
+}
+
+bool exec_judge(const rp_job_run *run, const rp_result *result, char *text, size_t size) {
+    struct exec_report report;
+    struct exec_command command;
+    char how[64];
+    if (exec_report_read(&report, result->data, result->size) || exec_report_good(&report)) return true;
+    if (exec_fill(run->state, report.seq, report.slot, report.values, report.values_size, NULL, &command)) return false;
+    snprintf(text, size, "command %llu %s on %.60s: %.100s", (unsigned long long)report.seq,
+             how_it_failed(&report, how), report.host, command.text);
+    exec_command_free(&command);
+    return false;
 }
 
 static bool show_command(FILE *out, const struct exec_bytes *tag, const char *command) {
@@ -148,7 +166,9 @@ static int print_it(rp_job_run *run, const struct exec *exec, const struct exec_
     if (!print(run->out, tag, report->out, report->out_size)) return RP_EOUTPUT;
     if (report->err_size && fflush(run->out)) return RP_EOUTPUT;
     print(stderr, tag, report->err, report->err_size); /* a program without stderr goes on */
-    if (!exec_report_good(report) && exec->output->shown++ < FAILURES_SHOWN) show_failure(run, report, command);
+    char how[64];
+    if (!exec_report_good(report) && exec->output->shown++ < FAILURES_SHOWN)
+        say_failed(run, report, how_it_failed(report, how), command);
     return 0;
 }
 
@@ -250,15 +270,49 @@ static int take(rp_job_run *run, struct exec *exec, const rp_result *result, str
     return show(run, result, report, command);
 }
 
-/* A task without a record, as when its worker was killed; the caller has said so. Where commands are tried again, tasks
- * have other numbers than places, so that later output may wait for the end of the run. */
+/* What is known of a command that was lost: its task's input, and where that was. RP_EPROTOCOL: nothing. */
+static int read_lost(struct exec_report *report, const rp_failure *how) {
+    struct exec_task task;
+    if (!how || !how->input || how->input_size < sizeof task) return RP_EPROTOCOL;
+    memcpy(&task, how->input, sizeof task);
+    *report = (struct exec_report){.seq = task.seq,
+                                   .place = task.place,
+                                   .exit_code = LOST,
+                                   .signal = how->signal,
+                                   .slot = 1,
+                                   .start_s = exec_now_s(CLOCK_REALTIME),
+                                   .host = how->host[0] ? how->host : "-",
+                                   .values = (const char *)how->input + sizeof task,
+                                   .values_size = how->input_size - sizeof task};
+    return 0;
+}
+
+/* Of a wait, see kernel.c, nobody needs to know. */
+static bool is_a_wait(const rp_failure *how) {
+    struct exec_report report;
+    return read_lost(&report, how) == 0 && report.seq == 0;
+}
+
+/* A task without a record, as when its worker was killed; the caller has said why. Its command is named, logged, and
+ * nothing waits for its output. */
 static int take_lost(rp_job_run *run, struct exec *exec, const rp_result *result) {
     struct exec_output *output = exec->output;
+    struct exec_report report;
+    struct exec_command command;
+    int rc = read_lost(&report, result->failure);
+    if (!rc) rc = exec_fill(exec, report.seq, report.slot, report.values, report.values_size, NULL, &command);
+    if (rc) return rc;
+    rc = log_it(run, output, &exec->options, &report, command.text);
+    if (!rc && output->shown++ < FAILURES_SHOWN)
+        say_failed(run, &report, result->status == RP_EDIED ? "was lost with its worker" : "could not be run",
+                   command.text);
+    exec_command_free(&command);
+    if (rc) return rc;
     output->done++;
     output->failed++;
-    if (!output->order || exec->options.retries > 1) return 0;
-    int rc = exec_order_put(output->order, result->begin, NULL, 0);
-    return rc ? rc : print_due(run, false);
+    if (!output->order) return 0;
+    rc = exec_order_put(output->order, report.place, NULL, 0);
+    return rc ? cannot_wait(run, rc) : print_due(run, false);
 }
 
 static int take_record(rp_job_run *run, struct exec *exec, const rp_result *result) {
@@ -279,6 +333,7 @@ int exec_collect(rp_job_run *run, const rp_result *result) {
     int rc = exec_output_open(run, exec);
     if (rc) return rc;
     if (!result->status && !result->size) return 0; /* it is tried again, or elsewhere */
+    if (result->status && is_a_wait(result->failure)) return 0;
     rc = result->status ? take_lost(run, exec, result) : take_record(run, exec, result);
     if (!rc) rc = halt(&exec->options.halt, exec->output);
     atomic_fetch_add(&exec->output->answered, 1); /* and no command starts for it that --halt does not want */

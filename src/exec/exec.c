@@ -274,6 +274,7 @@ const rp_job exec_job = {
     .collect = exec_collect,
     .end = exec_collect_end,
     .kept = exec_kept,
+    .judge = exec_judge,
     .finish = exec_collect_finish,
     .release = release,
     .command = true,

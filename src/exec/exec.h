@@ -89,14 +89,12 @@ enum exec_places { EXEC_ONE_PLACE, EXEC_WORKERS, EXEC_HOSTS };
 
 /* What a task's input begins with; its values follow, each ended by 0. */
 struct exec_task {
-    uint64_t seq;       /* from 1 */
+    uint64_t seq;       /* from 1; 0: no command but a wait, of the worker `failed_at` */
     uint64_t place;     /* of its output, with -k: 0.. without those that are left out */
     uint64_t limit_ns;  /* --timeout N%: how long it may take; 0: that is not known yet */
     uint32_t attempt;   /* from 1 */
     uint32_t failed_at; /* the place of the attempt before */
-    uint32_t returned;  /* how often that place has given it back */
-    uint32_t
-        places; /* enum exec_places: a value of 4 bytes, as every byte of an input counts where runs are compared */
+    uint64_t places;    /* enum exec_places: of 8 bytes, as where runs are compared every byte counts, padding too */
 };
 
 /* kernel.c: in workers. A command that is tried again is another task, which the one that failed adds; the record of
@@ -110,6 +108,7 @@ int exec_told_pack(const struct exec *exec, struct exec_bytes *to);
 int exec_collect_begin(rp_job_run *run, struct exec *exec);
 int exec_collect(rp_job_run *run, const rp_result *result);
 void exec_kept(rp_job_run *run, uint64_t results);
+bool exec_judge(const rp_job_run *run, const rp_result *result, char *text, size_t size);
 int exec_collect_end(rp_job_run *run);
 int exec_collect_finish(rp_job_run *run);
 void exec_collect_free(struct exec_output *output);

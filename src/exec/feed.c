@@ -114,11 +114,11 @@ static void sleep_for(double seconds) {
 enum { UNCOMMITTED = 2 /* commands that may be put for each worker and are not in the store */ };
 
 /* Commands that may be put for each worker and have not ended; 0: any number. Where ends decide about what is to come,
- * and where the job log is to have a command before its slot starts another, one; where a command that fails is put
- * behind those that wait, not too many of them. */
+ * and where the job log is to have a command before its slot starts another, one; where a command that failed
+ * is to go to another worker, two, for what a worker holds besides would have to be taken back from it. */
 static uint64_t commands_ahead(const struct exec_options *options) {
     if (options->joblog || options->halt.when || options->delay_s > 0 || options->timeout_percent > 0) return 1;
-    return options->retries > 1 ? 16 : 0;
+    return options->retries > 1 ? 2 : 0;
 }
 
 void exec_output_changed(struct exec_output *output) {

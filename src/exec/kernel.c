@@ -12,8 +12,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-/* Of a command that failed here, before it is tried here again: waits from 1 to 256 ms, of 20 s in all. */
-enum { RETURNS = 85, LONGEST_WAIT = 8 /* 2^8 ms */ };
+/* Of commands that failed here, before one is tried here again: waits from 1 to 256 ms, of 20 s in all. */
+enum { WAITS = 85, LONGEST_WAIT = 8 /* 2^8 ms */ };
 
 /* ---- A worker ------------------------------------------------------------------------------------------ */
 
@@ -139,21 +139,31 @@ static bool is_tried_again(const struct exec_runner *runner, rp_task *task, cons
     struct exec_task next = *head;
     next.attempt++;
     next.failed_at = here(task, head);
-    next.returned = 0;
     return add(task, &next, report) == 0;
 }
 
-/* A command that has failed here is left to another place, if that asks for work before it has come back too often: one
- * host that lacks something asks for more and more while the others compute. The wait grows, so that those whose commands
- * are short get their chance at once. */
-static bool is_returned(rp_task *task, const struct exec_task *head, const struct exec_report *report) {
-    if (head->attempt == 1 || head->places == EXEC_ONE_PLACE) return false;
-    if (head->failed_at != here(task, head) || head->returned >= RETURNS) return false;
-    struct exec_task next = *head;
-    const uint32_t doublings = next.returned < LONGEST_WAIT ? next.returned : LONGEST_WAIT;
-    next.returned++;
+/* A command that has failed here is left to another place, as long as that may ask for it: one host that lacks something
+ * asks for more and more while the others compute. The patience is the worker's: it ends when the worker has waited so
+ * many times in a row, and begins anew with a command that has not failed here. The wait is a task of its own, before the
+ * command: while it lasts, the command is there for whoever asks, and no two workers hold what the other one wants. */
+static bool is_returned(struct exec_runner *runner, rp_task *task, const struct exec_task *head,
+                        const struct exec_report *report) {
+    if (head->attempt == 1 || head->places == EXEC_ONE_PLACE || head->failed_at != here(task, head)) {
+        runner->waits = 0;
+        return false;
+    }
+    const struct exec_task wait = {.failed_at = rp_task_where(task)->worker};
+    return runner->waits < WAITS && add(task, &wait, &(struct exec_report){.seq = 0}) == 0 &&
+           add(task, head, report) == 0;
+}
+
+/* Its own waits only: where another worker asks for one, the command behind it is what that came for. The wait grows, so
+ * that commands that are short get their chance at once. */
+static void wait_a_while(struct exec_runner *runner, const rp_task *task, const struct exec_task *wait) {
+    if (wait->failed_at != rp_task_where(task)->worker) return;
+    const uint32_t doublings = runner->waits < LONGEST_WAIT ? runner->waits : LONGEST_WAIT;
+    runner->waits++;
     nanosleep(&(struct timespec){.tv_nsec = 1000000L << doublings}, NULL);
-    return add(task, &next, report) == 0;
 }
 
 static int run_it(struct exec_runner *runner, rp_task *task, const struct exec_command *command,
@@ -178,6 +188,10 @@ static int item(rp_task *task, const void *input, size_t size) {
     struct exec_task head;
     if (size < sizeof head) return RP_EPROTOCOL;
     memcpy(&head, input, sizeof head);
+    if (!head.seq) {
+        wait_a_while(runner, task, &head);
+        return 0;
+    }
     const char *data = (const char *)input + sizeof head;
     struct exec_report report = {.seq = head.seq,
                                  .place = head.place,
@@ -186,7 +200,7 @@ static int item(rp_task *task, const void *input, size_t size) {
                                  .values = data,
                                  .values_size = size - sizeof head};
     if (runner->told.serve) return exec_serve(runner, task, &head, &report);
-    if (is_returned(task, &head, &report)) return 0;
+    if (is_returned(runner, task, &head, &report)) return 0;
     size_t count;
     const char **value = exec_values_list(data, size - sizeof head, &count);
     const struct exec_values values = {.seq = head.seq, .slot = report.slot, .count = count, .value = value};

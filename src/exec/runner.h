@@ -27,6 +27,7 @@ struct exec_runner {
     struct exec_template *template, *tag; /* NULL: lines have none */
     struct exec_station station;
     char host[256];
+    uint32_t waits;            /* in a row, for another place to take commands that failed here */
     char program[PATH_MAX];    /* of every command; "": it is looked up each time */
     struct exec_server server; /* --serve: it, and the line that it is told now */
     struct exec_bytes question;

@@ -292,7 +292,7 @@ int rp__map_exchange(rp_map *map) {
     map->spent = NULL;
     bool was_complete = map->complete, news = false;
     for (struct rp__part *part; (part = rp__master_map_take(map->state));) {
-        if (part->how) say_where(map->pool, part->how);
+        for (size_t i = 0; i < part->failed_count; i++) say_where(map->pool, &part->failed[i].how);
         *map->ready_tail = part;
         map->ready_tail = &part->next;
         news = true;
@@ -352,7 +352,7 @@ int rp__part_read(const struct rp__part *part, uint64_t tasks, size_t *at, uint6
                                                     : RP_ETASK,
                           .data = data,
                           .size = size,
-                          .failure = failed ? part->how : NULL};
+                          .failure = failed ? rp__part_failure(part, *task) : NULL};
     *task = result->end;
     *at += length;
     return 1;
@@ -400,7 +400,7 @@ static void end_part(rp_map *map) {
     done->next = map->read;
     map->read = done;
     map->read_parts++;
-    map->read_bytes += done->size;
+    map->read_bytes += done->size + done->failed_size;
     begin_part(map);
 }
 

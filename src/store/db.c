@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FORMAT = 1, HEADER_SIZE = 100, ID_AT = 68 };
+enum { FORMAT = 2, HEADER_SIZE = 100, ID_AT = 68 };
 #define APPLICATION_ID "1919643756" /* "rkpl" */
 
 /* ---- Errors --------------------------------------------------------------------------------------------- */
@@ -202,6 +202,9 @@ static void check_format(struct rp__db *db) {
     const uint64_t format = rp__db_number(db, "format");
     if (!db->code && format > FORMAT)
         db->code = rp__fail(&db->error, RP_EUNSUPPORTED, "%s: made by a newer rankpool; go on with that one", db->path);
+    else if (!db->code && format > 0 && format < FORMAT)
+        db->code =
+            rp__fail(&db->error, RP_EUNSUPPORTED, "%s: made by an older rankpool; go on with that one", db->path);
     else if (format < 1)
         rp__db_damaged(db);
 }
@@ -249,7 +252,7 @@ void rp__db_make(struct rp__db *db) {
                    "CREATE TABLE result (begin INTEGER PRIMARY KEY, end INTEGER, status INTEGER, bytes BLOB);"
                    "CREATE TABLE failure (begin INTEGER PRIMARY KEY, end INTEGER, status INTEGER, message TEXT,"
                    " cause INTEGER, exit_code INTEGER, signal INTEGER, rank INTEGER, worker INTEGER, core INTEGER,"
-                   " host TEXT, attempts INTEGER, time REAL);"
+                   " host TEXT, attempts INTEGER, time REAL, input BLOB);"
                    "CREATE TABLE point (name TEXT PRIMARY KEY, cursor INTEGER, length INTEGER, state BLOB);"
                    "CREATE TABLE output (at INTEGER PRIMARY KEY, bytes BLOB)");
     rp__db_set_number(db, "format", FORMAT);

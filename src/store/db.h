@@ -24,6 +24,7 @@ struct rp__loaded {
     struct rp__point now, retry;
     uint64_t inputs, digest;
     bool finished;
+    uint64_t bad_results; /* of summary.tasks_failed, those that have a result */
     rp_store_summary summary;
 };
 

@@ -41,6 +41,13 @@ static void read_mishap(sqlite3_stmt *row, int at, struct rp__mishap *mishap) {
     mishap->time = sqlite3_column_double(row, at + 8);
 }
 
+/* Of no bytes SQLite has no pointer. */
+static int read_input(sqlite3_stmt *row, int at, struct rp__item *item) {
+    const void *input = sqlite3_column_blob(row, at);
+    if (sqlite3_column_type(row, at) == SQLITE_NULL) return 0;
+    return rp__item_input(item, input ? input : "", (size_t)sqlite3_column_bytes(row, at));
+}
+
 #define MISHAP "cause, exit_code, signal, rank, worker, core, host, attempts, time"
 
 static void read_result(struct rp__db *db, sqlite3_stmt *row, struct rp__waiting *waiting, size_t *used) {
@@ -49,12 +56,12 @@ static void read_result(struct rp__db *db, sqlite3_stmt *row, struct rp__waiting
     const void *bytes = sqlite3_column_blob(row, 3);
     struct rp__item *item =
         rp__item_new(begin, end, sqlite3_column_int(row, 2), bytes, (size_t)sqlite3_column_bytes(row, 3));
-    if (!item || rp__waiting_add(waiting, item)) {
+    if (item && item->mishap) read_mishap(row, 4, item->mishap);
+    if (!item || (item->mishap && read_input(row, 13, item)) || rp__waiting_add(waiting, item)) {
         rp__item_free(item);
         rp__db_no_memory(db);
         return;
     }
-    if (item->mishap) read_mishap(row, 4, item->mishap);
     item->in_file = true;
     *used += rp__item_cost(item);
 }
@@ -64,7 +71,7 @@ int rp__db_read(struct rp__db *db, uint64_t from, size_t size, struct rp__waitin
     size_t used = 0;
     uint64_t left = UINT64_MAX;
     rp__db_clear(db);
-    sqlite3_stmt *row = rp__db_prepare(db, "SELECT r.begin, r.end, r.status, r.bytes, " MISHAP
+    sqlite3_stmt *row = rp__db_prepare(db, "SELECT r.begin, r.end, r.status, r.bytes, " MISHAP ", input"
                                            " FROM result r LEFT JOIN failure f ON f.begin = r.begin"
                                            " WHERE r.begin >= ? ORDER BY r.begin");
     rp__db_bind(row, 1, from);
@@ -154,6 +161,7 @@ static void bind_mishap(sqlite3_stmt *add, int at, const struct rp__mishap *mish
     sqlite3_bind_text(add, at + 6, how->host, -1, SQLITE_STATIC);
     sqlite3_bind_int64(add, at + 7, how->attempts);
     sqlite3_bind_double(add, at + 8, mishap->time);
+    if (how->input) bind_bytes(add, at + 9, how->input, how->input_size);
 }
 
 static void add_result(struct rp__db *db, sqlite3_stmt *add, const struct rp__item *item) {
@@ -168,7 +176,8 @@ static void add_failure(struct rp__db *db, sqlite3_stmt *add, const struct rp__i
     rp__db_bind(add, 1, item->begin);
     rp__db_bind(add, 2, item->end);
     sqlite3_bind_int(add, 3, item->status);
-    sqlite3_bind_text64(add, 4, (const char *)item->data, item->size, SQLITE_STATIC, SQLITE_UTF8);
+    const char *words = item->mishap->words, *message = words ? words : (const char *)item->data;
+    sqlite3_bind_text64(add, 4, message, words ? strlen(words) : item->size, SQLITE_STATIC, SQLITE_UTF8);
     bind_mishap(add, 5, item->mishap);
     rp__db_step(db, add);
 }
@@ -176,7 +185,7 @@ static void add_failure(struct rp__db *db, sqlite3_stmt *add, const struct rp__i
 static void add_items(struct rp__db *db, const struct rp__waiting *items) {
     sqlite3_stmt *result = rp__db_prepare(db, "INSERT OR REPLACE INTO result VALUES (?, ?, ?, ?)");
     sqlite3_stmt *failure =
-        rp__db_prepare(db, "INSERT OR REPLACE INTO failure VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+        rp__db_prepare(db, "INSERT OR REPLACE INTO failure VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     for (size_t i = 0; i < items->count && !db->code; i++) {
         if (items->at[i]->row) add_result(db, result, items->at[i]);
         if (items->at[i]->mishap) add_failure(db, failure, items->at[i]);

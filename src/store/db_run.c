@@ -87,7 +87,8 @@ static void forget_failures(struct rp__db *db) {
     rp__db_read_spans(db, "SELECT begin, end FROM failure", &failed, NULL);
     if (!db->code && subtract(&done, &failed, &left)) rp__db_no_memory(db);
     if (failed.count) {
-        rp__db_run(db, "DELETE FROM done; DELETE FROM failure; DELETE FROM result WHERE status <> 0;"
+        rp__db_run(db, "DELETE FROM done; DELETE FROM result WHERE begin IN (SELECT begin FROM failure);"
+                       "DELETE FROM failure;"
                        "DELETE FROM point WHERE name = 'now' AND EXISTS (SELECT 1 FROM point WHERE name = 'retry');"
                        "UPDATE point SET name = 'now' WHERE name = 'retry'");
         rp__db_add_done(db, &left);
@@ -186,6 +187,10 @@ static void load_summary(struct rp__db *db, struct rp__loaded *loaded) {
     struct rp__intervals failed = {0};
     rp__db_read_spans(db, "SELECT begin, end FROM failure", &failed, NULL);
     summary->tasks_failed = rp__intervals_total(&failed);
+    rp__intervals_free(&failed);
+    failed = (struct rp__intervals){0};
+    rp__db_read_spans(db, "SELECT begin, end FROM failure WHERE status = 0", &failed, NULL);
+    loaded->bad_results = rp__intervals_total(&failed);
     rp__intervals_free(&failed);
     summary->tasks_done = rp__intervals_total(&loaded->done);
     summary->tasks_known = rp__db_number(db, "tasks_known");

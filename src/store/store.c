@@ -50,7 +50,8 @@ static int take_loaded(rp_store *store, struct rp__loaded *loaded, rp_error *err
     store->digest = loaded->digest;
     store->finished = loaded->finished;
     store->earlier = loaded->summary;
-    store->failed = loaded->summary.tasks_failed;
+    store->bad_results = loaded->bad_results;
+    store->failed = loaded->summary.tasks_failed - loaded->bad_results;
     store->cursor = store->now.cursor;
     store->away_from = store->unordered ? 0 : store->cursor;
     store->keep_from = !store->save ? 0 : store->retry.there ? store->retry.cursor : UINT64_MAX;
@@ -112,6 +113,7 @@ int rp_store_open(const rp_store_options *options, rp_store **store, rp_error *e
     opened->unordered = options->unordered;
     opened->eager = options->eager;
     opened->save = options->save;
+    opened->judge = options->judge;
     opened->context = options->context;
     opened->every_ns = 1000000000;
     opened->last_ns = rp__now_ns();
@@ -171,14 +173,33 @@ static int no_memory(rp_store *store) {
     return rp__store_stop(store, rp__fail(&error, RP_ENOMEM, "%s: out of memory", store->path), &error);
 }
 
-static void describe(struct rp__mishap *mishap, const rp_result *result) {
+static double now_s(void) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    mishap->time = (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static int describe(struct rp__item *item, const rp_result *result) {
+    struct rp__mishap *mishap = item->mishap;
+    mishap->time = now_s();
     if (result->failure)
         mishap->how = *result->failure;
     else
         mishap->how = (rp_failure){.cause = result->status == RP_ETASK ? RP_CAUSE_ERROR : RP_CAUSE_OTHER, .core = -1};
+    return rp__item_input(item, mishap->how.input, mishap->how.input_size);
+}
+
+/* A good result may count as a failure all the same. */
+static int judge(rp_store *store, struct rp__item *item, const rp_result *result) {
+    char text[256] = "";
+    if (result->status || !store->judge || store->judge(store->context, result, text, sizeof text)) return 0;
+    item->mishap = calloc(1, sizeof *item->mishap);
+    if (!item->mishap || !(item->mishap->words = strdup(text))) return RP_ENOMEM;
+    store->bad_results += result->end - result->begin;
+    const rp_failure how = {.cause = RP_CAUSE_RESULT, .rank = -1, .worker = UINT32_MAX, .core = -1, .attempts = 1};
+    item->mishap->how = how;
+    item->mishap->time = now_s();
+    return 0;
 }
 
 int rp_store_put(rp_store *store, const rp_result *result) {
@@ -195,11 +216,12 @@ int rp_store_put(rp_store *store, const rp_result *result) {
         rp__item_free(item);
         return no_memory(store);
     }
-    store->memory += rp__item_cost(item);
-    if (item->mishap) {
-        describe(item->mishap, result);
+    if (judge(store, item, result)) return no_memory(store);
+    if (item->status) {
+        if (describe(item, result)) return no_memory(store);
         store->failed += end - begin;
     }
+    store->memory += rp__item_cost(item);
     store->put += end - begin;
     store->finished = false;
     if (rp__intervals_add(&store->done, begin, end) || rp__intervals_add(&store->fresh, begin, end))
@@ -251,7 +273,7 @@ int rp_store_next(rp_store *store, bool last, rp_result *result) {
                           .status = item->status,
                           .data = item->data,
                           .size = item->size,
-                          .failure = item->mishap ? &item->mishap->how : NULL};
+                          .failure = item->status ? &item->mishap->how : NULL};
     return 0;
 }
 

@@ -206,7 +206,7 @@ void rp__store_summarize(const rp_store *store, bool running, bool done, rp_stor
     summary->running = running;
     summary->done = done || store->finished;
     summary->tasks_done = rp__intervals_total(&store->done);
-    summary->tasks_failed = store->failed;
+    summary->tasks_failed = store->failed + store->bad_results;
     if (store->stats.tasks_known) summary->tasks_known = store->stats.tasks_known;
     summary->tasks_final = summary->tasks_final || store->stats.tasks_final;
     summary->seconds += store->stats.seconds;

@@ -9,6 +9,7 @@ struct rp_store {
     char *path;
     bool unordered, eager;
     int (*save)(void *context, FILE *to);
+    bool (*judge)(void *context, const rp_result *result, char *text, size_t size);
     void *context;
 
     struct rp__lock lock;
@@ -22,8 +23,8 @@ struct rp_store {
     uint64_t before;                  /* tasks of them */
     struct rp__intervals done, fresh; /* all; since the last batch */
     uint64_t done_rows;               /* of the file's table, which is rewritten when it has many more than it needs */
-    uint64_t failed;
-    bool finished; /* was, and nothing came since */
+    uint64_t failed, bad_results;     /* tasks: without a good result; with one that counts as a failure */
+    bool finished;                    /* was, and nothing came since */
 
     uint64_t cursor;            /* the next task due */
     struct rp__waiting waiting; /* put and not taken, but for those that are in the file only: */

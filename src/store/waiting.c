@@ -19,12 +19,30 @@ struct rp__item *rp__item_new(uint64_t begin, uint64_t end, int status, const vo
 
 void rp__item_free(struct rp__item *item) {
     if (!item) return;
+    if (item->mishap) {
+        free(item->mishap->input);
+        free(item->mishap->words);
+    }
     free(item->mishap);
     free(item);
 }
 
+int rp__item_input(struct rp__item *item, const void *input, size_t size) {
+    struct rp__mishap *mishap = item->mishap;
+    mishap->how.input = NULL;
+    mishap->how.input_size = 0;
+    if (!input) return 0;
+    mishap->input = malloc(size ? size : 1);
+    if (!mishap->input) return RP_ENOMEM;
+    if (size) memcpy(mishap->input, input, size);
+    mishap->how.input = mishap->input;
+    mishap->how.input_size = size;
+    return 0;
+}
+
 size_t rp__item_cost(const struct rp__item *item) {
-    return sizeof *item + item->size + 2 * sizeof(void *) + (item->mishap ? sizeof *item->mishap : 0);
+    const size_t mishap = item->mishap ? sizeof *item->mishap + item->mishap->how.input_size : 0;
+    return sizeof *item + item->size + 2 * sizeof(void *) + mishap;
 }
 
 static int make_room(struct rp__waiting *waiting) {

@@ -8,6 +8,8 @@
 struct rp__mishap {
     rp_failure how;
     double time; /* seconds since 1970 */
+    void *input; /* how.input, if that is known */
+    char *words; /* what there is to say of a good result that counts as a failure; NULL: the bytes are the message */
 };
 
 /* A result on its way. Its main thread owns it; what a batch writes of it does not change meanwhile. */
@@ -31,6 +33,8 @@ struct rp__waiting {
 /* A copy; NULL: out of memory. */
 struct rp__item *rp__item_new(uint64_t begin, uint64_t end, int status, const void *data, size_t size);
 void rp__item_free(struct rp__item *item);
+/* A failed one gets a copy of its task's input; NULL: it has none. 0 or RP_ENOMEM. */
+int rp__item_input(struct rp__item *item, const void *input, size_t size);
 /* Bytes of memory that it takes, about. */
 size_t rp__item_cost(const struct rp__item *item);
 

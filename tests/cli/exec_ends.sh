@@ -12,12 +12,14 @@ pool_exec() { rankpool --quiet --crew 2 exec "$@"; }
 ranks_exec() { ranks 2 --quiet exec "$@"; }
 pool_stored() { rankpool --quiet --crew 2 --store store exec "$@"; }
 ranks_stored() { ranks 2 --quiet --store store exec "$@"; }
+pool_retried() { rankpool --quiet --crew 2 --store store --retry-failed exec "$@"; }
+ranks_retried() { ranks 2 --quiet --store store --retry-failed exec "$@"; }
 # column FILE N: of a job log, without its header
 column() { tail -n +2 "$1" | cut -f "$2"; }
 committed() { "$RANKPOOL" report store | grep -Eq '^([4-9]|1.) of'; } # four of them, or more
 zeros() { head -c 3000000 /dev/zero | tr '\0' "$1"; }
 
-export MARK
+export MARK SHOWN=$out
 for where in pool ranks; do
     way=${where}_exec stored=${where}_stored
     # ---- Order
@@ -33,9 +35,19 @@ for where in pool ranks; do
     claim "$where: megabytes wait for their turn, and come whole" same_as <(for i in 1 2 3 4 5; do zeros $i; done) $way -k \
         'if [ {} = 5 ]; then touch go; fi; while [ {} = 1 ] && ! [ -e go ]; do sleep 0.02; done
         head -c 3000000 /dev/zero | tr "\0" {}' ::: 1 2 3 4 5
-    run $way -k 'if [ {} = 2 ]; then kill -9 $PPID; fi; echo {}' ::: 1 2 3
-    claim "$where: a worker that dies holds up no output" cmp <(lines 1 3) "$out"
-    claim "$where: and its command has failed" test "$code" = 1
+    for retries in 1 2; do
+        rm -f log saved
+        deadly='[ {} != 2 ] || [ -e saved ] || { kill -9 $PPID; sleep 9; }; while [ {} = 4 ] && ! grep -q 3 "$SHOWN"; do sleep 0.02; done; echo {}'
+        start $way -k --retries $retries --joblog log "$deadly" ::: 1 2 3 4
+        claim "$where: with --retries $retries a worker that dies holds up no output" finished 30
+        claim "$where: of the others" cmp <(lines 1 3 4) "$out"
+        claim "$where: its command has failed" test "$code" = 1
+        claim "$where: and is named" says "$err" 'command 2 was lost with its worker on .*: .*! *= 2' 1
+        claim "$where: in the log, too" test "$(column log 1,7,8 | sort -n | xargs)" = '1 0 0 2 -1 9 3 0 0 4 0 0'
+        touch saved
+        run $way --joblog log --resume-failed "$deadly" ::: 1 2 3 4
+        claim "$where: from where --resume-failed takes it up again" gave 2
+    done
 
     # ---- Retries
     rm -f log tried
@@ -46,6 +58,11 @@ for where in pool ranks; do
     claim "$where: and logged" test "$(column log 1,7 | tr '\t' ' ')" = '1 3'
     claim "$where: what succeeds at last has succeeded" gives "$(lines 1 2 3)" \
         $way -k --retries 3 'echo >>at.{}; [ $(wc -l <at.{}) = {} ] && echo {}' ::: 1 2 3
+    seq 400 >list
+    rm -f log
+    start $way --retries 2 --joblog log '! :; #' :::: list
+    claim "$where: what fails everywhere keeps no worker waiting" finished 30
+    claim "$where: and has failed" test "$code" = 1 -a "$(column log 1 | sort -nu | wc -l)" = 400
     rm -f died at.*
     claim "$where: the death of a worker is an attempt" gives 1 \
         $way --retries 2 '[ -e died ] || { touch died; kill -9 $PPID; sleep 9; }; echo {}' ::: 1
@@ -79,11 +96,17 @@ for where in pool ranks; do
     claim "$where: a command that failed has failed, whenever that was" test "$code" = 1
     claim "$where: a command has one line in the log" cmp <(seq 16) <(column log 1 | sort -n)
     claim "$where: but for two a slot, no command has run again" test "$(cat ran.* | wc -l)" -le 20
-    claim "$where: the report says that it is done" "$RANKPOOL" report --status store
+    run rankpool report --status store
+    claim "$where: the report says that it is done, with a failure" test "$code" = 1
+    run rankpool report store
+    claim "$where: and which" says "$out" 'failed: command 7 ended with exit code 1 on .*echo >>ran.7' 1
     cat ran.* >before
     run $stored -k --joblog log "$command" ::: {1..16}
     claim "$where: then nothing runs again" cmp before <(cat ran.*)
     claim "$where: and the output is the same" cmp <(seq 16) "$out"
+    run ${where}_retried -k --joblog log "$command" ::: {1..16}
+    claim "$where: --retry-failed runs the command that failed" cmp <(cat before <(echo)) <(cat ran.*)
+    claim "$where: and no other" cmp <(seq 16) "$out"
     run $stored --retries 2 true ::: 1
     claim "$where: a store is refused with --retries" test "$code" = 2
     run $stored --timeout 200% true ::: 1

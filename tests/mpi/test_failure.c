@@ -39,9 +39,17 @@ static int sleeps(rp_task *task, const void *input, size_t size) {
     return 0;
 }
 
+/* A fed task has the name of what it does as its input; "adds" adds a task of its own, which dies. */
+static int does(rp_task *task, const void *input, size_t size) {
+    if (size == 4 && !memcmp(input, "dies", 4)) _exit(7);
+    if (size == 5 && !memcmp(input, "fails", 5)) return rp_task_fail(task, "as it was told");
+    if (size == 4 && !memcmp(input, "adds", 4)) return rp_task_add(task, "dies", 4);
+    return 0;
+}
+
 static const rp_kernel item_kernel = {.name = "item", .item = item}, range_kernel = {.name = "range", .range = range},
-                       sleep_kernel = {.name = "sleep", .item = sleeps};
-static const rp_kernel *const kernels[] = {&item_kernel, &range_kernel, &sleep_kernel, NULL};
+                       sleep_kernel = {.name = "sleep", .item = sleeps}, does_kernel = {.name = "does", .item = does};
+static const rp_kernel *const kernels[] = {&item_kernel, &range_kernel, &sleep_kernel, &does_kernel, NULL};
 
 /* The record of task 3, the only one that failed; its failure and message are copied. */
 static int fail(enum way way, rp_map_options options, rp_failure *failure, char message[256]) {
@@ -132,6 +140,7 @@ static void results_of_a_call_have_their_failures_too(void) {
     CU_ASSERT_TRUE_FATAL(failure != NULL);
     CU_ASSERT_TRUE(failure->cause == RP_CAUSE_EXIT && failure->exit_code == 7);
     CU_ASSERT_TRUE(failure->attempts >= 3);
+    CU_ASSERT_TRUE(failure->input != NULL && failure->input_size == 1 && *(const char *)failure->input == 0);
     is_a_worker_of_the_pool(failure);
     rp_results_free(&results);
 }
@@ -155,6 +164,41 @@ static void what_was_canceled_before_it_ran_was_nowhere(void) {
     rp_future_free(future);
 }
 
+static const char *const deeds[] = {"", "works", "fails", "dies", "works", "adds", "fails", ""};
+enum { DEEDS = sizeof deeds / sizeof *deeds };
+
+static void a_fed_task_that_failed_has_its_input(void) {
+    const rp_schedule schedules[] = {{RP_DYNAMIC, 1}, {RP_DYNAMIC, DEEDS}, {.kind = RP_AUTO}};
+    for (int i = 0; i < 3; i++) {
+        rp_map *map;
+        rp_result result;
+        int failed = 0, rc;
+        const rp_map_options options = {
+            .kernel = "does", .count = RP_FED, .grows = true, .retries = 1, .schedule = schedules[i]};
+        CU_ASSERT_EQUAL_FATAL(rp_map_open(pool, &options, &map, NULL), 0);
+        for (int k = 0; k < DEEDS; k++) CU_ASSERT_EQUAL(rp_map_put(map, deeds[k], strlen(deeds[k])), 0);
+        rp_map_end(map);
+        while ((rc = rp_map_next(map, -1, &result)) == 0) {
+            if (!result.status) continue;
+            const char *deed = result.begin < DEEDS ? deeds[result.begin] : "dies"; /* that was added */
+            const bool known = result.failure->input && result.failure->input_size == strlen(deed);
+            CU_ASSERT_TRUE(known && memcmp(result.failure->input, deed, strlen(deed)) == 0);
+            CU_ASSERT_EQUAL(result.status, strcmp(deed, "dies") == 0 ? RP_EDIED : RP_ETASK);
+            failed++;
+        }
+        CU_ASSERT_EQUAL(rc, RP_END);
+        CU_ASSERT_EQUAL(failed, 4);
+        rp_map_close(map);
+    }
+}
+
+static void a_counted_task_has_no_input(void) {
+    rp_failure failure = {.input = &failure};
+    char message[256];
+    CU_ASSERT_EQUAL(fail(BY_EXIT, (rp_map_options){.schedule = {RP_DYNAMIC, 1}}, &failure, message), RP_EDIED);
+    CU_ASSERT_TRUE(failure.input == NULL && failure.input_size == 0);
+}
+
 int main(void) {
     static const struct unit_test tests[] = {UNIT(an_error_names_the_worker_that_returned_it),
                                              UNIT(an_error_of_a_run_is_closed_in_on_and_counts_each_attempt),
@@ -162,6 +206,8 @@ int main(void) {
                                              UNIT(a_signal_is_told_by_its_number),
                                              UNIT(results_of_a_call_have_their_failures_too),
                                              UNIT(what_was_canceled_before_it_ran_was_nowhere),
+                                             UNIT(a_fed_task_that_failed_has_its_input),
+                                             UNIT(a_counted_task_has_no_input),
                                              {NULL, NULL}};
     return run_on_a_pool("failure", kernels, tests, &world, &pool);
 }

@@ -136,9 +136,14 @@ static void other_files_are_refused_and_left_as_they_are(void) {
     unlink(stage.path);
     CU_ASSERT_EQUAL(rp_store_look(stage.path, &summary, NULL, NULL, &error), RP_ESYSTEM);
     make_store(&stage);
-    change_database(stage.path, "UPDATE meta SET value = 2 WHERE name = 'format'");
-    CU_ASSERT_EQUAL(open_one(&stage, &store, &error), RP_EUNSUPPORTED);
-    CU_ASSERT_EQUAL(rp_store_look(stage.path, &summary, NULL, NULL, &error), RP_EUNSUPPORTED);
+    static const char *const formats[] = {"UPDATE meta SET value = 3 WHERE name = 'format'",
+                                          "UPDATE meta SET value = 1 WHERE name = 'format'"};
+    for (int i = 0; i < 2; i++) {
+        change_database(stage.path, formats[i]);
+        CU_ASSERT_EQUAL(open_one(&stage, &store, &error), RP_EUNSUPPORTED);
+        CU_ASSERT_PTR_NOT_NULL(strstr(error.text, i ? "older" : "newer"));
+        CU_ASSERT_EQUAL(rp_store_look(stage.path, &summary, NULL, NULL, &error), RP_EUNSUPPORTED);
+    }
     stage_close(&stage);
 }
 
@@ -152,6 +157,59 @@ static void an_output_that_is_shorter_than_committed_is_refused(void) {
     CU_ASSERT_EQUAL(truncate(stage.output, 5), 0);
     CU_ASSERT_EQUAL(open_one(&stage, &store, &error), RP_EMISMATCH);
     CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "has 5 bytes"));
+    stage_close(&stage);
+}
+
+static bool judge(void *context, const rp_result *result, char *text, size_t size) {
+    if (result->begin % 2 == 0) return true;
+    snprintf(text, size, "%d is odd", (int)result->begin);
+    return false;
+}
+
+static void see_three(void *context, const rp_store_failure *failure) {
+    static const char *const messages[] = {"1 is odd", "it died", "3 is odd"};
+    unsigned *seen = context;
+    CU_ASSERT_TRUE_FATAL(*seen < 3);
+    CU_ASSERT_EQUAL(failure->how->cause, *seen == 1 ? RP_CAUSE_EXIT : RP_CAUSE_RESULT);
+    CU_ASSERT_STRING_EQUAL(failure->message, messages[(*seen)++]);
+}
+
+/* Of four tasks the third fails, and the second and the fourth have results that count as failures. */
+static void a_result_that_counts_as_a_failure_is_listed_and_computed_again(void) {
+    struct stage stage = {.no_state = true};
+    struct stage_state state;
+    rp_store *store;
+    rp_result result;
+    size_t count;
+    unsigned seen = 0;
+    const rp_failure how = {.cause = RP_CAUSE_EXIT, .input = "two", .input_size = 3};
+    stage_open(&stage);
+    rp_store_options options = stage_options(&stage, &state);
+    options.judge = judge;
+    CU_ASSERT_EQUAL_FATAL(rp_store_open(&options, &store, NULL), 0);
+    for (uint64_t task = 0; task < 4; task++) {
+        const bool fails = task == 2;
+        const rp_result put = {task, task + 1, fails ? RP_EDIED : 0, "it died", 7, fails ? &how : NULL};
+        CU_ASSERT_EQUAL(rp_store_put(store, &put), 0);
+    }
+    CU_ASSERT_EQUAL(rp_store_close(store, RP_STORE_STOPPED, NULL, NULL), 0);
+    rp_store_summary summary;
+    CU_ASSERT_EQUAL(rp_store_look(stage.path, &summary, see_three, &seen, NULL), 0);
+    CU_ASSERT_TRUE(seen == 3 && summary.tasks_failed == 3);
+    CU_ASSERT_EQUAL_FATAL(rp_store_open(&options, &store, NULL), 0);
+    CU_ASSERT_EQUAL(rp_store_failed(store), 1);
+    for (uint64_t task = 0; task < 4; task++) {
+        CU_ASSERT_EQUAL_FATAL(rp_store_next(store, false, &result), 0);
+        CU_ASSERT_EQUAL(result.failure != NULL, task == 2);
+        if (!result.failure) continue;
+        CU_ASSERT_TRUE(result.failure->input_size == 3 && memcmp(result.failure->input, "two", 3) == 0);
+    }
+    CU_ASSERT_EQUAL(rp_store_close(store, RP_STORE_STOPPED, NULL, NULL), 0);
+    options.retry_failed = true;
+    CU_ASSERT_EQUAL_FATAL(rp_store_open(&options, &store, NULL), 0);
+    const rp_span *done = rp_store_done(store, &count);
+    CU_ASSERT_TRUE(count == 1 && done[0].begin == 0 && done[0].end == 1);
+    rp_store_close(store, RP_STORE_STOPPED, NULL, NULL);
     stage_close(&stage);
 }
 
@@ -282,6 +340,7 @@ int main(void) {
                                              UNIT(a_lock_is_stale_when_its_process_is_surely_gone),
                                              UNIT(other_files_are_refused_and_left_as_they_are),
                                              UNIT(an_output_that_is_shorter_than_committed_is_refused),
+                                             UNIT(a_result_that_counts_as_a_failure_is_listed_and_computed_again),
                                              UNIT(whoever_looks_sees_the_same_while_a_run_is_on_and_after_it),
                                              UNIT(results_that_wait_for_long_wait_in_the_file),
                                              UNIT(an_eager_store_has_each_result_as_soon_as_it_is_written),

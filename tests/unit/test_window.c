@@ -254,12 +254,51 @@ static void failures_marks_and_empty_parts_pass_through(void) {
     free(disk.bytes);
 }
 
+/* Records of one byte each, of which the third and the fifth are failures. */
+static struct rp__part *part_with_failures(void) {
+    static const uint8_t records[] = {2, 'a', 2, 'b', 3, 'c', 2, 'd', 3, 'e'};
+    struct rp__part *part = rp__part_copy(10, 15, records, sizeof records);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(part);
+    return part;
+}
+
+static void each_task_that_failed_has_its_own_input(void) {
+    static const uint8_t inputs[] = {2, 'A', 0, 6, 'C', 'C', 'C', 2, 'D', 4, 'E', 'E'};
+    struct rp__part *part = part_with_failures();
+    CU_ASSERT_EQUAL(rp__part_fail(part, &(rp_failure){.rank = 3}, inputs, sizeof inputs), 0);
+    CU_ASSERT_EQUAL(part->failed_count, 2);
+    const rp_failure *third = rp__part_failure(part, 12), *fifth = rp__part_failure(part, 14);
+    CU_ASSERT_TRUE_FATAL(third && fifth && third->rank == 3 && fifth->rank == 3);
+    CU_ASSERT_TRUE(third->input_size == 3 && memcmp(third->input, "CCC", 3) == 0);
+    CU_ASSERT_TRUE(fifth->input_size == 2 && memcmp(fifth->input, "EE", 2) == 0);
+    rp__part_free(part);
+}
+
+static void without_inputs_or_with_a_record_of_several_tasks_one_failure_is_for_all(void) {
+    static const uint8_t inputs[] = {2, 'A', 2, 'B', 2, 'C'}, record[] = {3, 'x'};
+    struct rp__part *part = part_with_failures(), *block = rp__part_copy(10, 13, record, sizeof record);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(block);
+    CU_ASSERT_EQUAL(rp__part_fail(part, &(rp_failure){.rank = 3}, NULL, 0), 0);
+    CU_ASSERT_EQUAL(rp__part_fail(block, &(rp_failure){.rank = 4}, inputs, sizeof inputs), 0);
+    CU_ASSERT_PTR_EQUAL(rp__part_failure(part, 12), rp__part_failure(part, 14));
+    CU_ASSERT_TRUE(rp__part_failure(part, 14)->rank == 3 && !rp__part_failure(part, 14)->input);
+    CU_ASSERT_TRUE(rp__part_failure(block, 12)->rank == 4 && !rp__part_failure(block, 12)->input);
+    rp__part_free(part);
+    rp__part_free(block);
+}
+
 int main(void) {
     static const struct unit_test tests[] = {
-        UNIT(parts_leave_in_order_within_the_byte_bound),  UNIT(failing_disk_loses_nothing),
-        UNIT(part_that_is_due_is_never_put_aside),         UNIT(nothing_leaves_before_the_one_that_is_due),
-        UNIT(without_a_disk_everything_stays_in_memory),   UNIT(unordered_parts_leave_at_once),
-        UNIT(failures_marks_and_empty_parts_pass_through), {NULL, NULL},
+        UNIT(parts_leave_in_order_within_the_byte_bound),
+        UNIT(failing_disk_loses_nothing),
+        UNIT(part_that_is_due_is_never_put_aside),
+        UNIT(nothing_leaves_before_the_one_that_is_due),
+        UNIT(without_a_disk_everything_stays_in_memory),
+        UNIT(unordered_parts_leave_at_once),
+        UNIT(failures_marks_and_empty_parts_pass_through),
+        UNIT(each_task_that_failed_has_its_own_input),
+        UNIT(without_inputs_or_with_a_record_of_several_tasks_one_failure_is_for_all),
+        {NULL, NULL},
     };
     return unit_run("window", tests);
 }
