@@ -27,6 +27,11 @@ typedef struct rp_job_option {
     const char *help;  /* one line */
 } rp_job_option;
 
+/* Another name of an option. */
+typedef struct rp_job_alias {
+    const char *name, *option; /* both without the dashes */
+} rp_job_alias;
+
 /* How a job of W times the work is asked for; `rankpool scale --weak` needs to know. */
 enum rp_job_size {
     RP_SIZE_FIXED, /* it cannot be, in a way that is the same for every job */
@@ -44,6 +49,8 @@ typedef struct rp_job {
     const char *details;          /* lines for --help, ended by newlines; may be NULL */
     const char *needs;            /* NULL, or the package without which it was not built: no kernel then */
     const rp_job_option *options; /* ended by a zero entry; may be NULL */
+    const rp_job_alias *aliases;  /* the same */
+    const rp_job_option *absent;  /* options that it has not and is asked for: `help` says what to do; the same */
     const rp_kernel *kernel;      /* computes its tasks */
     /* Read the arguments (argv[0] is the first after the job's name, all lent until release; options are taken out
      * already, and an argument that is a number may begin with '-'), set run->map, run->state and the fields below

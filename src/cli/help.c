@@ -58,6 +58,22 @@ void help_print(FILE *out) {
         out);
 }
 
+enum { NAMES_WIDTH = 24 };
+
+/* "-j, -P, --jobs N": all names of an option, letters first, and what its value is called. Returns how wide that is. */
+static int print_names(FILE *out, const rp_job *job, const rp_job_option *option) {
+    int width = fprintf(out, "  ");
+    for (int letters = 1; letters >= 0; letters--) {
+        const rp_job_alias *alias = job->aliases;
+        for (const char *name = option->name; name; name = alias && alias->name ? (alias++)->name : NULL) {
+            const bool other = name != option->name && strcmp(alias[-1].option, option->name) != 0;
+            if (other || (strlen(name) == 1) != letters) continue;
+            width += fprintf(out, "%s%s%s", width > 2 ? ", " : "", letters ? "-" : "--", name);
+        }
+    }
+    return width + fprintf(out, "%s%s", option->value ? " " : "", option->value ? option->value : "");
+}
+
 void help_print_job(FILE *out, const rp_job *job) {
     fprintf(out, "Usage: rankpool [POOL OPTIONS] %s%s%s\n", job->name, job->arguments && *job->arguments ? " " : "",
             job->arguments ? job->arguments : "");
@@ -66,10 +82,9 @@ void help_print_job(FILE *out, const rp_job *job) {
     if (job->details) fprintf(out, "\n%s", job->details);
     if (job->options) fputs("\nOptions:\n", out);
     for (const rp_job_option *option = job->options; option && option->name; option++) {
-        char left[32];
-        snprintf(left, sizeof left, "%s%s%s%s", strlen(option->name) == 1 ? "-" : "--", option->name,
-                 option->value ? " " : "", option->value ? option->value : "");
-        fprintf(out, "  %-20s %s\n", left, option->help);
+        const int width = print_names(out, job, option);
+        if (width > NAMES_WIDTH) fprintf(out, "\n%*s", NAMES_WIDTH, "");
+        fprintf(out, "%*s %s\n", width > NAMES_WIDTH ? 0 : NAMES_WIDTH - width, "", option->help ? option->help : "");
     }
     fputs("\nrankpool --help lists the pool options.\n", out);
 }

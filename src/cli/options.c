@@ -1,6 +1,5 @@
 /* The pool options: one table entry each, from which come the parser, the RANKPOOL_... variables and the help. */
 #include "cli.h"
-#include "exec/exec.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -223,16 +222,26 @@ static const struct pool_option {
 };
 enum { OPTIONS = sizeof table / sizeof *table };
 
+static bool is_name(const char *name, const char *word, size_t length) {
+    return strlen(name) == length && !strncmp(name, word, length);
+}
+
 static const struct pool_option *find(const char *word, size_t length) {
     for (int i = 0; i < OPTIONS; i++)
-        if (strlen(table[i].name) == length && !strncmp(table[i].name, word, length)) return &table[i];
+        if (is_name(table[i].name, word, length)) return &table[i];
     return NULL;
 }
 
+static const rp_job_option *find_in(const rp_job_option *list, const char *word, size_t length) {
+    while (list && list->name && !is_name(list->name, word, length)) list++;
+    return list && list->name ? list : NULL;
+}
+
+/* By its name, or another one that it has. */
 static const rp_job_option *find_own(const rp_job *job, const char *word, size_t length) {
-    for (const rp_job_option *own = job ? job->options : NULL; own && own->name; own++)
-        if (strlen(own->name) == length && !strncmp(own->name, word, length)) return own;
-    return NULL;
+    for (const rp_job_alias *alias = job ? job->aliases : NULL; alias && alias->name; alias++)
+        if (is_name(alias->name, word, length)) return find_in(job->options, alias->option, strlen(alias->option));
+    return job ? find_in(job->options, word, length) : NULL;
 }
 
 /* An option of one letter, of a job that takes them: -k, -N 2 or -N2. */
@@ -291,10 +300,11 @@ int options_read(struct options *options, const rp_job *job, int argc, const cha
         const struct pool_option *option = two_dashes && !own ? find(name, length) : NULL;
         error->code = RP_EUSAGE;
         if (!own && !option) {
-            const char *hint =
-                job && job->command ? exec_option_hint(word + 1 + two_dashes, two_dashes ? length : 1) : NULL;
-            if (hint)
-                snprintf(error->text, sizeof error->text, "there is no option %.60s for %s: %s", word, job->name, hint);
+            const rp_job_option *absent =
+                job ? find_in(job->absent, word + 1 + two_dashes, two_dashes ? length : 1) : NULL;
+            if (absent)
+                snprintf(error->text, sizeof error->text, "there is no option %.60s for %s: %s", word, job->name,
+                         absent->help);
             else
                 snprintf(error->text, sizeof error->text, "there is no option %.60s%s%s: see rankpool%s%s --help", word,
                          job ? " for " : "", job ? job->name : "", job ? " " : "", job ? job->name : "");

@@ -9,11 +9,6 @@
 
 /* ---- Plan ---------------------------------------------------------------------------------------------- */
 
-static const char *given(const rp_job_run *run, const char *name, const char *alias) {
-    const char *value = rp_job_option_value(run, name);
-    return value ? value : rp_job_option_value(run, alias);
-}
-
 /* \t is a tab, the rest is as it stands. Given: free. */
 static char *read_tabs(const char *text) {
     char *column = strdup(text), *to = column;
@@ -27,8 +22,7 @@ static char *read_tabs(const char *text) {
 }
 
 static int read_arguments(rp_job_run *run, uint64_t *arguments) {
-    const char *value = given(run, "N", "n");
-    if (!value) value = rp_job_option_value(run, "max-args");
+    const char *value = rp_job_option_value(run, "N");
     if (value && (rp_read_uint64(value, arguments, NULL) || *arguments < 1 || *arguments > 100000))
         return rp_job_fail(run, "-N \"%.60s\" is not valid: expected a number from 1 to 100000", value);
     return 0;
@@ -54,18 +48,17 @@ static const char **read_files(const rp_job_run *run, size_t *count) {
     while (run->given && run->given[options].name) options++;
     const char **files = calloc(options + 1, sizeof *files);
     for (size_t i = 0; files && i < options; i++)
-        if (!strcmp(run->given[i].name, "a") || !strcmp(run->given[i].name, "arg-file"))
-            files[(*count)++] = run->given[i].value;
+        if (!strcmp(run->given[i].name, "a")) files[(*count)++] = run->given[i].value;
     return files;
 }
 
 static int open_inputs(rp_job_run *run, struct exec *exec, int argc, const char *const *argv) {
     struct exec_inputs_options options = {.commands = rp_job_option_value(run, "commands"),
-                                          .null = given(run, "0", "null") != NULL,
-                                          .link = given(run, "link", "xapply") != NULL,
+                                          .null = rp_job_option_value(run, "0") != NULL,
+                                          .link = rp_job_option_value(run, "link") != NULL,
                                           .header = rp_job_option_value(run, "header") != NULL,
                                           .no_blank = exec->options.none_is_fine};
-    const char *column = given(run, "colsep", "C");
+    const char *column = rp_job_option_value(run, "colsep");
     rp_error error = {0};
     if (column && !*column) return rp_job_fail(run, "--colsep is empty; expected what stands between two columns");
     options.files = exec->files = read_files(run, &options.file_count);
@@ -268,6 +261,8 @@ const rp_job exec_job = {
         "a line too many that comes late is taken for the next answer; that shows only at the end, and makes exit code "
         "1.\n",
     .options = exec_option_table,
+    .aliases = exec_aliases,
+    .absent = exec_absent,
     .kernel = &exec_kernel,
     .plan = plan,
     .feed = feed,

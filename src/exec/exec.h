@@ -65,9 +65,8 @@ struct exec {
 
 /* options.c: all of them into *options; options->env is the caller's to free, also after a failure. 0 or rp_job_fail(). */
 int exec_options_read(rp_job_run *run, struct exec_options *options);
-extern const rp_job_option exec_option_table[];
-/* What to do instead of an option of GNU parallel's that is none here, by its name without dashes; NULL: nothing is known. */
-const char *exec_option_hint(const char *name, size_t length);
+extern const rp_job_option exec_option_table[], exec_absent[];
+extern const rp_job_alias exec_aliases[];
 /* The job, for the program's table; run->state is a struct exec. */
 extern const rp_job exec_job;
 /* --dry-run, of a job that is planned: the commands go to run->out, and nothing runs. 0, rp_job_fail(), RP_ENOMEM, or

@@ -4,6 +4,7 @@
  * The input: a byte says which job, then come words. A byte from 0x80 on stands for a piece of a word that is likely to
  * mean something, 0 ends a word, and any other is itself. */
 #include "cli.h"
+#include "exec/exec.h"
 #include "jobs.h"
 
 #include <stdlib.h>
@@ -113,7 +114,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     int jobs = 0, rest = 0;
     while (rp_jobs[jobs]) jobs++;
     if (size < 1) return 0;
-    const rp_job *job = rp_jobs[data[0] % jobs];
+    const int which = data[0] % (jobs + 1);
+    const rp_job *job = which < jobs ? rp_jobs[which] : &exec_job;
     const int argc = make_words(job, data + 1, size - 1, text, argv);
     require(options_find_job(job, argc, argv, 0) <= argc);
     const int code = options_read(&options, job, argc, argv, 0, &rest, given, &error);
