@@ -135,7 +135,8 @@ static void read_part(struct life *life, const struct rp__part *part) {
         const uint64_t answer = record_of(1, record.begin, record.end);
         if (failed != (poison_in(life, &record) < record.end))
             blame(life, "an innocent task failed, or a guilty did not");
-        if (failed != (rp__part_failure(part, record.begin) != NULL)) blame(life, "a failure without its how, or a how without it");
+        if (failed != (rp__part_failure(part, record.begin) != NULL))
+            blame(life, "a failure without its how, or a how without it");
         if (!failed && (size != sizeof answer || memcmp(data, &answer, size))) blame(life, "another task's result");
         for (; task < record.end; task++) life->done[task]++;
     }
