@@ -299,18 +299,17 @@ static int take_lost(rp_job_run *run, struct exec *exec, const rp_result *result
     struct exec_output *output = exec->output;
     struct exec_report report;
     struct exec_command command;
-    int rc = read_lost(&report, result->failure);
-    if (!rc) rc = exec_fill(exec, report.seq, report.slot, report.values, report.values_size, NULL, &command);
+    output->done++;
+    output->failed++;
+    if (read_lost(&report, result->failure)) return 0;
+    int rc = exec_fill(exec, report.seq, report.slot, report.values, report.values_size, NULL, &command);
     if (rc) return rc;
     rc = log_it(run, output, &exec->options, &report, command.text);
     if (!rc && output->shown++ < FAILURES_SHOWN)
         say_failed(run, &report, result->status == RP_EDIED ? "was lost with its worker" : "could not be run",
                    command.text);
     exec_command_free(&command);
-    if (rc) return rc;
-    output->done++;
-    output->failed++;
-    if (!output->order) return 0;
+    if (rc || !output->order) return rc;
     rc = exec_order_put(output->order, report.place, NULL, 0);
     return rc ? cannot_wait(run, rc) : print_due(run, false);
 }
