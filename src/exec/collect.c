@@ -153,15 +153,15 @@ bool exec_judge(const rp_job_run *run, const rp_result *result, char *text, size
     return false;
 }
 
-static bool show_command(FILE *out, const struct exec_bytes *tag, const char *command) {
+bool exec_show_command(FILE *out, const struct exec_bytes *tag, const char *command) {
     return print(out, tag, command, strlen(command)) && fputc('\n', out) != EOF;
 }
 
 /* The command, if it is wanted, its output, and how it failed. */
 static int print_it(rp_job_run *run, const struct exec *exec, const struct exec_report *report, const char *command) {
     const struct exec_bytes *tag = exec->tag ? &exec->output->tag : NULL;
-    if (exec->options.show_err) show_command(stderr, tag, command);
-    if (exec->options.show_out && !exec->options.line_buffer && !show_command(run->out, tag, command))
+    if (exec->options.show_err) exec_show_command(stderr, tag, command);
+    if (exec->options.show_out && !exec->options.line_buffer && !exec_show_command(run->out, tag, command))
         return RP_EOUTPUT;
     if (!print(run->out, tag, report->out, report->out_size)) return RP_EOUTPUT;
     if (report->err_size && fflush(run->out)) return RP_EOUTPUT;

@@ -222,8 +222,7 @@ static int print_command(void *self, uint64_t seq, const struct exec_bytes *set)
     struct exec_command command;
     int rc = exec_fill(exec, seq, 1, set->data, set->size, &tag, &command);
     if (!rc) {
-        if (exec->tag && fwrite(tag.data, 1, tag.size, run->out) != tag.size) rc = RP_EOUTPUT;
-        if (!rc && fprintf(run->out, "%s\n", command.text) < 0) rc = RP_EOUTPUT;
+        if (!exec_show_command(run->out, exec->tag ? &tag : NULL, command.text)) rc = RP_EOUTPUT;
         exec_command_free(&command);
     }
     exec_bytes_free(&tag);

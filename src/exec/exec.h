@@ -102,7 +102,9 @@ extern const rp_kernel exec_kernel;
 /* told.c: what workers need of the options and the template, at the end of `to`. Part of plan, on every rank: 0 or RP_ENOMEM. */
 int exec_told_pack(const struct exec *exec, struct exec_bytes *to);
 
-/* collect.c: on rank 0. `begin` is the end of plan, before the map opens, on every rank: it opens nothing. 0 or
+/* collect.c: the command, in a line, or several where it has newlines, each behind the tag; `tag` NULL: there is none. */
+bool exec_show_command(FILE *out, const struct exec_bytes *tag, const char *command);
+/* On rank 0. `begin` is the end of plan, before the map opens, on every rank: it opens nothing. 0 or
  * rp_job_fail(). `free`: NULL is no error. */
 int exec_collect_begin(rp_job_run *run, struct exec *exec);
 int exec_collect(rp_job_run *run, const rp_result *result);

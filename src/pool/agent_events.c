@@ -254,6 +254,7 @@ int rp__agent_poll(struct rp__agent *agent, uint32_t *events, rp_error *error) {
     size_t taken = 0;
     int rc = 0;
     while (rc == 0 && count < EVENTS_MAX && taken < agent->room) {
+        event.size = 0; /* not all of them have it */
         rc = agent->ops->poll(agent->crew, &event, &got, error);
         if (rc || !got) break;
         count++;

@@ -135,7 +135,7 @@ claim "a second run on the same store is told who has it" refused 3 "$first" on 
 claim "report --status says that it is not done" status_is 75
 child=$first
 kill -TERM "$child"
-claim "a stopped run ends soon" finished 8
+claim "a stopped run ends soon" finished 20
 claim "it has exit code 75" test "$code" = 75
 claim "it says how far it came, and the command that goes on" \
     says "$tmp/first.err" "^rankpool: stopped.* 3 of 4 tasks .* --store $store sleep 0.1 0.1 1000 0$" 1

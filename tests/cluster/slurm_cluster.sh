@@ -107,7 +107,7 @@ until_well() {
 }
 is_over() {
     run slurm squeue -h -j "$job"
-    [[ ! -s $out ]]
+    [[ ! -s $out ]] && { [[ $code == 0 ]] || says "$err" 'Invalid job id'; } # no answer is none
 }
 computes() { says "$tmp/batch.err" 'Slurm job' || is_over; }
 # ended STATE [CODE]: what Slurm has to say about the job
