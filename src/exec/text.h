@@ -1,4 +1,4 @@
-/* The parts of template.c that know nothing of templates: what is made of one value, and how a shell reads the
+/* What template.c and fill.c need that knows nothing of templates: what is made of one value, and how a shell reads the
  * place where it goes. */
 #ifndef RP_EXEC_TEXT_H
 #define RP_EXEC_TEXT_H
