@@ -1,8 +1,8 @@
 /* `rankpool exec`, a job on the public headers, and what its files share. On rank 0, exec.c plans and feeds: options.c
- * reads the options, template.c the command, inputs.c and lines.c what fill.c puts into it; feed.c puts a command that may run;
- * collect.c prints what it wrote, in order by order.c, and writes the log by joblog.c. In workers, kernel.c runs a
- * command: told.c has what it was told, station.c what it has for all its commands, spawn.c starts a program and waits for
- * it, serve.c and server.c ask one that answers for many tasks; report.c is the record that comes back. */
+ * reads the options, template.c the command, inputs.c and lines.c what fill.c puts into it; feed.c puts a command that
+ * may run; collect.c prints what it wrote, in order by order.c, and writes the log by joblog.c. In workers, kernel.c
+ * runs a command: told.c has what it was told, station.c what it has for all its commands, spawn.c starts a program
+ * and waits for it, serve.c and server.c ask one that answers for many tasks; report.c is the record that comes back. */
 #ifndef RP_EXEC_EXEC_H
 #define RP_EXEC_EXEC_H
 
