@@ -223,14 +223,17 @@ int exec_options_read(rp_job_run *run, struct exec_options *options) {
 
 /* Results in a store go by the numbers and the bytes of the map's inputs, which must be the same in every run. */
 int exec_store_check(rp_job_run *run) {
-    static const char *const names[] = {"retries", "resume", "resume-failed", "retry-failed"};
+    static const char *const of_logs[] = {"resume", "resume-failed", "retry-failed"};
     const char *timeout = rp_job_option_value(run, "timeout");
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (rp_job_option_value(run, names[i]))
+    if (rp_job_option_value(run, "retries"))
+        return rp_job_fail(run, "--retries and --store were both given, and a store has one end of each command; give "
+                                "one of them");
+    for (size_t i = 0; i < sizeof of_logs / sizeof *of_logs; i++)
+        if (rp_job_option_value(run, of_logs[i]))
             return rp_job_fail(run,
-                               "--%s and --store were both given: a store resumes by itself and runs no command again "
-                               "that has ended; give one of them",
-                               names[i]);
+                               "--%s is for a job log, and a store resumes by itself: leave it out, or write "
+                               "--retry-failed before exec to run again what failed",
+                               of_logs[i]);
     if (timeout && strchr(timeout, '%'))
         return rp_job_fail(run, "--timeout %.20s depends on the run, which no store can keep: give a time such as 30s",
                            timeout);
