@@ -60,16 +60,16 @@ static bool kill_marked(int pid, const char *mark) {
     return found;
 }
 
+/* One that is becoming another program shows no environment for a moment, some may fork meanwhile, and the dead take
+ * their time: so it is over when two looks in a row have found none. */
 void rp__stray_end(const char *mark) {
-    bool any = true;
-    /* Some may have forked meanwhile, and the dead take a moment. */
-    for (int round = 0; any && round < ROUNDS; round++) {
+    for (int round = 0, quiet = 0; quiet < 2 && round < ROUNDS; round++) {
         if (round) nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);
         DIR *all = opendir("/proc");
-        any = false;
+        quiet++;
         for (struct dirent *entry; all && (entry = readdir(all));) {
             const int pid = atoi(entry->d_name);
-            if (pid > 0 && kill_marked(pid, mark)) any = true;
+            if (pid > 0 && kill_marked(pid, mark)) quiet = 0;
         }
         if (all) closedir(all);
     }
