@@ -12,6 +12,8 @@
 
 static const double PI = 3.14159265358979323846, GRAVITY = 9.80665; /* the latter in m/s^2 */
 
+static const char head[] = "length,angle"; /* of the table */
+
 static double mean(double a, double b) {
     while (fabs(a - b) > 1e-15 * a) {
         const double next = (a + b) / 2;
@@ -51,13 +53,18 @@ static int feed(rp_job_run *run, rp_map *map) {
     if (!file) return rp_job_fail(run, "cannot open \"%.160s\": %s", name, strerror(errno));
     char *line = NULL;
     size_t capacity = 0;
-    ssize_t length;
+    bool any = false;
     int code = 0;
-    while (!code && (length = getline(&line, &capacity, file)) >= 0) {
+    while (!code && getline(&line, &capacity, file) >= 0) {
         line[strcspn(line, "\r\n")] = 0;
-        code = rp_map_put(map, line, strlen(line) + 1);
+        if (!any && strcmp(line, head) != 0)
+            code = rp_job_fail(run, "\"%.120s\" begins with \"%.60s\": expected \"%s\"", name, line, head);
+        else
+            code = rp_map_put(map, line, strlen(line) + 1);
+        any = true;
     }
     if (!code && ferror(file)) code = rp_job_fail(run, "cannot read \"%.160s\": %s", name, strerror(errno));
+    if (!code && !any) code = rp_job_fail(run, "\"%.160s\" is empty: expected \"%s\", and lines of it", name, head);
     free(line);
     fclose(file);
     return code == RP_ECLOSED ? 0 : code; /* it was stopped: that is for others to report */

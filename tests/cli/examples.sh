@@ -111,6 +111,7 @@ printf '%s\r\n' length,angle 1,10 >"$tmp/pendulums.csv"
 printf '%s\n' 0.5,90 2,170 1,0 >>"$tmp/pendulums.csv"
 periods=$(lines length,angle,period 1,10,2.010235893 0.5,90,1.674603051 2,170,6.921670332 1,0,2.006409293)
 sed '3s/.*/2,twist/' "$tmp/pendulums.csv" >"$tmp/twisted.csv"
+tail -n +3 "$tmp/pendulums.csv" >"$tmp/headless.csv"
 for way in plugin_bare plugin_two; do
     claim "$way: pi of one stream" gives '3.143188476562 +- 0.006410440830' $way pi 65536
     claim "$way: pi has the same digits on any ranks" gives '3.142065908395 +- 0.000518500199' $way pi 1e7
@@ -125,6 +126,10 @@ for way in plugin_bare plugin_two; do
     claim "$way: and the other lines come" diff <(sed 3d <<<"$periods") "$out"
     run $way sweep "$tmp/none.csv"
     claim "$way: a table that is not there is named" says "$err" 'cannot open ".*none\.csv"' 1
+    run $way sweep "$tmp/headless.csv"
+    claim "$way: a table without its head is refused" says "$err" 'begins with "0.5,90": expected "length,angle"' 1
+    run $way sweep /dev/null
+    claim "$way: and so is an empty one" says "$err" '"/dev/null" is empty' 1
     if [[ ! -e $EXAMPLES/mandelbrot.so ]]; then continue; fi # without libpng
     picture=$tmp/$way.png
     claim "$way: mandelbrot counts the points inside" gives "$picture: 70 x 50, 602 points inside" \
