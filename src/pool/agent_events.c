@@ -223,19 +223,15 @@ static void even_out(struct rp__agent *agent) {
     }
 }
 
-static bool is_at(const struct rp__agent *agent, uint32_t worker, const struct rp__held *held) {
-    uint64_t chunk, item;
-    double tasks;
-    return agent->ops->progress(agent->crew, worker, &chunk, &tasks, &item) && chunk == held->work.chunk;
-}
-
 /* What a worker computes of an ended map is no longer wanted. Where answers were left in the rings, for want of room, it
  * has to say itself that it is at that chunk. Threads cannot be killed: they finish the chunk. */
 static int kill_unwanted(struct rp__agent *agent, uint32_t worker, bool all_taken) {
     struct rp__agent_life *life = &agent->life[worker];
     struct rp__held *held = life->given.first;
+    uint64_t item;
+    double tasks;
     if (life->killed || !held || held->spared || !(held->map->ended || held->unwanted)) return 0;
-    if (!all_taken && !is_at(agent, worker, held)) return 0;
+    if (!all_taken && !rp__agent_is_at(agent, worker, held, &tasks, &item)) return 0;
     if (!rp__agent_recall_behind(agent, worker)) return 0;
     bool canceled = !held->map->ended;
     life->killed = true;

@@ -235,6 +235,12 @@ struct rp__held *rp__agent_recall_youngest(struct rp__agent *agent, uint32_t at)
     return held;
 }
 
+bool rp__agent_is_at(const struct rp__agent *agent, uint32_t worker, const struct rp__held *held, double *tasks,
+                     uint64_t *item) {
+    uint64_t chunk;
+    return agent->ops->progress(agent->crew, worker, &chunk, tasks, item) && chunk == held->work.chunk;
+}
+
 bool rp__agent_recall_behind(struct rp__agent *agent, uint32_t worker) {
     const struct rp__agent_life *life = &agent->life[worker];
     const struct rp__agent_place *place = &agent->place[life->place];

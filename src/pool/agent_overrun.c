@@ -14,14 +14,6 @@ static const uint64_t WATCH_NS = 5000000, MOMENT_NS = 200000000, BEGIN_NS = 1000
 
 #define NOT_BEGUN (UINT64_MAX - 1) /* beside items, and UINT64_MAX for none */
 
-/* What the worker is at; its oldest chunk is not answered. */
-static uint64_t item_of(const struct rp__agent *agent, uint32_t at, const struct rp__held *held) {
-    uint64_t chunk, item;
-    double tasks;
-    const bool begun = agent->ops->progress(agent->crew, at, &chunk, &tasks, &item) && chunk == held->work.chunk;
-    return begun ? item : NOT_BEGUN;
-}
-
 static void kill_late(struct rp__agent *agent, uint32_t at, const struct rp__held *held) {
     struct rp__agent_life *life = &agent->life[at];
     char cause[64];
@@ -36,7 +28,9 @@ static void watch_life(struct rp__agent *agent, uint32_t at, uint64_t passed_ns)
     const struct rp__agent_life *life = &agent->life[at];
     struct rp__held *held = life->given.first;
     if (!held || !held->map->limit_ns || !life->ready || life->killed || life->overran) return;
-    const uint64_t item = item_of(agent, at, held);
+    uint64_t item;
+    double tasks;
+    if (!rp__agent_is_at(agent, at, held, &tasks, &item)) item = NOT_BEGUN;
     held->item_ns = held->watched && item == held->item ? held->item_ns + passed_ns : 0;
     held->item = item;
     held->watched = true;

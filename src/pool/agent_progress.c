@@ -20,10 +20,9 @@ int rp__agent_look(struct rp__agent *agent, uint64_t now_ns) {
     agent->looked_ns = now_ns;
     for (uint32_t at = 0; at < agent->lives && rc == 0; at++) {
         struct rp__held *held = agent->life[at].given.first;
-        uint64_t chunk, item;
+        uint64_t item;
         double tasks;
-        if (!held || !agent->ops->progress(agent->crew, at, &chunk, &tasks, &item) || chunk != held->work.chunk)
-            continue;
+        if (!held || !rp__agent_is_at(agent, at, held, &tasks, &item)) continue;
         if (held->seen && tasks != held->progress) rc = tell(agent, held, tasks);
         held->seen = true;
     }

@@ -175,6 +175,9 @@ bool rp__agent_has_had_enough(struct rp__agent *agent, struct rp__agent_life *li
 int rp__agent_pump(struct rp__agent *agent, uint32_t at, rp_error *error);
 struct rp__held *rp__agent_take_unstarted(struct rp__agent *agent, uint32_t at, struct rp__wish wish);
 struct rp__held *rp__agent_recall_youngest(struct rp__agent *agent, uint32_t at);
+/* Does the worker itself show that it is at this chunk? Then how many of its tasks are done, and which item it is at. */
+bool rp__agent_is_at(const struct rp__agent *agent, uint32_t worker, const struct rp__held *held, double *tasks,
+                     uint64_t *item);
 /* What a worker has behind its oldest chunk waits again, so that it begins no other: before it is killed for that one, or
  * has its place taken. False: it has begun another, and the answer is on its way. */
 bool rp__agent_recall_behind(struct rp__agent *agent, uint32_t worker);
